@@ -1,7 +1,9 @@
-//! Asymmetric keys: making them, signing and encrypting with them, whatever their family; and MACs.
+//! Public-key cryptography behind one interface: key generation, signatures and encryption for RSA, elliptic curves and SM2.
+//! MACs are in a submodule.
 //!
-//! Keys are bytes: private ones PKCS#8 (RFC 5208) in DER, public ones SubjectPublicKeyInfo (RFC 5280) in DER.
-//! Each family has a file of its own below; here a spec and an algorithm find theirs.
+//! Keys are bytes: private keys are PKCS#8 (RFC 5208) in DER, public keys SubjectPublicKeyInfo (RFC 5280) in DER. Each family
+//! has a file of its own below; this file chooses it by spec and algorithm. No function checks permissions or key states;
+//! `keyring.rs` does that before.
 
 use std::fmt;
 
@@ -20,7 +22,7 @@ macro_rules! named {
         }
 
         impl $name {
-            /// The name the API uses, case sensitive.
+            /// The name in the API, case-sensitive.
             #[allow(dead_code, reason = "not every kind of name is answered")]
             pub(crate) fn name(self) -> &'static str {
                 match self {
@@ -28,7 +30,7 @@ macro_rules! named {
                 }
             }
 
-            /// The one with this name.
+            /// Returns the algorithm with this name.
             pub(crate) fn from_name(name: &str) -> Option<Self> {
                 match name {
                     $($text => Some(Self::$variant),)*
@@ -47,7 +49,7 @@ mod sm2;
 #[cfg(test)]
 mod testing;
 
-/// Takes base64 off a secret. The memory is wiped also where the text turns out not to be base64.
+/// Decodes base64 of a secret. Wipes the memory even if the text is not base64.
 pub(crate) fn from_base64(text: impl AsRef<[u8]>) -> Option<Zeroizing<Vec<u8>>> {
     let text = text.as_ref();
     let mut bytes = Zeroizing::new(vec![0; base64::decoded_len_estimate(text.len())]);
@@ -56,7 +58,7 @@ pub(crate) fn from_base64(text: impl AsRef<[u8]>) -> Option<Zeroizing<Vec<u8>>> 
     Some(bytes)
 }
 
-/// What an asymmetric key is.
+/// The kind of an asymmetric key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AsymmetricSpec {
     /// RSA with a modulus of 2048 bits.
@@ -67,7 +69,7 @@ pub(crate) enum AsymmetricSpec {
     EcP256,
     /// The curve secp256k1, for signatures.
     EcP256K,
-    /// The curve of GB/T 32918.5.
+    /// The SM2 curve of GB/T 32918.5.
     EcSm2,
 }
 
@@ -79,11 +81,11 @@ pub(crate) struct KeyPair {
     pub(crate) public: Vec<u8>,
 }
 
-/// An operation that did not come about. From outside all reasons are alike.
+/// A failed operation. All reasons look alike from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Failed;
 
-/// Makes a key. For RSA that is up to several seconds of computing.
+/// Generates a key. RSA takes up to several seconds.
 pub(crate) fn generate(spec: AsymmetricSpec) -> Result<KeyPair, Failed> {
     match spec.family() {
         Family::Rsa(size) => rsa::generate(size),
@@ -93,7 +95,7 @@ pub(crate) fn generate(spec: AsymmetricSpec) -> Result<KeyPair, Failed> {
 }
 
 named! {
-    /// How a digest is signed.
+    /// An algorithm for signing a digest.
     SignatureAlgorithm {
         /// RSASSA-PSS (RFC 8017) with SHA-256, MGF1 with SHA-256, and a salt of 32 bytes and no other.
         RsaPssSha256 = "RSA_PSS_SHA_256",
@@ -101,13 +103,13 @@ named! {
         RsaPkcs1Sha256 = "RSA_PKCS1_SHA_256",
         /// ECDSA (FIPS 186-5) with SHA-256.
         EcdsaSha256 = "ECDSA_SHA_256",
-        /// SM2 (GB/T 32918.2), over SM3(Z_A ‖ M): the digest has the signer's name and public key in it.
+        /// SM2 (GB/T 32918.2), over SM3(Z_A ‖ M): the digest covers the signer's name and public key.
         Sm2Dsa = "SM2DSA",
     }
 }
 
 impl SignatureAlgorithm {
-    /// Whether keys of this spec sign so.
+    /// Whether keys of this spec support the algorithm.
     pub(crate) fn fits(self, spec: AsymmetricSpec) -> bool {
         self.scheme(spec).is_ok()
     }
@@ -137,7 +139,7 @@ pub(crate) fn sign(
     }
 }
 
-/// Whether this is a signature of the digest by the private key to `public`, as [`sign`] makes them.
+/// Whether `signature` is valid for the digest and the public key, in the encoding of [`sign`].
 pub(crate) fn verify(
     spec: AsymmetricSpec,
     algorithm: SignatureAlgorithm,
@@ -154,14 +156,14 @@ pub(crate) fn verify(
 }
 
 named! {
-    /// How a plaintext is encrypted.
+    /// An algorithm for encrypting a plaintext.
     EncryptionAlgorithm {
         /// RSAES-OAEP (RFC 8017) with SHA-256, MGF1 with SHA-256, and no label.
         RsaesOaepSha256 = "RSAES_OAEP_SHA_256",
         /// RSAES-OAEP (RFC 8017) with SHA-1, MGF1 with SHA-1, and no label.
         RsaesOaepSha1 = "RSAES_OAEP_SHA_1",
-        /// RSAES-PKCS1-v1_5 (RFC 8017), for the import of keys only. Caveat: whoever learns, from an answer
-        /// or from its time, whether the padding was right can decrypt without the key (Bleichenbacher).
+        /// RSAES-PKCS1-v1_5 (RFC 8017), for the import of keys only. Caveat: an attacker who learns, from a reply or its
+        /// timing, whether the padding was right can decrypt without the key (Bleichenbacher).
         RsaesPkcs1V15 = "RSAES_PKCS1_V1_5",
         /// SM2 (GB/T 32918.4) with SM3; not for empty plaintexts.
         Sm2Pke = "SM2PKE",
@@ -169,12 +171,12 @@ named! {
 }
 
 impl EncryptionAlgorithm {
-    /// Whether callers may encrypt data with it; what wraps imported material only is not for that.
+    /// Whether callers may encrypt data with it. The algorithms that only wrap imported material are excluded.
     pub(crate) fn is_for_data(self) -> bool {
         self != Self::RsaesPkcs1V15
     }
 
-    /// Whether keys of this spec encrypt so.
+    /// Whether keys of this spec support the algorithm.
     pub(crate) fn fits(self, spec: AsymmetricSpec) -> bool {
         self.scheme(spec).is_ok()
     }
@@ -190,7 +192,7 @@ impl EncryptionAlgorithm {
     }
 }
 
-/// The longest plaintext in bytes; 0 if the two do not fit.
+/// The maximum plaintext length in bytes; 0 if the key does not support the algorithm.
 pub(crate) fn max_plaintext(spec: AsymmetricSpec, algorithm: EncryptionAlgorithm) -> usize {
     match algorithm.scheme(spec) {
         Ok(EncryptionScheme::Rsa(size, padding)) => rsa::max_plaintext(size, padding),
@@ -225,8 +227,8 @@ pub(crate) fn decrypt(
     }
 }
 
-/// Whether `public`, which a caller brought, is a key of this spec that one can encrypt for: the algorithm
-/// and the size of the spec, valid numbers, in the one encoding that a SubjectPublicKeyInfo has.
+/// Whether `public`, which a caller supplied, is a valid encryption key of this spec: the algorithm and size of the spec,
+/// valid numbers, in the only encoding that a SubjectPublicKeyInfo has.
 pub(crate) fn check_public(spec: AsymmetricSpec, public: &[u8]) -> bool {
     match spec.family() {
         Family::Rsa(size) => rsa::check_public(size, public),
@@ -235,21 +237,21 @@ pub(crate) fn check_public(spec: AsymmetricSpec, public: &[u8]) -> bool {
     }
 }
 
-/// What does the work for a spec.
+/// The implementation for a spec.
 enum Family {
     Rsa(KeySize),
     Ec(&'static ec::Curve),
     Sm2,
 }
 
-/// A [`SignatureAlgorithm`] together with a spec that fits.
+/// A [`SignatureAlgorithm`] together with a spec that supports it.
 enum SignatureScheme {
     Rsa(KeySize, &'static rsa::SignatureScheme),
     Ecdsa(&'static ec::Curve),
     Sm2,
 }
 
-/// An [`EncryptionAlgorithm`] together with a spec that fits.
+/// An [`EncryptionAlgorithm`] together with a spec that supports it.
 enum EncryptionScheme {
     Rsa(KeySize, rsa::Padding),
     Sm2,
@@ -307,7 +309,7 @@ mod tests {
         ("SM2DSA", [false, false, false, false, true]),
     ];
 
-    /// The longest plaintext by algorithm, for each of the specs; 0 where nothing fits.
+    /// The maximum plaintext length by algorithm, for each of the specs; 0 if unsupported.
     const ENCRYPTIONS: [(&str, [usize; 5]); 4] = [
         ("RSAES_OAEP_SHA_256", [190, 318, 0, 0, 0]),
         ("RSAES_OAEP_SHA_1", [214, 342, 0, 0, 0]),

@@ -1,8 +1,8 @@
-//! How many requests a second are answered for one access key, one user and one source address.
+//! Rate limits: requests per second for each access key, user and source address.
 //!
-//! A source is counted for every request, before anything of it is believed ([`Kms::admit`]). An access key and a user are
-//! counted for requests whose signature verified, so that no stranger can use up what they have. The requests of a session
-//! count for the caller who began its chain: a thousand sessions of one user get no more than the user does.
+//! The server counts each request for its source before it reads any of it ([`Kms::admit`]). The engine counts it for its
+//! access key and user only after the signature verified, so that an outsider cannot use up another caller's limit. Requests
+//! of a session count for the caller who began its chain: a thousand sessions of one user get no more than the user does.
 
 mod buckets;
 
@@ -20,30 +20,30 @@ use self::buckets::{Buckets, Pace};
 use crate::Kms;
 use crate::origin::{Caller, Principal};
 
-/// Limits on requests per second; without one, there is no limit. A configuration names the fields with hyphens.
+/// Limits on requests per second; an absent limit is unlimited. Configuration files name the fields with hyphens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct RequestLimits {
-    /// Requests of one access key, with those of the sessions that it began.
+    /// Requests of one access key, including its sessions.
     pub access_key: Option<RequestLimit>,
-    /// Requests of one user, by all of its access keys, by its sessions, and in the console. The root of the account is one
-    /// user, and so is each subject of an OIDC provider.
+    /// Requests of one user: by all of its access keys, by its sessions, and in the console. The root of the account counts
+    /// as one user, and so does each subject of an OIDC provider.
     pub user: Option<RequestLimit>,
     /// Requests from one IPv4 address, or from one IPv6 /64, by any caller, signed or not.
     pub source: Option<RequestLimit>,
 }
 
-/// How many requests a second there may be, for long and at once.
+/// A rate limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct RequestLimit {
     /// Requests per second, on average.
     pub requests_per_second: NonZeroU32,
-    /// Requests at once after a pause; as many as in a second, if absent.
+    /// Maximum requests at once after a pause. Default: those of one second.
     pub burst: Option<NonZeroU32>,
 }
 
-/// The limits in force, and what was used of them.
+/// The current limits, and their usage.
 #[derive(Default)]
 pub(crate) struct Limiter {
     limits: ArcSwap<RequestLimits>,
@@ -53,7 +53,7 @@ pub(crate) struct Limiter {
     throttled: Throttled,
 }
 
-/// How many requests were refused since the start.
+/// The number of refused requests since the start.
 #[derive(Default)]
 struct Throttled {
     access_key: AtomicU64,
@@ -61,30 +61,30 @@ struct Throttled {
     source: AtomicU64,
 }
 
-/// How many requests each limit has refused since the start.
+/// The number of requests that each limit refused since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ThrottledRequests {
-    /// By the limit of an access key.
+    /// By the limit on access keys.
     pub access_key: u64,
-    /// By the limit of a user.
+    /// By the limit on users.
     pub user: u64,
-    /// By the limit of a source.
+    /// By the limit on sources.
     pub source: u64,
 }
 
 impl Kms {
-    /// Replaces the limits. What was used so far still counts.
+    /// Replaces the limits. Previous usage still counts.
     pub fn set_request_limits(&self, limits: RequestLimits) {
         self.limiter.limits.store(limits.into());
     }
 
-    /// The limits in force.
+    /// Returns the current limits.
     #[must_use]
     pub fn request_limits(&self) -> RequestLimits {
         **self.limiter.limits.load()
     }
 
-    /// How many requests the limits have refused since the start.
+    /// Returns the number of requests that each limit refused since the start.
     #[must_use]
     pub fn throttled_requests(&self) -> ThrottledRequests {
         let Throttled { access_key, user, source } = &self.limiter.throttled;
@@ -95,10 +95,11 @@ impl Kms {
         }
     }
 
-    /// Counts a request from this address, before anything of it is believed. One whose address is not known is not counted.
+    /// Counts a request from this address, before any part of it is trusted. A request without a known address is not
+    /// counted.
     ///
     /// # Errors
-    /// Throttling.User, which tells how long to wait.
+    /// Throttling.User, which names the time to wait.
     pub fn admit(&self, source: Option<IpAddr>) -> Result<(), Error> {
         let limit = self.limiter.limits.load().source;
         if let (Some(limit), Some(source)) = (limit, source) {
@@ -109,11 +110,11 @@ impl Kms {
         Ok(())
     }
 
-    /// Counts a request whose caller is known: first for the access key, so that one which is used up costs the user's other
-    /// access keys nothing.
+    /// Counts a request whose caller is known: first for the access key, so that requests beyond its limit use up nothing of
+    /// the user's other access keys.
     ///
     /// # Errors
-    /// Throttling.User, which tells how long to wait.
+    /// Throttling.User, which names the time to wait.
     pub(crate) fn count(&self, caller: &Caller) -> Result<(), Error> {
         let RequestLimits { access_key, user, .. } = **self.limiter.limits.load();
         let Limiter { access_keys, users, throttled, .. } = &self.limiter;
@@ -142,14 +143,14 @@ impl RequestLimit {
     }
 }
 
-/// Counts a request that is refused.
+/// Counts a refused request, and returns its error.
 fn refused(count: &AtomicU64, wait: Duration) -> Error {
     count.fetch_add(1, Relaxed);
     Error::throttled(ErrorCode::ThrottlingUser, wait)
 }
 
-/// The address that requests, connections and failures are counted by: IPv6 by its /64, because one host has as many
-/// addresses as it likes in there.
+/// Returns the address by which requests, connections and failures are counted: for IPv6 its /64, because one host may use
+/// any address in it.
 #[must_use]
 pub fn counted_as(address: IpAddr) -> IpAddr {
     match address.to_canonical() {

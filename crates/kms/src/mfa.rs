@@ -1,4 +1,5 @@
-//! Multi-factor authentication by one-time codes that a device makes of the time (TOTP, RFC 6238).
+//! Multi-factor authentication with one-time codes of an authenticator device (TOTP, RFC 6238): codes, limits on wrong codes,
+//! and the QR code that enrols a device. Sign-in and maintenance use it.
 
 mod qr;
 mod totp;

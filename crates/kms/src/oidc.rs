@@ -1,8 +1,8 @@
-//! OpenID Connect providers: whose tokens AssumeRoleWithOIDC takes, and the keys that verify them.
+//! OpenID Connect providers: the issuers whose tokens AssumeRoleWithOIDC accepts, and the keys that verify them.
 //!
-//! The engine fetches nothing. The program around it reads or downloads the key set of each provider
-//! ([`Kms::set_oidc_keys`]), when [`Kms::wants_oidc_keys`] says so. Key sets that were not refreshed for a day verify
-//! nothing, so that a key which a provider withdrew is not trusted for ever.
+//! The engine makes no network requests. The server reads or downloads the key set of each provider and passes it in
+//! ([`Kms::set_oidc_keys`]), also when [`Kms::wants_oidc_keys`] says that a key is missing. A key set that was not refreshed
+//! for a day verifies nothing, so that a key which its provider withdrew is not trusted forever.
 
 mod keys;
 #[cfg(test)]
@@ -19,18 +19,18 @@ pub use self::keys::KeySetError;
 pub(crate) use self::token::{OidcIdentity, OidcRefusal};
 use crate::Kms;
 
-/// An issuer of tokens, as the configuration names it.
+/// An issuer of tokens, from the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OidcProvider {
     /// The name in its ARN: `acs:ram::ACCOUNT:oidc-provider/NAME`.
     pub name: String,
-    /// The `iss` of its tokens, exactly.
+    /// The exact `iss` of its tokens.
     pub issuer: String,
-    /// The audiences whose tokens are taken: at least one of them must be in the `aud` of a token.
+    /// The accepted audiences: the `aud` of a token must contain at least one.
     pub client_ids: Vec<String>,
 }
 
-/// The configured providers, replaced as a whole by a reload.
+/// The configured providers. A reload replaces all of them at once.
 #[derive(Default)]
 pub(crate) struct Providers {
     known: ArcSwap<Vec<Arc<Known>>>,
@@ -38,30 +38,30 @@ pub(crate) struct Providers {
     change: Mutex<()>,
 }
 
-/// A provider, and what was learned about it.
+/// A provider and its keys.
 pub(crate) struct Known {
     provider: OidcProvider,
     keys: ArcSwap<Option<Refreshed>>,
-    /// Whether a token named a key that is not in the set.
+    /// Whether a token named a key that the set does not contain.
     misses_key: AtomicBool,
 }
 
-/// A key set, and the elapsed time at which it was read, which no change of the clock alters.
+/// A key set, and when it was read, in elapsed time, which changes to the clock do not affect.
 struct Refreshed {
     set: KeySet,
     at: i64,
 }
 
 impl Kms {
-    /// Replaces the providers. A provider whose issuer stays the same keeps its keys; sessions of the others end.
+    /// Replaces the providers. A provider keeps its keys if its issuer is unchanged; sessions of other providers end.
     pub fn set_oidc_providers(&self, providers: Vec<OidcProvider>) {
         self.oidc.replace(providers);
     }
 
-    /// Takes the key set of a provider: a JSON Web Key Set (RFC 7517). Returns the number of keys that can verify tokens.
+    /// Sets the key set of a provider: a JSON Web Key Set (RFC 7517). Returns the number of keys that can verify tokens.
     ///
     /// # Errors
-    /// [`KeySetError`]; the keys that were known stay in use until they are a day old.
+    /// [`KeySetError`]; the previous keys stay in use until they are a day old.
     pub fn set_oidc_keys(&self, provider: &str, json: &[u8]) -> Result<usize, KeySetError> {
         let set = KeySet::parse(json)?;
         let count = set.len();
@@ -69,13 +69,13 @@ impl Kms {
         Ok(count)
     }
 
-    /// Forgets the keys of a provider: its tokens are not verified until it has others.
+    /// Forgets the keys of a provider: its tokens are refused until it has a new set.
     pub fn forget_oidc_keys(&self, provider: &str) {
         self.oidc.forget(provider);
     }
 
-    /// Whether a token named a key that the provider's set does not have, since the last call. Whoever downloads key sets
-    /// limits how often.
+    /// Whether, since the last call, a token named a key that the provider's set does not contain. The caller limits how
+    /// often it downloads key sets.
     #[must_use]
     pub fn wants_oidc_keys(&self, provider: &str) -> bool {
         self.oidc.get(provider).is_some_and(|known| known.misses_key.swap(false, Ordering::Relaxed))
@@ -83,12 +83,12 @@ impl Kms {
 }
 
 impl Providers {
-    /// The provider with this name.
+    /// Returns the provider with this name.
     pub(crate) fn get(&self, name: &str) -> Option<Arc<Known>> {
         self.known.load().iter().find(|known| known.provider.name == name).cloned()
     }
 
-    /// Whether a session that began with a token of this provider and issuer may go on.
+    /// Whether a session that began with a token of this provider and issuer may continue.
     pub(crate) fn has(&self, name: &str, issuer: &str) -> bool {
         self.get(name).is_some_and(|known| known.provider.issuer == issuer)
     }
@@ -119,7 +119,8 @@ impl Providers {
 }
 
 impl Known {
-    /// Verifies a token of this provider at `now`, the believed time; `elapsed` says how old the keys are.
+    /// Verifies a token of this provider at `now`, the believed time. `elapsed` is the elapsed time, which decides how old
+    /// the keys are.
     ///
     /// # Errors
     /// [`OidcRefusal`].
@@ -135,7 +136,7 @@ impl Known {
     }
 }
 
-/// How long keys are trusted without being refreshed, in seconds.
+/// The maximum age of a key set, in seconds.
 const MAX_AGE: i64 = 24 * 3600;
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! What the console reads beyond the actions of the API: searches with an order, and what is ahead.
+//! The queries of the console: reads that no action of the API offers, such as sorted searches and scheduled events.
 //!
-//! A query is answered as an action is: in a session of its own, of one snapshot, behind the same authorizer. It tells what
-//! actions tell, to callers who have the permissions for these actions, and it finds and orders nothing by what it would not
-//! tell. What no action tells, the audit trail and limits, has a permission of its own.
+//! The engine answers a query like an action: in a session of its own, from one snapshot, with the same permission checks. A
+//! query reveals to a caller only what actions with the caller's permissions reveal, and neither its filters nor its order
+//! depend on anything else. The audit trail and limits, which no action returns, have permissions of their own.
 
 mod explain;
 mod keys;
@@ -37,16 +37,16 @@ use crate::authorize::{AskedFor, Inquiry, Permission};
 use crate::origin::Origin;
 use crate::session::Session;
 
-/// One query: the type of its request, which knows its answer.
+/// A type of query, which determines the type of its answer.
 pub trait Ask: Into<Query> {
-    /// What is answered.
+    /// The type of the answer.
     type Answer;
 
-    /// The answer to this query, out of any answer; none for the answer to another.
+    /// Extracts the answer to this query; none for the answer to another query.
     fn answer(answer: Answer) -> Option<Self::Answer>;
 }
 
-/// The table of queries: request, answer, the permission that it begins with, and the function that answers it.
+/// The table of queries: request, answer, the permission that is checked first, and the function that answers it.
 macro_rules! queries {
     ($($(#[$doc:meta])* $name:ident => $answer:ty, $first:expr, $function:path;)*) => {
         /// A query.
@@ -111,39 +111,39 @@ macro_rules! queries {
 }
 
 queries! {
-    /// Keys by what they are, in an order.
+    /// Finds keys by their properties, sorted.
     FindKeys => FoundKeys, Permission::of::<ListKeys>(), keys::find;
-    /// What there is and what is going to happen.
+    /// Returns counts of records and what is scheduled.
     Overview => Ahead, Permission::of::<ListKeys>(), overview::ahead;
-    /// Secrets by a part of their name.
+    /// Finds secrets by a part of their name.
     FindSecrets => Found<SecretEntry>, Permission::of::<ListSecrets>(), named::secrets;
-    /// Users by a part of their name or display name.
+    /// Finds users by a part of their name or display name.
     FindUsers => Found<User>, Permission::of::<ListUsers>(), named::users;
-    /// Groups by a part of their name.
+    /// Finds groups by a part of their name.
     FindGroups => Found<Group>, Permission::of::<ListGroups>(), named::groups;
-    /// Roles by a part of their name.
+    /// Finds roles by a part of their name.
     FindRoles => Found<Role>, Permission::of::<ListRoles>(), named::roles;
-    /// Policies by a part of their name.
+    /// Finds policies by a part of their name.
     FindPolicies => Found<Policy>, Permission::of::<ListPolicies>(), named::policies;
-    /// What a request of a user or role would be answered, and why.
+    /// Explains whether a request of a user or role would be allowed, and why.
     Explain => Result<Explained, NoQuestion>, Permission::of::<ListPoliciesForUser>(), explain::explain;
-    /// How often the versions of a key were used.
+    /// Returns how often the versions of a key were used.
     DescribeKeyUses => KeyUses, Permission::of::<DescribeKey>(), uses::describe;
-    /// Lines of the audit trail, and how it is written.
+    /// Returns lines of the audit trail, and the health of the trail.
     SearchTrail => Option<TrailPage>, Permission::LOOK_UP_EVENTS, trail::search;
-    /// Quotas and limits, and how much of them is used.
+    /// Returns quotas and limits, and their usage.
     DescribeLimits => Box<LimitsInForce>, Permission::READ_QUOTAS, limits::describe;
 }
 
-/// What the audit trail calls the product of queries.
+/// The product of queries in the audit trail.
 const CONSOLE: &str = "Console";
 
 impl Kms {
     /// Answers a query of the console.
     ///
     /// # Errors
-    /// Forbidden.NoPermission or NoPermission, as the action that tells the same; InvalidParameter; Throttling.User if many
-    /// searches wait or the caller sends too many requests; ServiceUnavailableTemporary.
+    /// Forbidden.NoPermission or NoPermission, like the action that reveals the same; InvalidParameter; Throttling.User if
+    /// many searches wait or the caller sends too many requests; ServiceUnavailableTemporary.
     pub async fn query<Q: Ask>(&self, query: Q, origin: &Origin) -> Result<Q::Answer, Error> {
         self.auditor.admit()?;
         let query = query.into();

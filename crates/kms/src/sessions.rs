@@ -1,7 +1,9 @@
-//! Sessions of roles: temporary credentials whose token is the session, so that the store remembers none.
+//! Sessions of roles: AssumeRole creates temporary credentials, and every request with them is checked here. The token
+//! contains the whole session, so the store has no record of it.
 //!
-//! A token is sealed under the STS key of the store and bound to its access key id. It carries the secret of that access
-//! key and the chain of the session by ids, and each link of the chain is compared with the snapshot at every request.
+//! A token is sealed under the STS key of the store and bound to its access key id. It contains the secret of that access key
+//! and the chain of the session by ids. Every request compares each link of the chain with the snapshot, so deleting or
+//! changing a link ends the session.
 
 mod beginning;
 mod chain;
@@ -15,10 +17,10 @@ pub(crate) use self::sts_key::{Epoch, StsKey, sts_epoch};
 pub(crate) use self::token::{SealedToken, seal};
 use crate::state::random_letters;
 
-/// How ids of temporary access keys begin.
+/// The prefix of ids of temporary access keys.
 pub(crate) const PREFIX: &str = "STS.";
 
-/// The id of a new temporary access key: 100 bits.
+/// Returns the id of a new temporary access key: 100 random bits.
 pub(crate) fn random_access_key_id() -> Box<str> {
     format!("{PREFIX}{}", &*random_letters::<20>()).into()
 }

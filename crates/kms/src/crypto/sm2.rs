@@ -1,10 +1,10 @@
-//! SM2 (GB/T 32918): signatures and encryption on the recommended curve, by RustCrypto.
+//! SM2 (GB/T 32918): signatures and encryption on the recommended curve, implemented by RustCrypto.
 //!
-//! What is signed is e = SM3(Z_A ‖ M), where Z_A (part 2) names the signer; here e is given. A signature is
-//! the SEQUENCE of r and s in DER (GB/T 35276). A ciphertext is written as C1 ‖ C3 ‖ C2 (part 4), with C1
-//! uncompressed, and read as this or as the SM2Cipher of GB/T 35276, which openssl writes.
+//! The signed digest is e = SM3(Z_A ‖ M), where Z_A (part 2) covers the signer's name; callers pass e in. A signature is the
+//! SEQUENCE of r and s in DER (GB/T 35276). Ciphertexts are written as C1 ‖ C3 ‖ C2 (part 4), with C1 uncompressed. They are
+//! read in this form or as the SM2Cipher of GB/T 35276, which openssl writes.
 //!
-//! Caveat: RustCrypto wipes a secret key, but no scalar and no point that it computes with.
+//! Caveat: RustCrypto wipes secret keys, but not the scalars and points that it computes with.
 
 use std::convert::Infallible;
 
@@ -49,7 +49,7 @@ pub(super) fn encrypt(public: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, Failed
     encrypt_with(&mut system(), public, plaintext)
 }
 
-/// An empty plaintext is refused: the standard wants a mask that is not zero, and none of no bytes is that.
+/// Refuses an empty plaintext: the standard requires a mask that is not zero, which an empty mask cannot fulfil.
 fn encrypt_with(random: &mut impl TryCryptoRng, public: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, Failed> {
     if plaintext.len() > MAX_PLAINTEXT {
         return Err(Failed);
@@ -68,13 +68,13 @@ pub(super) fn decrypt(private: &[u8], ciphertext: &[u8]) -> Result<Zeroizing<Vec
     Ok(plaintext)
 }
 
-/// Whether a key that a caller brought is a point of the curve, uncompressed.
+/// Whether a key from a caller is an uncompressed point of the curve.
 pub(super) fn check_public(public: &[u8]) -> bool {
     let encoded = public_key(public).and_then(|key| key.to_public_key_der().map_err(failed));
     encoded.is_ok_and(|encoded| encoded.as_bytes() == public)
 }
 
-/// C1 is a point of the curve afterwards, and not at infinity.
+/// Parses a ciphertext, and checks that C1 is a point of the curve other than infinity.
 fn parse(ciphertext: &[u8]) -> Result<Cipher<'_>, Failed> {
     let cipher = match ciphertext.first() {
         Some(&UNCOMPRESSED) => Cipher::from_slice(ciphertext, Mode::C1C3C2).map_err(failed)?,
@@ -95,7 +95,7 @@ fn failed<E>(_: E) -> Failed {
     Failed
 }
 
-/// A source of random bytes, as RustCrypto wants it.
+/// A source of random bytes, with the trait that RustCrypto requires.
 struct Generator<F>(F);
 
 impl<F: FnMut(&mut [u8])> TryRng for Generator<F> {
@@ -117,16 +117,16 @@ impl<F: FnMut(&mut [u8])> TryRng for Generator<F> {
 
 impl<F: FnMut(&mut [u8])> TryCryptoRng for Generator<F> {}
 
-/// The one generator of the program.
+/// The system's random generator.
 fn system() -> Generator<impl FnMut(&mut [u8])> {
     Generator(|bytes: &mut [u8]| SystemRandom.fill(bytes))
 }
 
-/// The name of the signer goes into the digest, which is given.
+/// The name of the signer is part of the digest, which callers pass in.
 const NAME: &str = "";
-/// The tag of a point with both coordinates.
+/// The tag of an uncompressed point.
 const UNCOMPRESSED: u8 = 0x04;
-/// The ciphertext has 97 bytes more, and the API's limit for it is 6144.
+/// The ciphertext is 97 bytes longer, and the API limits it to 6144.
 pub(super) const MAX_PLAINTEXT: usize = 6047;
 
 #[cfg(test)]
@@ -144,13 +144,13 @@ mod tests {
     const SM2: AsymmetricSpec = AsymmetricSpec::EcSm2;
     const SM2DSA: SignatureAlgorithm = SignatureAlgorithm::Sm2Dsa;
     const SM2PKE: EncryptionAlgorithm = EncryptionAlgorithm::Sm2Pke;
-    /// The name that signers have unless they agree on another.
+    /// The default name of signers.
     const SIGNER: &str = "1234567812345678";
 
     static KEY: LazyLock<KeyPair> = LazyLock::new(|| generate(SM2).unwrap());
     static OTHER_KEY: LazyLock<KeyPair> = LazyLock::new(|| generate(SM2).unwrap());
 
-    /// The key of the examples in GB/T 32918.5, annexes A and C. Those of parts 2 and 4 are on other curves.
+    /// The key of the examples in GB/T 32918.5, annexes A and C. Parts 2 and 4 use other curves.
     static EXAMPLE: LazyLock<KeyPair> = LazyLock::new(|| {
         let private = unhex("3945208f7b2144b13f36e38ac6d39f95889393692860b51a42fb81ef4df7c5b8");
         let key = SecretKey::from_slice(&private).unwrap();
@@ -324,7 +324,7 @@ mod tests {
         }
     }
 
-    /// C1 at infinity or compressed, C2 ‖ C3 in their old order, and no C2 with a C3 that agrees.
+    /// C1 at infinity or compressed, C2 ‖ C3 in the old order, and an empty C2 with a matching C3.
     #[test]
     fn other_forms_of_ciphertexts_are_refused() {
         let ciphertext = encrypt(SM2, SM2PKE, &KEY.public, b"text").unwrap();
@@ -350,7 +350,7 @@ mod tests {
         }
     }
 
-    /// One in 256 masks of one byte is zero and would show the plaintext: with this key that of k = 470.
+    /// One in 256 masks of one byte is zero and would reveal the plaintext: with this key, that of k = 470.
     #[test]
     fn a_mask_of_zeros_is_drawn_again() {
         let mut k = 469;
@@ -396,7 +396,7 @@ mod tests {
         }
     }
 
-    /// The crate copies scalars and wipes none, in their common representation and in Montgomery's.
+    /// The crate copies scalars without wiping them, in their normal representation and in Montgomery's.
     #[test]
     fn nothing_of_a_key_stays_on_the_stack() {
         let key = SecretKey::from_pkcs8_der(&EXAMPLE.private).unwrap();
@@ -434,7 +434,7 @@ mod tests {
         Sm3::digest([&length[..], SIGNER.as_bytes(), &unhex(curve), point].concat()).into()
     }
 
-    /// The SM2Cipher of a ciphertext.
+    /// Returns the SM2Cipher form of a ciphertext.
     fn der(ciphertext: &[u8]) -> Vec<u8> {
         let (c1, rest) = ciphertext.split_at(65);
         let (c3, c2) = rest.split_at(32);
@@ -445,7 +445,7 @@ mod tests {
         tagged(0x30, &elements.concat())
     }
 
-    /// Not negative, without leading zeros.
+    /// Encodes a non-negative integer without leading zeros.
     fn integer(bytes: &[u8]) -> Vec<u8> {
         let zeros = bytes.iter().take_while(|byte| **byte == 0).count().min(bytes.len() - 1);
         let bytes = &bytes[zeros..];
@@ -467,7 +467,7 @@ mod tests {
         [&header, content].concat()
     }
 
-    /// The numbers after `k` in place of random ones.
+    /// Returns the numbers after `k` instead of random ones.
     fn counting(k: &mut u64) -> Generator<impl FnMut(&mut [u8])> {
         Generator(|bytes: &mut [u8]| {
             *k += 1;

@@ -1,4 +1,4 @@
-//! What the tests of the families share: the `openssl` command as the other side, and small helpers.
+//! Shared helpers of the tests: the `openssl` command as the peer, and the stack that a computation leaves.
 
 use std::fs::{self, File};
 use std::hint::black_box;
@@ -26,7 +26,7 @@ impl OpenSsl {
         fs::write(self.0.path().join(name), bytes).unwrap();
     }
 
-    /// Runs `openssl` with the arguments of one line, which must succeed; gives its output.
+    /// Runs `openssl` with the arguments of one line, which must succeed. Returns its output.
     pub(super) fn run(&self, line: &str) -> Vec<u8> {
         let output = Command::new("openssl")
             .args(line.split_whitespace())
@@ -47,7 +47,7 @@ pub(super) fn unhex(hex: &str) -> Vec<u8> {
     digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()
 }
 
-/// The part of the stack of a thread that it used while it did `work`.
+/// Returns the part of a thread's stack that `work` used.
 pub(super) fn stack_after(work: impl FnOnce() + Send) -> Vec<u8> {
     let (done, is_done) = mpsc::channel();
     let (end, ended) = mpsc::channel::<()>();
@@ -62,7 +62,7 @@ pub(super) fn stack_after(work: impl FnOnce() + Send) -> Vec<u8> {
     })
 }
 
-/// Does `work` so deep that nothing else overwrites what it leaves; gives an address of the stack.
+/// Runs `work` so deep in the stack that nothing else overwrites what it leaves. Returns an address of the stack.
 #[inline(never)]
 fn below(work: impl FnOnce()) -> usize {
     let distance = [0_u8; 64 * 1024];

@@ -1,9 +1,9 @@
-//! Token buckets in memory that is bounded, by the generic cell rate algorithm (ITU-T I.371): of each id only the time is
-//! kept at which its bucket is full again. Until then the id has a debt; afterwards its entry says nothing and is dropped.
+//! Token buckets in bounded memory, by the generic cell rate algorithm (ITU-T I.371): it stores only the time at which the
+//! bucket of an id is full again. Until then the id has a debt; after that, the entry can be dropped.
 //!
-//! The entries are spread over shards, so that requests hardly wait for each other. When a shard is full of debts, those of
-//! the smaller half are forgiven. So an id that uses up its bucket is forgotten only if thousands of others do so at the same
-//! time, and then gains one burst; strangers with many addresses cannot lock out addresses that were not seen before.
+//! The entries are spread over shards, so that requests hardly contend. When a shard is full of debts, the smaller half of
+//! them is forgiven. So the debt of a used-up bucket is lost only if thousands of other ids have debts at the same time, and
+//! then the id gains one burst. Attackers with many addresses cannot lock out new addresses.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -11,23 +11,23 @@ use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// How fast a bucket fills, and how much it holds, in nanoseconds of elapsed time.
+/// How fast a bucket fills, and its size, in nanoseconds of elapsed time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
-    /// From one request to the next.
+    /// The time between two requests.
     interval: u64,
-    /// From empty to full.
+    /// The time from empty to full.
     depth: u64,
 }
 
-/// The buckets of one limit. The ids themselves are not kept, but keyed hashes of them.
+/// The buckets of one limit. It stores keyed hashes instead of the ids.
 #[derive(Default)]
 pub(super) struct Buckets {
     hasher: RandomState,
     shards: [Mutex<Shard>; SHARDS],
 }
 
-/// When the bucket of an id is full again, in nanoseconds of elapsed time.
+/// When the bucket of each id is full again, in nanoseconds of elapsed time.
 #[derive(Default)]
 struct Shard(HashMap<u64, u64>);
 
@@ -39,10 +39,10 @@ impl Pace {
 }
 
 impl Buckets {
-    /// Takes one request out of the bucket of `id`. A refused request takes nothing.
+    /// Takes one request from the bucket of `id`. A refused request takes nothing.
     ///
     /// # Errors
-    /// How long to wait until there is one.
+    /// How long to wait for the next one.
     pub(super) fn take(
         &self,
         id: &(impl Hash + ?Sized),
@@ -52,7 +52,7 @@ impl Buckets {
         let now = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
         let id = self.hasher.hash_one(id);
         let index = usize::try_from(id % SHARDS as u64).expect("less than the number of shards");
-        // A panic while holding the lock leaves at worst a debt too few.
+        // A panic while the lock is held loses at most one debt.
         let mut shard = self.shards[index].lock().unwrap_or_else(PoisonError::into_inner);
         shard.take(id, pace, now)
     }
@@ -62,7 +62,7 @@ impl Shard {
     fn take(&mut self, id: u64, pace: Pace, now: u64) -> Result<(), Duration> {
         let latest = now.saturating_add(pace.depth);
         if let Some(full_at) = self.0.get_mut(&id) {
-            // A debt of a deeper bucket, before a reload, is one of this bucket at most.
+            // A debt of a larger bucket, from before a reload, is at most that of this bucket.
             *full_at = (*full_at).clamp(now, latest);
             let next = full_at.saturating_add(pace.interval);
             if next > latest {
@@ -78,8 +78,8 @@ impl Shard {
         Ok(())
     }
 
-    /// Drops what says nothing any more, and the smaller half of the debts if these alone fill the shard. So it is done once in
-    /// thousands of requests at most.
+    /// Drops the entries of full buckets, and the smaller half of the debts if they alone fill more than half of the shard.
+    /// So it happens at most once in thousands of requests.
     fn make_room(&mut self, now: u64) {
         self.0.retain(|_, full_at| *full_at > now);
         if self.0.len() > PER_SHARD / 2 {
@@ -126,7 +126,7 @@ mod tests {
         for per_second in [1, 7, 999] {
             let (buckets, pace) = (Buckets::default(), pace(per_second, 2));
             let seconds = 100;
-            // A client that tries 2,000 times a second.
+            // A client with 2,000 requests per second.
             let taken = (0..seconds * 2000).filter(|n| buckets.take("a", pace, at(n / 2)).is_ok()).count();
             let expected = u64::from(per_second) * seconds;
             assert!(taken as u64 <= expected + 2, "{taken} of {expected}");

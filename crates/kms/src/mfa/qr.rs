@@ -1,10 +1,10 @@
-//! What a user enters into an authenticator app: the seed as text, and as a QR code of a `otpauth` address.
+//! What a user enters into an authenticator app: the seed as text, and a QR code of an `otpauth` address.
 //!
 //! ```text
 //! otpauth://totp/<issuer>:<label>?secret=<seed in Base32>&issuer=<issuer>
 //! ```
 //!
-//! All of it is the seed, so all of it is in memory that is wiped.
+//! Both contain the seed, so they are in memory that is wiped.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use bulla_wire::SecretText;
 use qrcodegen_no_heap::{QrCode as Encoded, QrCodeEcc, Version};
 use zeroize::Zeroizing;
 
-/// What a device that is being bound is entered by. It holds the seed.
+/// The forms in which a user can enter a new device. They contain the seed.
 #[derive(Debug)]
 pub struct Enrolment {
     /// The seed in Base32.
@@ -23,7 +23,7 @@ pub struct Enrolment {
     pub qr_code: QrCode,
 }
 
-/// A QR code: a square of dark and light modules, without the margin of four light ones that belongs around it.
+/// A QR code: a square of dark and light modules, without its margin of four light modules.
 pub struct QrCode {
     /// Row by row.
     modules: Zeroizing<Vec<bool>>,
@@ -31,8 +31,8 @@ pub struct QrCode {
 }
 
 impl Enrolment {
-    /// `seed` is in Base32. `label` is what the app shows: the name of a user or device and the account, which need no escaping
-    /// in an address. It tells the codes of several devices apart.
+    /// `seed` is in Base32. The app shows `label`, which distinguishes the codes of several devices: the name of a user or
+    /// device and the account. These need no escaping in an address.
     #[must_use]
     pub fn new(seed: SecretText, label: &str) -> Self {
         let parts = ["otpauth://totp/", ISSUER, ":", label, "?secret=", seed.expose(), "&issuer=", ISSUER];
@@ -58,22 +58,22 @@ impl QrCode {
         Self { modules, size: usize::try_from(size).unwrap_or_default() }
     }
 
-    /// How many modules it has on each side.
+    /// The number of modules on each side.
     #[must_use]
     pub fn size(&self) -> usize {
         self.size
     }
 
-    /// Whether a module is dark; those outside are light.
+    /// Whether a module is dark; those outside of the code are light.
     #[must_use]
     pub fn is_dark(&self, x: usize, y: usize) -> bool {
         x < self.size && y < self.size && self.modules[y * self.size + x]
     }
 
-    /// The picture, as Base64 of PNG, with its margin and four pixels for each module.
+    /// Returns the image, as Base64 of PNG, with its margin and four pixels for each module.
     pub(crate) fn png(&self) -> SecretText {
         let side = (self.size + 2 * MARGIN) * SCALE;
-        let row = side.div_ceil(8) + 1; // after the byte that names no filter
+        let row = side.div_ceil(8) + 1; // after the byte that selects no filter
         let mut pixels = Zeroizing::new(vec![0xff; row * side]); // 1 is light
         for (y, line) in pixels.chunks_exact_mut(row).enumerate() {
             line[0] = 0;
@@ -97,8 +97,8 @@ impl fmt::Debug for QrCode {
     }
 }
 
-/// A square picture of one bit a pixel (PNG, third edition). Its data is stored without compression (RFC 1950, RFC 1951):
-/// a compressor would leave copies of the picture behind.
+/// Encodes a square image with one bit for each pixel (PNG, third edition). Its data is not compressed (RFC 1950, RFC 1951),
+/// because a compressor would leave copies of the image in memory.
 fn png(side: u32, pixels: &[u8]) -> Zeroizing<Vec<u8>> {
     let length = u16::try_from(pixels.len()).expect("one stored block");
     let mut data = Zeroizing::new(Vec::with_capacity(pixels.len() + 11));
@@ -111,7 +111,7 @@ fn png(side: u32, pixels: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut head = [0; 13];
     head[..4].copy_from_slice(&side.to_be_bytes());
     head[4..8].copy_from_slice(&side.to_be_bytes());
-    head[8] = 1; // bits a pixel; gray, deflate, no filter of lines, no interlace
+    head[8] = 1; // bits per pixel; gray, deflate, no line filter, no interlace
     let mut png = Zeroizing::new(Vec::with_capacity(data.len() + 57));
     png.extend_from_slice(b"\x89PNG\r\n\x1a\n");
     for (kind, content) in [(b"IHDR", &head[..]), (b"IDAT", &data), (b"IEND", &[])] {
@@ -140,7 +140,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 
 /// Apps show it beside the code.
 const ISSUER: &str = "bulla";
-/// The largest one that is made; it holds 858 bytes.
+/// The maximum version; it holds 858 bytes.
 const VERSION: Version = Version::new(20);
 const MARGIN: usize = 4;
 const SCALE: usize = 4;
@@ -165,7 +165,7 @@ mod tests {
         assert!(qr_code.png().expose().starts_with("iVBORw0KGgo"));
     }
 
-    /// The squares in three corners, which every reader looks for.
+    /// The squares in three corners, which every reader searches for.
     #[test]
     fn a_code_has_its_finder_patterns_and_a_light_outside() {
         let code = QrCode::of("otpauth://totp/bulla:ann@42?secret=GEZDGNBVGY3TQOJQ&issuer=bulla");

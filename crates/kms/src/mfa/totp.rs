@@ -1,15 +1,16 @@
-//! One-time codes of the time (TOTP, RFC 6238) with what every authenticator app takes: SHA-1, 6 digits, steps of 30 s.
+//! Time-based one-time codes (TOTP, RFC 6238) with the parameters that every authenticator app supports: SHA-1, 6 digits,
+//! steps of 30 s.
 //!
 //! ```text
 //! step = floor(Unix time / 30)
 //! code = Truncate(HMAC-SHA-1(seed, u64be(step))) mod 10^6          (RFC 4226, section 5.3)
 //! ```
 //!
-//! SHA-1 is no weakness here: HMAC does not rest on collisions (RFC 4226, appendix B.2).
+//! SHA-1 is no weakness here: HMAC does not depend on collision resistance (RFC 4226, appendix B.2).
 //!
-//! The time is the one that the engine believes ([`Kms::now`](crate::Kms::now)), which a clock that jumps does not move, so
-//! setting the clock back does not make a noted code good again. A server whose believed time is wrong by more than a step
-//! refuses right codes; it never accepts a code twice, because the device's row has the latest step that was accepted.
+//! The time is the believed time ([`Kms::now`](crate::Kms::now)), which does not follow jumps of the clock, so setting the
+//! clock back does not make an observed code valid again. If the believed time is wrong by more than a step, the server
+//! refuses right codes; it never accepts a code twice, because the device's row has the latest accepted step.
 
 use std::str::FromStr;
 
@@ -20,10 +21,10 @@ use bulla_wire::SecretText;
 use data_encoding::BASE32_NOPAD;
 use zeroize::Zeroizing;
 
-/// What the codes of a device are made of: 160 bits, as RFC 4226 recommends (section 4, R6).
+/// The secret that the codes of a device are computed from: 160 bits, as RFC 4226 recommends (section 4, R6).
 pub(crate) struct Seed(Zeroizing<Vec<u8>>);
 
-/// A one-time code, as it was typed: six digits.
+/// A one-time code, as typed: six digits.
 #[derive(Clone)]
 pub(crate) struct Code([u8; DIGITS]);
 
@@ -42,7 +43,7 @@ impl Seed {
         &self.0
     }
 
-    /// The seed in Base32, as authenticator apps take it.
+    /// Returns the seed in Base32, for authenticator apps.
     pub(crate) fn base32(&self) -> SecretText {
         let mut text = Zeroizing::new(vec![0; BASE32_NOPAD.encode_len(self.0.len())]);
         BASE32_NOPAD.encode_mut(&self.0, &mut text);
@@ -50,15 +51,15 @@ impl Seed {
         Zeroizing::new(text.to_owned()).into()
     }
 
-    /// The time step of a code at `now`, or one step before or after: clocks differ, and people take time to type. None for
-    /// a code of no such step, and for a step up to `spent`.
+    /// Returns the time step of a code: that of `now`, or one step before or after, because clocks differ and typing takes
+    /// time. None for other codes, and for steps up to `spent`.
     pub(crate) fn step_of(&self, code: &Code, now: i64, spent: u64) -> Option<u64> {
         let step = step(now);
         self.find(step.saturating_sub(1)..=step + 1, spent, |first| self.is_code(code, first))
     }
 
-    /// The time step of the second one of two codes that follow each other: the first one may be up to two steps old, because
-    /// the second one was waited for.
+    /// Returns the time step of the second of two consecutive codes. The first one may be up to two steps old, because the
+    /// user waited for the second one.
     pub(crate) fn step_of_pair(&self, codes: &[Code; 2], now: i64, spent: u64) -> Option<u64> {
         let step = step(now);
         let [first, second] = codes;
@@ -66,7 +67,7 @@ impl Seed {
         self.find(step.saturating_sub(2)..=step, spent, is_pair).map(|first| first + 1)
     }
 
-    /// Tries every step, so that the time does not tell which one it is.
+    /// Tries every step, so that the time does not reveal which one matches.
     fn find(&self, steps: impl Iterator<Item = u64>, spent: u64, is_it: impl Fn(u64) -> bool) -> Option<u64> {
         steps.fold(None, |found, step| if is_it(step) & (step > spent) { Some(step) } else { found })
     }
@@ -91,7 +92,7 @@ impl Seed {
     }
 }
 
-/// Six digits; apps show them in two groups, so spaces do not count.
+/// Six digits. Spaces are ignored, because apps show two groups.
 impl FromStr for Code {
     type Err = NotACode;
 
@@ -106,11 +107,11 @@ impl FromStr for Code {
     }
 }
 
-/// A text that is no one-time code.
+/// The text is not a one-time code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NotACode;
 
-/// The time step that contains `now`.
+/// Returns the time step that contains `now`.
 pub(crate) fn step(now: i64) -> u64 {
     u64::try_from(now).unwrap_or_default() / STEP
 }
@@ -132,7 +133,7 @@ mod tests {
         Code(seed().code(step))
     }
 
-    /// Appendix B of RFC 6238, cut to six digits: the code is a number modulo a power of ten.
+    /// Appendix B of RFC 6238, with codes truncated to six digits: a code is a number modulo a power of ten.
     #[test]
     fn the_vectors_of_rfc_6238() {
         for (time, eight_digits) in [

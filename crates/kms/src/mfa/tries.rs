@@ -1,12 +1,12 @@
-//! Wrong codes: how many of a user are looked at in a time step.
+//! Limits how many codes of a user are verified in each time step.
 //!
-//! Three of 10^6 codes are good at a time, so one that is guessed is right with 3 · 10^-6. Five guesses in 30 seconds are right
-//! with 1.5 · 10^-5, which is 4 % for a whole day of guessing, by an attacker who has the password already, with 14,400
-//! refusals in the log. Without the limit, that takes seconds.
+//! Three of 10^6 codes are valid at a time, so a guess is right with probability 3 · 10^-6. Five guesses in 30 seconds
+//! succeed with 1.5 · 10^-5, which is 4 % for a whole day of guessing, by an attacker who knows the password, with 14,400
+//! refusals in the log. Without the limit, a guess would succeed within seconds.
 //!
-//! The limit is here, where no address and no session goes around it, and counts what waits for its answer too. It holds for
-//! 30 seconds and then begins again, so no user is locked out; but while an attacker who knows the password keeps guessing,
-//! the user's own codes wait as well, until the password is changed. Each process counts for itself.
+//! The limit is in the engine, so changing the address or the session does not bypass it, and it counts pending checks too.
+//! It restarts every 30 seconds, so no user is locked out permanently. But while an attacker who knows the password keeps
+//! guessing, the user's own codes are delayed too, until the password is changed. Each process counts separately.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,19 +15,19 @@ use std::time::Duration;
 use super::totp::STEP;
 use crate::people::PrincipalId;
 
-/// The tries of the current time step, by elapsed time, which nobody sets.
+/// The attempts in the current time step, by elapsed time, which changes to the clock do not affect.
 #[derive(Default)]
 pub(crate) struct WrongCodes(Mutex<Tries>);
 
 #[derive(Default)]
 struct Tries {
     step: u64,
-    /// Users who tried a code in this step: only those who gave a right password.
+    /// The users who tried a code in this step, all of whom gave the right password.
     counts: HashMap<PrincipalId, u32>,
 }
 
 impl WrongCodes {
-    /// Counts a try as a wrong one; false if there were too many already, so that the code must not be looked at.
+    /// Counts an attempt as wrong, before the check. Returns false beyond the limit; the code must not be checked then.
     pub(crate) fn take(&self, user: PrincipalId, elapsed: Duration) -> bool {
         let mut tries = self.lock();
         let step = elapsed.as_secs() / STEP;
@@ -40,7 +40,7 @@ impl WrongCodes {
         is_within
     }
 
-    /// Takes a try back that turned out right.
+    /// Uncounts an attempt that turned out right.
     pub(crate) fn give_back(&self, user: PrincipalId) {
         if let Some(count) = self.lock().counts.get_mut(&user) {
             *count = count.saturating_sub(1);
@@ -70,7 +70,7 @@ mod tests {
         assert_eq!(taken(alice, 90), 5);
         tries.give_back(alice);
         assert_eq!(taken(alice, 91), 1);
-        tries.give_back(bob); // of an earlier step
+        tries.give_back(bob); // from an earlier step
         assert_eq!(taken(bob, 92), 5);
     }
 }

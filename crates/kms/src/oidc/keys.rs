@@ -1,6 +1,6 @@
-//! The key set of a provider (RFC 7517): public keys for RS256 and ES256. Everything else in a set is passed over.
+//! The key set of a provider (RFC 7517): public keys for RS256 and ES256. Other keys in a set are skipped.
 //!
-//! The algorithm is a property of the key, decided when the set is read. A token cannot choose another one.
+//! The algorithm is a property of the key, determined when the set is parsed. A token cannot choose another one.
 
 use std::error::Error;
 use std::fmt;
@@ -13,18 +13,18 @@ use serde_json::Value;
 /// Keys that verify tokens.
 pub(crate) struct KeySet(Vec<VerifyingKey>);
 
-/// A public key, with the one algorithm that it is for.
+/// A public key, with its only algorithm.
 pub(crate) struct VerifyingKey {
     id: Option<String>,
     pub(super) algorithm: Algorithm,
     pub(super) key: DecodingKey,
 }
 
-/// Why a key set is not taken.
+/// Why a key set is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeySetError {
-    /// It is no JSON Web Key Set.
+    /// It is not a JSON Web Key Set.
     Malformed,
     /// It has no key for RS256 or ES256.
     Empty,
@@ -45,7 +45,8 @@ impl KeySet {
         self.0.len()
     }
 
-    /// The keys that may have signed a token which names `id`. A token that names none is of the only key.
+    /// Returns the keys that may have signed a token which names `id`. A token without an id is accepted only if there is a
+    /// single key.
     pub(super) fn candidates(&self, id: Option<&str>) -> impl Iterator<Item = &VerifyingKey> {
         let is_only = self.0.len() == 1;
         let is_candidate = move |key: &&VerifyingKey| match id {
@@ -57,7 +58,7 @@ impl KeySet {
 }
 
 impl VerifyingKey {
-    /// None for a key that is for something else, or cannot be read.
+    /// Returns none for a key with another use, or one that is malformed.
     fn from_json(json: Value) -> Option<Self> {
         let jwk: Jwk = serde_json::from_value(json).ok()?;
         let algorithm = match &jwk.algorithm {
@@ -85,7 +86,7 @@ impl fmt::Display for KeySetError {
 
 impl Error for KeySetError {}
 
-/// Keys with the same id that are tried.
+/// Maximum keys with the same id to try.
 const MAX_CANDIDATES: usize = 4;
 
 #[cfg(test)]

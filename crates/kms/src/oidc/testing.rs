@@ -1,4 +1,4 @@
-//! An issuer of tokens for tests, which signs whatever it is told to.
+//! An issuer of tokens for tests, which signs any claims.
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
@@ -48,7 +48,7 @@ impl Issuer {
         }
     }
 
-    /// A token of these claims, by the issuer's key.
+    /// Returns a token with these claims, signed by the issuer's key.
     pub(crate) fn token(&self, claims: &Value) -> String {
         self.token_with(&json!({"alg": self.algorithm(), "kid": self.id, "typ": "JWT"}), claims)
     }
@@ -70,7 +70,7 @@ impl Issuer {
         }
     }
 
-    /// The public key as a member of a key set.
+    /// Returns the public key as a member of a key set.
     pub(crate) fn jwk(&self) -> Value {
         match &self.key {
             Key::Rsa(key) => {
@@ -89,7 +89,7 @@ impl Issuer {
         KeySet::parse(json!({"keys": [self.jwk()]}).to_string().as_bytes()).unwrap()
     }
 
-    /// The public key as bytes, which an attacker would take for the secret of HS256.
+    /// Returns the public key as bytes, which an attacker would use as the secret of HS256.
     pub(crate) fn public(&self) -> Vec<u8> {
         match &self.key {
             Key::Rsa(key) => key.public_key().as_ref().to_vec(),

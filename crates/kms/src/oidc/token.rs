@@ -1,4 +1,4 @@
-//! ID tokens (OpenID Connect Core 1.0, section 2): a signature by a key of the provider, and claims that fit.
+//! Verifies ID tokens (OpenID Connect Core 1.0, section 2): the signature by a key of the provider, then the claims.
 
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use serde::Deserialize;
@@ -6,14 +6,14 @@ use serde::Deserialize;
 use super::OidcProvider;
 use super::keys::KeySet;
 
-/// What a verified token says about its bearer.
+/// The identity in a verified token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OidcIdentity {
     pub(crate) issuer: String,
     pub(crate) subject: String,
-    /// All audiences of the token, in its order.
+    /// All audiences of the token, in order.
     pub(crate) audiences: Vec<String>,
-    /// Those that the configuration lists, at least one: what conditions on `oidc:aud` see.
+    /// The configured audiences among them, at least one: the value of the condition key `oidc:aud`.
     pub(crate) client_ids: Vec<String>,
     pub(crate) issued: i64,
     pub(crate) expires: i64,
@@ -22,16 +22,16 @@ pub(crate) struct OidcIdentity {
 /// Why a token is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OidcRefusal {
-    /// It is malformed, of another issuer or audience, not valid yet, or its signature is wrong.
+    /// It is malformed, has another issuer or audience, is not valid yet, or its signature is wrong.
     Invalid,
     Expired,
-    /// It names a key that is not in the provider's set.
+    /// It names a key that is not in the provider's key set.
     UnknownKey,
-    /// The keys of the provider are not known, or too old.
+    /// The keys of the provider are unknown, or too old.
     NoKeys,
 }
 
-/// Times are numbers, which may have a fraction (RFC 7519).
+/// Times are numbers, possibly with a fraction (RFC 7519).
 #[derive(Deserialize)]
 struct Claims {
     iss: String,
@@ -49,9 +49,9 @@ enum Audience {
     Many(Vec<String>),
 }
 
-/// Verifies a token at `now`, in seconds since 1970. The line end of a token file may be part of `token`.
+/// Verifies a token at `now`, in seconds since 1970. `token` may end with a line end, as in a file.
 ///
-/// The signature comes first, so that nothing is told about claims that anybody may have written.
+/// The signature is checked first, so that errors reveal nothing about claims that an attacker may have written.
 pub(super) fn verify(
     token: &str,
     provider: &OidcProvider,
@@ -81,7 +81,7 @@ pub(super) fn verify(
     Ok(OidcIdentity { issuer: claims.iss, subject: claims.sub, audiences, client_ids, issued, expires })
 }
 
-/// The claims of a token that one of the keys has signed, by the algorithm of that key.
+/// Returns the claims of a token that one of the keys has signed, with the algorithm of that key.
 fn verified_claims(token: &str, keys: &KeySet) -> Result<Claims, OidcRefusal> {
     let header = decode_header(token).map_err(|_| OidcRefusal::Invalid)?;
     let mut refusal = OidcRefusal::UnknownKey;
@@ -94,7 +94,7 @@ fn verified_claims(token: &str, keys: &KeySet) -> Result<Claims, OidcRefusal> {
     Err(refusal)
 }
 
-/// The claims are checked here: the library would take the time from the system clock.
+/// The claims are checked here, because the library would use the system clock.
 fn signature_only(algorithm: Algorithm) -> Validation {
     let mut validation = Validation::new(algorithm);
     validation.required_spec_claims.clear();
@@ -104,15 +104,15 @@ fn signature_only(algorithm: Algorithm) -> Validation {
     validation
 }
 
-/// Whole seconds; what is no time of ours is at one of the ends.
+/// Returns whole seconds; values out of range become the minimum or maximum.
 #[allow(clippy::cast_possible_truncation, reason = "the cast saturates, and NaN is no JSON")]
 fn seconds(time: f64) -> i64 {
     time.floor() as i64
 }
 
-/// By how much the clocks of the provider and of this server may differ, in seconds.
+/// How far the clocks of the provider and of this server may differ, in seconds.
 const LEEWAY: i64 = 60;
-/// Bytes of a subject (OpenID Connect Core 1.0, section 2), which the token of a session carries.
+/// Maximum bytes of a subject (OpenID Connect Core 1.0, section 2), which session tokens contain.
 const MAX_SUBJECT: usize = 255;
 
 #[cfg(test)]
@@ -166,7 +166,7 @@ mod tests {
                 let token = issuer.token_with(&header, &issuer.claims());
                 assert_eq!(check(issuer, &token), Err(OidcRefusal::Invalid), "{algorithm}");
             }
-            // The public key taken for the secret of an HMAC, and no signature at all.
+            // The public key used as the secret of an HMAC, and no signature at all.
             let message =
                 format!("{}.{}", encode(r#"{"alg":"HS256","kid":"k"}"#), encode(issuer.claims().to_string()));
             let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &issuer.public()), message.as_bytes());

@@ -1,4 +1,4 @@
-//! Explain: what a request of a user or role would be answered, and which statements of which policies say so.
+//! The query Explain: whether a request of a user or role would be allowed, and which statements of which policies decide.
 
 use std::net::IpAddr;
 
@@ -11,64 +11,65 @@ use crate::origin::{AssumedRole, Caller, Connection, Origin, Proof, RoleSession,
 use crate::policy_action::{AlsoNeeded, NoPolicyAction, PolicyAction};
 use crate::session::Session;
 
-/// Asks what a request of a user or role would be answered.
+/// Asks whether a request of a user or role would be allowed.
 ///
-/// It needs the permissions to read all policies that decide: `ram:ListPoliciesForUser` and `ram:ListGroupsForUser` on the user,
-/// `ram:ListPoliciesForGroup` on each group, or `ram:ListPoliciesForRole` on the role; `ram:GetPolicy` on each policy of the
-/// account; and what tells of the resource: of a key `kms:DescribeKey`, `kms:GetKeyPolicy` and `kms:ListResourceTags`, of a secret
-/// `kms:DescribeSecret` and `kms:GetSecretPolicy`, of the others `ram:Get...` and `ram:ListTagResources`.
+/// It needs the permissions to read all policies that decide: `ram:ListPoliciesForUser` and `ram:ListGroupsForUser` on the
+/// user, `ram:ListPoliciesForGroup` on each group, or `ram:ListPoliciesForRole` on the role; `ram:GetPolicy` on each policy
+/// of the account; and those to read the resource: for a key `kms:DescribeKey`, `kms:GetKeyPolicy` and
+/// `kms:ListResourceTags`, for a secret `kms:DescribeSecret` and `kms:GetSecretPolicy`, for others `ram:Get...` and
+/// `ram:ListTagResources`.
 #[derive(Clone, Debug, Default)]
 pub struct Explain {
     /// `user/NAME` or `role/NAME`.
     pub who: String,
     /// The action, such as `kms:Decrypt`.
     pub action: String,
-    /// `key/ID`, `alias/NAME`, `secret/NAME`, `user/NAME`, `group/NAME`, `role/NAME`, `policy/NAME`, `system/NAME` or an ARN; may
-    /// be empty for an action that is about no single one.
+    /// `key/ID`, `alias/NAME`, `secret/NAME`, `user/NAME`, `group/NAME`, `role/NAME`, `policy/NAME`, `system/NAME` or an ARN.
+    /// May be empty for an action that does not concern a single resource.
     pub resource: String,
-    /// The address that the request comes from.
+    /// The source address of the request.
     pub source_ip: Option<IpAddr>,
-    /// Whether it comes over TLS.
+    /// Whether the request uses TLS.
     pub tls: bool,
-    /// Whether the caller proved a second factor; none for an access key, of which that is not known.
+    /// Whether the caller proved a second factor; none for an access key, which cannot prove one.
     pub mfa: Option<bool>,
-    /// When it arrives, in seconds since 1970; by default now.
+    /// The time of the request, in seconds since 1970. Default: now.
     pub time: Option<i64>,
     /// The encryption context.
     pub encryption_context: Option<ContextParameter>,
     /// The external id of AssumeRole.
     pub external_id: Option<String>,
-    /// The policy of the session, of a role.
+    /// The policy of the session, for a role.
     pub session_policy: Option<String>,
 }
 
-/// What the request would be answered.
+/// The outcome of the request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explained {
-    /// `user/NAME` or `role/NAME`, as the record has the name.
+    /// `user/NAME` or `role/NAME`, with the name in the record.
     pub who: String,
     /// The action.
     pub action: String,
     /// Whether the policies allow the request.
     pub is_allowed: bool,
-    /// What the request asks for, in order, up to the first question that is denied. None if the request is refused before.
+    /// The permission checks of the request, in order, up to the first denied one. Empty if the request is refused before.
     pub questions: Vec<ExplainedQuestion>,
-    /// What it needs besides, which depends on more than one resource.
+    /// What the request needs besides, which depends on more than one resource.
     pub also_needed: Option<AlsoNeeded>,
 }
 
-/// Why a question makes no sense.
+/// Why a question is invalid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoQuestion {
     /// `who` is neither a user nor a role.
     Who,
-    /// No policy decides about the action.
+    /// Policies do not decide about the action.
     Action(NoPolicyAction),
-    /// The resource is none that a request for the action names.
+    /// A request for the action cannot name the resource.
     Resource(NoResource),
-    /// The policy of the session is wrong.
+    /// The policy of the session is invalid.
     SessionPolicy(PolicyError),
-    /// A user has no session.
+    /// Users have no sessions.
     SessionOfUser,
 }
 
@@ -105,7 +106,7 @@ pub(super) async fn explain(session: &Session<'_, Explain>) -> Result<Result<Exp
     }))
 }
 
-/// A query that makes sense.
+/// A valid query.
 struct Asked<'q> {
     who: Who<'q>,
     action: PolicyAction,
@@ -150,7 +151,7 @@ impl<'q> Asked<'q> {
         Ok(Self { who, action, on, session_policy })
     }
 
-    /// A caller as whom the request is answered.
+    /// Returns the caller of the request.
     fn caller(&self, who: &Allowed<Supposed<'_>>, mfa: Option<bool>) -> Caller {
         match **who {
             Supposed::User(user) => {
@@ -179,7 +180,7 @@ impl<'q> Asked<'q> {
         }
     }
 
-    /// What the questions leave out. The key of a secret is among them, and so is the key of an alias that is deleted.
+    /// Returns what the checks leave out. They include the key of a secret, and the key of an alias that is deleted.
     fn also_needed(&self) -> Option<AlsoNeeded> {
         let is_told = match self.on {
             On::Secret(_) => ["GetSecretValue", "PutSecretValue"].contains(&self.action.name),

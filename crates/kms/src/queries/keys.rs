@@ -1,8 +1,8 @@
-//! FindKeys: keys by text, state and so on, in an order, page by page.
+//! The query FindKeys: searches keys by text, state and so on, sorted and in pages.
 //!
-//! A key is found and placed by nothing that its entry would not show. What the caller may not see of a key is taken as
-//! absent: no filter matches it, and an order by it puts the key behind all others. Only the order by creation is that of
-//! ListKeys, which shows it to all who may list keys.
+//! Filters and sort orders use only details that the entry of a key shows. Details that the caller may not see are treated as
+//! absent: no filter matches them, and sorting by them puts the key last. Only the order by creation is that of ListKeys,
+//! which reveals it to all who may list keys.
 
 mod scan;
 
@@ -16,10 +16,10 @@ use crate::authorize::{KeyCatalogue, SeenKey, View};
 use crate::session::Session;
 use crate::state::{Age, Group, KeyClass, Label};
 
-/// Finds keys that match all that is given, without which all keys are found.
+/// Finds keys that match all criteria; without criteria, all keys.
 #[derive(Clone, Debug, Default)]
 pub struct FindKeys {
-    /// The beginning of an id, or a part of an alias or of the description, in any case. An empty text is in all keys.
+    /// The beginning of an id, or a part of an alias or of the description, in any case. The empty text matches all keys.
     pub text: Option<String>,
     /// The state.
     pub state: Option<KeyState>,
@@ -27,32 +27,32 @@ pub struct FindKeys {
     pub spec: Option<KeySpec>,
     /// The usage.
     pub usage: Option<KeyUsage>,
-    /// Where the material comes from.
+    /// The origin of the material.
     pub origin: Option<KeyOrigin>,
-    /// A part of an alias, in any case; of the alias without its prefix, unless it begins with `alias/`.
+    /// A part of an alias, in any case. The prefix of the alias is ignored, unless the text begins with `alias/`.
     pub alias_part: Option<String>,
     /// A tag.
     pub tag: Option<WantedTag>,
-    /// What the keys are ordered by.
+    /// The sort order.
     pub order: KeyOrder,
-    /// Whether the order is reversed. Keys without what they are ordered by stay at the end.
+    /// Whether the order is reversed. Keys without the detail that they are sorted by remain last.
     pub descending: bool,
-    /// From 1, which is the default.
+    /// Begins with 1, which is the default.
     pub page_number: Option<u32>,
-    /// 1 to 100, by default 10.
+    /// 1 to 100. Default: 10.
     pub page_size: Option<u32>,
 }
 
-/// A tag that keys are found by.
+/// A tag to search for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WantedTag {
     /// The key of the tag.
     pub key: String,
-    /// Its value; any, if none is given.
+    /// Its value. Default: any.
     pub value: Option<String>,
 }
 
-/// What keys are ordered by. Keys that are alike in it follow by their creation, then by their ids.
+/// The detail that keys are sorted by. Equal keys are sorted by creation, then by id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyOrder {
     /// The time of creation, oldest first.
@@ -69,24 +69,24 @@ pub enum KeyOrder {
 /// A page of keys.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FoundKeys {
-    /// How many match, on all pages.
+    /// The number of matches on all pages.
     pub total: u64,
     /// The keys of the page.
     pub keys: Vec<KeyEntry>,
 }
 
-/// What the caller may see of a key.
+/// The details of a key that the caller may see.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeyEntry {
     /// The id.
     pub key_id: String,
     /// The ARN.
     pub arn: String,
-    /// What DescribeKey answers; none without `kms:DescribeKey` for the key.
+    /// The metadata that DescribeKey returns; none without `kms:DescribeKey` for the key.
     pub metadata: Option<KeyMetadata>,
-    /// The aliases in order; none without `kms:ListAliases`, or `kms:ListAliasesByKeyId` for the key.
+    /// The aliases, sorted; none without `kms:ListAliases`, or `kms:ListAliasesByKeyId` for the key.
     pub aliases: Option<Vec<String>>,
-    /// The tags in order; none without `kms:ListResourceTags` for the key.
+    /// The tags, sorted; none without `kms:ListResourceTags` for the key.
     pub tags: Option<Vec<(String, String)>>,
 }
 
@@ -98,7 +98,7 @@ pub(super) async fn find(session: &Session<'_, FindKeys>) -> Result<FoundKeys, E
         query.segments(&catalogue).map(|segments| listed(&catalogue, &segments, page, query.descending));
     let (catalogue, (ids, total)) = match listed {
         Some(page) => (catalogue, page),
-        // May be as long as the store is large: other requests must not wait for it.
+        // May take long in a large store, so it runs on another thread, and other requests do not wait.
         None => {
             let query = query.clone();
             let search = move || {
@@ -125,7 +125,7 @@ fn entry(view: &View<'_>, key: &SeenKey<'_, '_>) -> KeyEntry {
 }
 
 impl FindKeys {
-    /// The lists that make the answer, one after another; none if the keys have to be looked at.
+    /// Returns the index lists whose concatenation is the answer; none if the keys must be scanned.
     fn segments(&self, catalogue: &KeyCatalogue) -> Option<Vec<Vec<Group>>> {
         let Self { text, state, spec, usage, origin, alias_part, tag, order, .. } = self;
         let has_text = text.as_ref().is_some_and(|text| !text.is_empty());
@@ -135,7 +135,7 @@ impl FindKeys {
             _ if is_unlisted => None,
             KeyOrder::Created if is_whole => Some(vec![vec![(Label::ALL, None)]]),
             KeyOrder::Alias | KeyOrder::Id => None,
-            // Lists of classes tell of all keys what their details tell.
+            // Lists of classes reveal the details of all keys.
             KeyOrder::Created | KeyOrder::State if !catalogue.sight().has_all_details() => None,
             KeyOrder::Created => Some(vec![self.classes(catalogue, |_| true)]),
             KeyOrder::State => {
@@ -159,7 +159,7 @@ impl FindKeys {
     }
 }
 
-/// The keys on a page of lists that follow each other, and how many there are.
+/// Returns the keys on a page of concatenated lists, and the total number.
 fn listed(
     catalogue: &KeyCatalogue,
     segments: &[Vec<Group>],

@@ -1,4 +1,4 @@
-//! DescribeLimits: quotas and limits on requests, and how much of them is used.
+//! The query DescribeLimits: quotas and limits on requests, with their usage.
 
 use std::collections::BTreeMap;
 
@@ -11,28 +11,29 @@ use crate::people::Quotas;
 use crate::session::Session;
 use crate::state::Makers;
 
-/// Asks for quotas and limits; for `kms:GetKmsInstanceQuotaInfos`.
+/// Asks for quotas and limits. Needs `kms:GetKmsInstanceQuotaInfos`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DescribeLimits {}
 
-/// Quotas and limits, and how much of them is used.
+/// Quotas and limits, with their usage.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LimitsInForce {
-    /// How many of everything there may be.
+    /// The quotas.
     pub quotas: Quotas,
-    /// How many there are, as quotas count.
+    /// The number of records that each quota counts.
     pub used: RecordCounts,
-    /// The highest counts of one creator, which need not be the same one's.
+    /// The highest numbers of one creator, possibly of different ones.
     pub most_by_one: MadeCounts,
-    /// The creators with the most keys, at most 20; then by aliases and secrets. None without `ram:ListUsers`.
+    /// The creators with the most keys, at most 20; equal ones are sorted by aliases and secrets. None without
+    /// `ram:ListUsers`.
     pub creators: Option<Vec<Creator>>,
     /// The limits on requests.
     pub requests: RequestLimits,
-    /// How many requests they have refused since the start.
+    /// The number of requests that each limit refused since the start.
     pub throttled: ThrottledRequests,
 }
 
-/// How many records there are of each kind that has a quota.
+/// The number of records of each kind that has a quota.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RecordCounts {
     /// Users.
@@ -49,10 +50,10 @@ pub struct RecordCounts {
     pub made: MadeCounts,
 }
 
-/// How many keys, aliases and secrets.
+/// Numbers of keys, aliases and secrets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MadeCounts {
-    /// Keys, without the one that seals secrets.
+    /// Keys, without the service key, which seals secrets.
     pub keys: usize,
     /// Aliases, without those of services.
     pub aliases: usize,
@@ -60,12 +61,12 @@ pub struct MadeCounts {
     pub secrets: usize,
 }
 
-/// What one user or program has made, also by sessions, as far as it is still there.
+/// The existing records that one user or program created, including by sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Creator {
-    /// `root`, `user/NAME` or `oidc-provider/PROVIDER/SUBJECT`; a deleted user has its id in place of the name.
+    /// `root`, `user/NAME` or `oidc-provider/PROVIDER/SUBJECT`; a deleted user has its id instead of the name.
     pub name: String,
-    /// How many.
+    /// The numbers.
     pub made: MadeCounts,
 }
 

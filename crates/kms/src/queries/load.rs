@@ -1,4 +1,4 @@
-//! What queries cost with 100,000 keys: measured and printed, never asserted.
+//! Measures the cost of queries with 100,000 keys, and prints it without assertions.
 //!
 //!     cargo test --release -p bulla-kms --lib queries::load -- --ignored --nocapture
 
@@ -28,7 +28,7 @@ fn write(kms: &Kms, writes: Vec<(Write, Revision)>) {
     pollster::block_on(answered).unwrap().unwrap();
 }
 
-/// As in a large account: most keys have an alias, a description and a tag.
+/// Like a large account: most keys have an alias, a description and a tag.
 fn fill(kms: &Kms) {
     let mut writes = Vec::new();
     for number in 0..KEYS {
@@ -67,7 +67,7 @@ fn fill(kms: &Kms) {
     write(kms, (0..USERS).map(|number| (user(number), 0)).collect());
 }
 
-/// A user with policies.
+/// Creates a user with policies.
 fn caller(kms: &Kms, name: &str, documents: &[&str]) -> Origin {
     let mut user = User::new(name.parse().unwrap(), Profile::default(), 1);
     let mut writes = Vec::new();
@@ -124,8 +124,7 @@ fn queries() -> Vec<(&'static str, FindKeys)> {
     ]
 }
 
-/// The medians of some calls, in ms: of the time that passed, and of that of the processor, which other programs of the machine
-/// hardly change.
+/// The median times of some calls, in ms: elapsed time, and processor time, which other programs hardly affect.
 fn time(mut call: impl FnMut()) -> (f64, f64) {
     let processor = || {
         let time = clock_gettime(ClockId::ProcessCPUTime);
@@ -143,7 +142,7 @@ fn time(mut call: impl FnMut()) -> (f64, f64) {
     (passed[7], used[7])
 }
 
-/// MiB that are resident.
+/// Resident memory in MiB.
 fn resident() -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();

@@ -1,4 +1,4 @@
-//! What the caller may do, so that pages show it before it is tried.
+//! `Kms::may`: whether the caller has the permission for an action, so that the console shows only what the caller may do.
 
 use bulla_wire::Product;
 
@@ -6,59 +6,59 @@ use crate::Kms;
 use crate::authorize::{AskedFor, Inquiry, Permission, View};
 use crate::origin::Origin;
 
-/// What an action is about. An action about two of them needs the permission for both.
+/// The resource of an action. An action on two resources needs the permission for both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum On<'a> {
-    /// No resource, such as GetRandomPassword.
+    /// No resource, as for GetRandomPassword.
     Anything,
-    /// To make a key or list keys.
+    /// Creating or listing keys.
     Keys,
-    /// All keys, such as to list the tags of every one.
+    /// All keys, as for listing the tags of every one.
     AllKeys,
     /// A key, by its id, alias or ARN.
     Key(&'a str),
-    /// To list aliases.
+    /// Listing aliases.
     Aliases,
-    /// An alias, with its prefix; the key is asked about with it, except by CreateAlias, which names one.
+    /// An alias, with its prefix. Its key is checked too, except for CreateAlias, whose request names the key.
     Alias(&'a str),
-    /// To make a secret or list secrets.
+    /// Creating or listing secrets.
     Secrets,
     /// All secrets.
     AllSecrets,
-    /// A secret, by its name or ARN. To read or write its value, its key is asked about with it.
+    /// A secret, by its name or ARN. For reading or writing its value, its key is checked too.
     Secret(&'a str),
-    /// To make a user or list users.
+    /// Creating or listing users.
     Users,
     /// A user, by its name; as all of the following.
     User(&'a str),
-    /// To make a group or list groups.
+    /// Creating or listing groups.
     Groups,
     /// A group.
     Group(&'a str),
-    /// To make a role or list roles.
+    /// Creating or listing roles.
     Roles,
     /// A role.
     Role(&'a str),
-    /// To make a virtual MFA device or list them.
+    /// Creating or listing virtual MFA devices.
     MfaDevices,
     /// A virtual MFA device, by its name or serial number.
     MfaDevice(&'a str),
-    /// To make a policy or list policies.
+    /// Creating or listing policies.
     Policies,
     /// A policy of the account.
     Policy(&'a str),
-    /// A policy that is there in every account.
+    /// A policy that every account has.
     SystemPolicy(&'a str),
     /// The account itself.
     Account,
 }
 
 impl Kms {
-    /// Whether the caller has the permission for an action: what the action would be answered, and nothing else. Of a
-    /// resource that does not exist, the answer is yes only if the caller has the permission for all. What a request says,
-    /// such as its encryption context, is not known here: a policy that allows with a condition on it does not count.
+    /// Whether the caller has the permission for an action, exactly as the request would be checked. For a resource that does
+    /// not exist, it is true only if the caller has the permission for all. Facts of the request, such as its encryption
+    /// context, are unknown here: an Allow with a condition on one does not count.
     ///
-    /// It costs a few microseconds. False for an action that is not in the table of the product.
+    /// It takes a few microseconds. Returns false for an action that is not in the table of the product.
     #[must_use]
     pub fn may(&self, product: Product, action: &str, on: On<'_>, origin: &Origin) -> bool {
         let Some(permission) = Permission::named(product, action) else { return false };

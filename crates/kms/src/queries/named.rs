@@ -1,5 +1,5 @@
-//! FindSecrets, FindUsers, FindGroups, FindRoles, FindPolicies: what the list of the API tells, by a part of the name and
-//! page by page. Lists of RAM are otherwise read from the start.
+//! The queries FindSecrets, FindUsers, FindGroups, FindRoles and FindPolicies: what the list actions of the API return,
+//! filtered by a part of the name and in pages. The list actions of RAM can only be read from the start.
 
 use bulla_wire::Error;
 use bulla_wire::kms::SecretEntry;
@@ -16,9 +16,9 @@ use crate::session::Session;
 /// A page of what was found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found<T> {
-    /// How many match, on all pages.
+    /// The number of matches on all pages.
     pub total: u64,
-    /// Those of the page, as the list of the API tells of them.
+    /// The entries of the page, as in the list action.
     pub entries: Vec<T>,
 }
 
@@ -27,11 +27,11 @@ macro_rules! searches_by_name {
         $(#[$doc])*
         #[derive(Clone, Debug, Default)]
         pub struct $name {
-            /// A part of the name, in any case; all, if none is given.
+            /// A part of the name, in any case. Default: all.
             pub text: Option<String>,
-            /// From 1, which is the default.
+            /// Begins with 1, which is the default.
             pub page_number: Option<u32>,
-            /// 1 to 100, by default 10.
+            /// 1 to 100. Default: 10.
             pub page_size: Option<u32>,
         }
 
@@ -45,16 +45,15 @@ macro_rules! searches_by_name {
 }
 
 searches_by_name! {
-    /// Finds secrets in the order of their names; for `kms:ListSecrets`.
+    /// Finds secrets, sorted by name. Needs `kms:ListSecrets`.
     FindSecrets
-    /// Finds users in the order of their names; for `ram:ListUsers`. The display name counts as well.
+    /// Finds users, sorted by name, also by display name. Needs `ram:ListUsers`.
     FindUsers
-    /// Finds groups in the order of their names; for `ram:ListGroups`.
+    /// Finds groups, sorted by name. Needs `ram:ListGroups`.
     FindGroups
-    /// Finds roles in the order of their names; for `ram:ListRoles`.
+    /// Finds roles, sorted by name. Needs `ram:ListRoles`.
     FindRoles
-    /// Finds policies, first those of the account, then the system policies, each in the order of their names; for
-    /// `ram:ListPolicies`.
+    /// Finds policies: first those of the account, then the system policies, each sorted by name. Needs `ram:ListPolicies`.
     FindPolicies
 }
 

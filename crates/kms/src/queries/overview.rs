@@ -1,4 +1,4 @@
-//! Overview: how many keys and secrets there are, and what is going to happen to them.
+//! The query Overview: the numbers of keys and secrets, and their next scheduled events.
 
 use std::collections::BTreeMap;
 
@@ -9,62 +9,62 @@ use crate::authorize::{KeyCatalogue, SecretCatalogue, SeenKey};
 use crate::session::Session;
 use crate::state::Label;
 
-/// Asks what there is and what is going to happen.
+/// Asks for the numbers of keys and secrets, and the next scheduled events.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Overview {}
 
-/// What there is and what is going to happen, as far as the caller may see it.
+/// The numbers of keys and secrets, and the next scheduled events, as far as the caller may see them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ahead {
     /// None without `kms:ListKeys`.
     pub keys: Option<KeyCounts>,
-    /// How many secrets there are; none without `kms:ListSecrets`.
+    /// The number of secrets; none without `kms:ListSecrets`.
     pub secrets: Option<u64>,
-    /// The next event of each key and secret that the caller may list and describe, the earliest 20, earliest first.
+    /// The next events of keys and secrets that the caller may list and describe: the earliest 20, in order.
     pub scheduled: Vec<Scheduled>,
 }
 
-/// How many keys there are.
+/// Numbers of keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyCounts {
-    /// All of them.
+    /// All keys.
     pub total: u64,
-    /// By state, in the order of the states' names; states without a key are left out.
+    /// By state, sorted by the names of the states; states without keys are left out.
     pub by_state: Vec<(KeyState, u64)>,
-    /// By spec, as by state.
+    /// By spec, in the same way.
     pub by_spec: Vec<(KeySpec, u64)>,
 }
 
-/// What is going to happen to a key or secret.
+/// A scheduled event of a key or secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scheduled {
-    /// When.
+    /// The time.
     pub at: Timestamp,
-    /// What.
+    /// The event.
     pub event: ScheduledEvent,
-    /// To what.
+    /// The key or secret.
     pub of: ScheduledOf,
 }
 
-/// What is going to happen.
+/// A kind of scheduled event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ScheduledEvent {
-    /// It is deleted.
+    /// The deletion.
     Deletion,
-    /// Its imported material expires.
+    /// The expiry of imported material.
     MaterialExpiry,
-    /// It gets a new version.
+    /// The next rotation.
     Rotation,
 }
 
-/// What something is going to happen to.
+/// The record of a scheduled event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ScheduledOf {
     /// A key.
     Key {
         /// Its id.
         key_id: String,
-        /// Its aliases, as a [`KeyEntry`](super::KeyEntry) has them.
+        /// Its aliases, as in a [`KeyEntry`](super::KeyEntry).
         aliases: Option<Vec<String>>,
     },
     /// A secret.
@@ -79,7 +79,7 @@ pub(super) async fn ahead(session: &Session<'_, Overview>) -> Result<Ahead, Erro
     let secrets = session.secret_catalogue().ok();
     let counts = keys.as_ref().map(count);
     let secret_count = secrets.as_ref().map(|secrets| secrets.count() as u64);
-    // Who may describe a few of many only makes it look at all of them.
+    // For a caller who may describe only a few of many, it scans all, so it runs on another thread.
     let scheduled = session.search(move || scheduled(keys.as_ref(), secrets.as_ref())).await?;
     Ok(Ahead { keys: counts, secrets: secret_count, scheduled })
 }

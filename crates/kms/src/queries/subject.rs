@@ -1,28 +1,28 @@
-//! What a question is about, as a person writes it: `key/ID`, `alias/NAME`, `user/NAME`, or an ARN.
+//! Parses the resource of a question, as people write it: `key/ID`, `alias/NAME`, `user/NAME`, or an ARN.
 
 use bulla_wire::Product;
 
 use super::On;
 use crate::policy_action::PolicyAction;
 
-/// Why a text is no resource of a question.
+/// Why a text is not a resource for an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoResource {
-    /// The action is about one of several: which one is missing.
+    /// It is empty, but the action concerns one of several resources.
     Missing,
-    /// The action is about this alone.
+    /// The action concerns only this resource.
     Only(&'static str),
-    /// It is a pattern, which no request names.
+    /// It is a pattern, which a request cannot name.
     Pattern,
-    /// It does not say of which kind it is.
+    /// Its kind is ambiguous.
     Unclear,
-    /// The action is about resources of another kind.
+    /// The action concerns resources of another kind.
     OtherKind,
     /// It is an ARN of another account or region.
     Elsewhere,
 }
 
-/// A text, without what an ARN of this account begins with.
+/// A text, without the common beginning of ARNs of this account.
 #[derive(Clone, Copy)]
 struct Written<'t> {
     local: &'t str,
@@ -44,7 +44,7 @@ enum Kind {
 }
 
 impl<'a> On<'a> {
-    /// What `text` names for an action, in this account and region.
+    /// Returns the resource that `text` names for an action, in this account and region.
     pub(crate) fn parse(
         action: PolicyAction,
         text: &'a str,
@@ -127,7 +127,8 @@ impl<'t> Written<'t> {
         }
     }
 
-    /// The kind that the text begins with, and the name; a text without one is a key or secret, if the action is about one.
+    /// Returns the kind at the beginning of the text, and the name. A text without a kind is a key or secret, if the action
+    /// concerns one.
     fn named(self, action: PolicyAction) -> Result<(Kind, &'t str), NoResource> {
         let (kind, name) = self.local.split_once('/').unwrap_or(("", self.local));
         let kind = match kind {
@@ -161,7 +162,7 @@ impl Kind {
             Self::Key => is_of_kms && !is_of_secrets(action),
             Self::Alias => is_of_kms && !is_of_secrets(action) && !is_of_all_resources(action),
             Self::Secret => is_of_kms && (is_of_secrets(action) || is_of_all_resources(action)),
-            // The access keys and the password of a caller who names no user are the caller's own.
+            // A caller who names no user means the caller's own access keys or password.
             Self::User => is_of_ram && (takes(&["UserName"]) || takes(&["OldPassword"])),
             Self::Group => is_of_ram && takes(&["GroupName"]),
             Self::Role => action.is_to_assume() || is_of_ram && takes(&["RoleName", "ResourceNames"]),
@@ -176,7 +177,7 @@ fn is_of_secrets(action: PolicyAction) -> bool {
     action.product.served() == Some(Product::Kms) && action.name.contains("Secret")
 }
 
-/// Whether the action takes keys and secrets, by their ids.
+/// Whether the action accepts both keys and secrets, by their ids.
 fn is_of_all_resources(action: PolicyAction) -> bool {
     ["TagResources", "UntagResources", "ListTagResources"].contains(&action.name)
 }

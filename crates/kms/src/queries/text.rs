@@ -1,6 +1,6 @@
-//! Texts that are looked for in any case.
+//! A text to search for, regardless of case.
 
-/// What is looked for.
+/// The text to search for.
 pub(super) struct Needle(String);
 
 impl Needle {
@@ -13,7 +13,7 @@ impl Needle {
         &self.0
     }
 
-    /// Whether it is a part of `text`, in any case.
+    /// Whether it is a part of `text`, regardless of case.
     pub(super) fn is_in(&self, text: &str) -> bool {
         let mut buffer = [0; SHORT];
         match buffer.get_mut(..text.len()).filter(|_| text.is_ascii()) {
@@ -27,7 +27,7 @@ impl Needle {
     }
 }
 
-/// A text that is not longer is looked at without memory of its own.
+/// A text up to this length is compared without allocation.
 const SHORT: usize = 128;
 
 #[cfg(test)]

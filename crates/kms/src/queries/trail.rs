@@ -1,4 +1,4 @@
-//! SearchTrail: lines of the audit trail, newest first, and how the trail is.
+//! The query SearchTrail: lines of the audit trail, newest first, and the health of the trail.
 
 use std::time::{Duration, Instant};
 
@@ -8,25 +8,25 @@ use crate::audit::{Conditions, FoundLines, NewestFirst};
 use crate::auditor::{AuditFigures, SinkHealth, TrailInUse};
 use crate::session::Session;
 
-/// Asks for lines of the audit trail; for `actiontrail:LookupEvents`.
+/// Asks for lines of the audit trail. Needs `actiontrail:LookupEvents`.
 #[derive(Clone, Debug, Default)]
 pub struct SearchTrail {
-    /// Which lines.
+    /// The conditions that lines must fulfil.
     pub conditions: Conditions,
-    /// Only lines in front of the one with this number.
+    /// Only lines before the one with this number.
     pub before: Option<u64>,
-    /// 1 to 100, by default 50.
+    /// 1 to 100. Default: 50.
     pub page_size: Option<u32>,
 }
 
-/// Lines of the audit trail, and how the trail is.
+/// Lines of the audit trail, and the health of the trail.
 #[derive(Clone, Debug)]
 pub struct TrailPage {
     /// The lines.
     pub found: FoundLines,
-    /// How far the trail is.
+    /// The progress of the trail.
     pub figures: AuditFigures,
-    /// How its sinks are, the files first.
+    /// The health of its sinks, the files first.
     pub sinks: Vec<SinkHealth>,
 }
 
@@ -49,7 +49,7 @@ pub(super) async fn search(session: &Session<'_, SearchTrail>) -> Result<Option<
 
 const PAGE_SIZE: u32 = 50;
 const MAX_PAGE_SIZE: u32 = 100;
-/// Bytes of lines after which a search is stopped, so that others have their turn.
+/// Bytes of lines after which a search stops, so that other searches run.
 const MAX_BYTES: u64 = 64 << 20;
 const MAX_TIME: Duration = Duration::from_secs(1);
 
@@ -87,7 +87,7 @@ mod tests {
             pollster::block_on(kms.call(request.into(), &kms.owner())).unwrap_err();
         }
         pollster::block_on(kms.call(CreateKey::default().into(), &kms.owner())).unwrap();
-        pollster::block_on(kms.seal_audit()).unwrap(); // with it, the line of the change is written
+        pollster::block_on(kms.seal_audit()).unwrap(); // writes the line of the change too
         let wanted = Conditions { action: Some("describekey".into()), ..Conditions::default() };
         let query = SearchTrail { conditions: wanted, page_size: Some(5), ..SearchTrail::default() };
         let page = search(&kms, query.clone()).unwrap().unwrap();

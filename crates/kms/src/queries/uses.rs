@@ -1,4 +1,4 @@
-//! DescribeKeyUses: how often the versions of a key were used.
+//! The query DescribeKeyUses: how often the versions of a key were used.
 
 use bulla_wire::{Error, Timestamp};
 
@@ -12,10 +12,10 @@ pub struct DescribeKeyUses {
     pub key_id: String,
 }
 
-/// How often the versions of a key were used, for those who may describe the key.
+/// How often the versions of a key were used. Needs the permission to describe the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyUses {
-    /// Since when uses are counted in this store; of earlier ones nothing is known.
+    /// Since when uses are counted in this store; earlier uses are unknown.
     pub counted_since: Timestamp,
     /// Newest first.
     pub versions: Vec<VersionUses>,
@@ -26,16 +26,16 @@ pub struct KeyUses {
 pub struct VersionUses {
     /// Its id.
     pub key_version_id: String,
-    /// Encryptions, also of data keys and secrets.
+    /// Encryptions, including those of data keys and secrets.
     pub encryptions: u64,
-    /// Everything else that needs the key: decryptions, signatures, verifications.
+    /// All other operations with the key: decryptions, signatures, verifications.
     pub other_operations: u64,
-    /// When it was last used; none if it was not.
+    /// When it was last used; none if it was never used.
     pub last_used: Option<Timestamp>,
 }
 
 impl KeyUses {
-    /// When the key was last used, in any version.
+    /// Returns when the key was last used, in any version.
     #[must_use]
     pub fn last_used(&self) -> Option<Timestamp> {
         self.versions.iter().filter_map(|version| version.last_used).max()

@@ -1,4 +1,4 @@
-//! How a session begins: the chain that it goes on with, and the role that it adds.
+//! Begins a session: the chain of the caller, and the role that is added to it.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::oidc::OidcIdentity;
 use crate::origin::{AssumedRole, Caller, Proof, RoleSession, SessionSource};
 use crate::people::Role;
 
-/// The chain before the new role. Its end is that of the session that assumes the role.
+/// The chain before the new role. It expires with the session that assumes the role.
 pub(crate) struct Chain {
     source: SessionSource,
     roles: Vec<AssumedRole>,
@@ -17,30 +17,31 @@ pub(crate) struct Chain {
     ends: Option<i64>,
 }
 
-/// What a request says about the session that it begins.
+/// The parameters of the request for a session.
 pub(crate) struct NewSession<'a> {
     pub(crate) session_name: &'a str,
     pub(crate) source_identity: Option<&'a str>,
     pub(crate) policy: Option<Arc<Policy>>,
-    /// When it was asked to end, in seconds since 1970.
+    /// The requested end, in seconds since 1970.
     pub(crate) expires: i64,
 }
 
-/// Why a caller cannot begin a session, whatever the role.
+/// Why a caller cannot begin a session of any role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ChainRefusal {
-    /// The account's root is no user, and has all rights already.
+    /// The account's root is not a user, and has all rights already.
     Root,
-    /// The user signed in by password. A chain names an access key, which ends it; what a password begins would outlive it.
+    /// The user signed in by password. A chain must name an access key, whose removal ends it; the session would outlive the
+    /// password.
     NoAccessKey,
-    /// The chain has as many roles as one may have.
+    /// The chain has the maximum number of roles.
     TooLong,
-    /// The source identity is another one than that of the session which assumes the role.
+    /// The source identity differs from that of the session which assumes the role.
     SourceIdentity,
 }
 
 impl Chain {
-    /// The chain of whoever signed the request.
+    /// Returns the chain of the caller.
     ///
     /// # Errors
     /// [`ChainRefusal::Root`], [`ChainRefusal::NoAccessKey`], [`ChainRefusal::TooLong`].
@@ -62,7 +63,7 @@ impl Chain {
         }
     }
 
-    /// The chain of the bearer of a token of `provider`.
+    /// Returns the chain of the bearer of a token of `provider`.
     pub(crate) fn of_token(provider: &str, identity: &OidcIdentity) -> Self {
         Self::new(SessionSource::Oidc {
             provider: provider.into(),
@@ -75,7 +76,7 @@ impl Chain {
         Self { source, roles: Vec::new(), source_identity: None, mfa: None, ends: None }
     }
 
-    /// Checks the source identity of a request: it is set with the first role, or never.
+    /// Checks the source identity of a request: only the first role of a chain can set it.
     ///
     /// # Errors
     /// [`ChainRefusal::SourceIdentity`].
@@ -84,7 +85,7 @@ impl Chain {
         if self.roles.is_empty() || is_same { Ok(()) } else { Err(ChainRefusal::SourceIdentity) }
     }
 
-    /// The session of a role that goes on with this chain. It ends no later than the session that assumes the role.
+    /// Returns the session that adds a role to this chain. It expires no later than the session that assumes the role.
     pub(crate) fn session(self, access_key_id: Box<str>, role: &Role, new: NewSession<'_>) -> RoleSession {
         let mut roles = self.roles;
         let session_name = new.session_name.into();

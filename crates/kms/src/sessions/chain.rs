@@ -1,4 +1,4 @@
-//! Whether a session and its chain still hold: looked at for every request, in the snapshot of its authentication.
+//! Checks that a session and its chain are still valid. Authentication does it for every request, in its snapshot.
 
 use crate::clock_trust::MAX_JUMP;
 use crate::oidc::Providers;
@@ -7,15 +7,15 @@ use crate::people::{Role, User};
 use crate::state::{AccessKeyOwner, Row, Snapshot};
 
 impl RoleSession {
-    /// Whether the session is not over at `now`. One that has longer to go than any session lasts began in a later time, by a
-    /// clock that was ahead and is right again since the start, or since an operator said so.
+    /// Whether the session has not expired at `now`. A session with more time left than any session can have began while the
+    /// clock was ahead, and is refused.
     pub(crate) fn lasts(&self, now: i64) -> bool {
         let longest = i64::from(Role::MAX_SESSION) + MAX_JUMP;
         now < self.expires && self.expires.saturating_sub(now) <= longest
     }
 
-    /// Whether whoever began the session still may, and every role is the one that was assumed, with its sessions not ended
-    /// since.
+    /// Whether the source of the chain still exists with its access key or provider, and every role is the one that was
+    /// assumed, with no end of its sessions since.
     pub(crate) fn holds(&self, snapshot: &Snapshot, providers: &Providers) -> bool {
         let has_source = match &self.source {
             SessionSource::User { id, access_key_id } => {
@@ -33,7 +33,7 @@ fn is_current(snapshot: &Snapshot, link: &AssumedRole) -> bool {
 }
 
 impl Snapshot {
-    /// Whether a user exists and has this access key, active or not: both rows say so.
+    /// Whether a user exists and has this access key, active or not, according to both rows.
     pub(crate) fn has_access_key(&self, user: PrincipalId, id: &str) -> bool {
         let is_listed = |row: &Row<User>| row.record.access_keys().iter().any(|listed| **listed == *id);
         self.access_key(id).is_some_and(|key| key.owner == AccessKeyOwner::User(user))

@@ -1,4 +1,4 @@
-//! The record of the key that seals session tokens.
+//! The record of the key that seals session tokens: one for each epoch of the store.
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ use bulla_keys::{Damaged, SystemRandom, TokenKey};
 use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 
-/// The number of an STS key, big-endian: the epoch of the store in which it was made.
+/// The number of an STS key, big-endian: the epoch of the store in which it was created.
 pub(crate) type Epoch = ByteArray<4>;
 
-/// A key for tokens, sealed as material of keys is. Its row is written once.
+/// A key for tokens, sealed like the material of keys. Its row is written once.
 #[derive(Clone, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct StsKey {
@@ -24,7 +24,7 @@ pub(crate) struct StsKey {
 }
 
 impl StsKey {
-    /// A new key for an epoch of its store.
+    /// Returns a new key for an epoch of its store.
     pub(crate) fn new(roots: &RootKeys, epoch: Epoch, created: i64) -> Self {
         let key = TokenKey::random(roots.store(), u32::from_be_bytes(*epoch), &SystemRandom);
         Self { epoch, sealed: key.seal(roots, &SystemRandom).into(), created }
@@ -39,8 +39,8 @@ impl StsKey {
     }
 }
 
-/// The number of the STS key of an epoch of the store. Token of other epochs are refused, so a restore, which begins an
-/// epoch, ends all sessions.
+/// Returns the number of the STS key for an epoch of the store. Tokens of other epochs are refused, so a restore, which
+/// begins an epoch, ends all sessions.
 pub(crate) fn sts_epoch(epoch: u64) -> Epoch {
     u32::try_from(epoch).unwrap_or(u32::MAX).to_be_bytes().into()
 }

@@ -1,5 +1,5 @@
-//! Requests signed with access keys and with temporary credentials, from the bytes of HTTP to the answer. People are written
-//! without the actions that make them.
+//! Requests signed with access keys and with temporary credentials, from the bytes of HTTP to the reply. Users and roles are
+//! written without the actions that create them.
 
 mod chains;
 mod clock;
@@ -60,7 +60,7 @@ fn callers_learn_who_they_are_without_a_permission() {
     assert!(world.assume(&helper, "ops").is_err());
 }
 
-/// Else a caller without rights could tell which roles there are, and whom they trust.
+/// Otherwise a caller without rights could find out which roles exist, and whom they trust.
 #[test]
 fn a_role_that_is_missing_does_not_trust_or_is_not_permitted_is_one_answer() {
     let world = World::new();
@@ -195,7 +195,7 @@ fn a_token_is_good_for_its_own_access_key_and_secret_only() {
     let elsewhere = World::new();
     elsewhere.user("alice", EVERYTHING);
     assert_eq!(elsewhere.kms_code(&one, "ListKeys", &[]), "InvalidSecurityToken.Malformed");
-    // The secret is looked at before the time: only its owner learns that a session is over.
+    // The secret is checked before the time: only its owner learns that a session has expired.
     world.pass(3600);
     assert_eq!(code(&of_other), "SignatureDoesNotMatch");
     assert_eq!(code(&one), "InvalidSecurityToken.Expired");

@@ -1,4 +1,4 @@
-//! The bytes of a security token.
+//! The encoding of a security token, which contains a sealed session.
 //!
 //! ```text
 //! token   = base64url without padding (version (u8 = 1) ‖ epoch (u32be) ‖ length (u8) ‖ access key id ‖ sealed)
@@ -8,7 +8,7 @@
 //! role    = {0: role id, 1: session name, 2: not-before of the role}
 //! ```
 //!
-//! The access key id is there in clear, because a token that was moved to another access key has an error code of its own.
+//! The access key id is in clear, because a token that is used with another access key has an error code of its own.
 
 use std::sync::Arc;
 
@@ -22,21 +22,21 @@ use zeroize::Zeroizing;
 
 use crate::origin::{AssumedRole, RoleSession, SessionSource};
 
-/// A token taken apart, its content still sealed.
+/// A parsed token, its content still sealed.
 pub(crate) struct SealedToken {
     bytes: Zeroizing<Vec<u8>>,
-    /// Where the access key id ends.
+    /// The end of the access key id.
     id_end: usize,
 }
 
-/// Seals a session, the policy that it was given, as it was written, and the secret of its access key.
+/// Seals a session, the text of its policy, and the secret of its access key.
 pub(crate) fn seal(
     key: &TokenKey,
     session: &RoleSession,
     policy: Option<&str>,
     secret: &SecretText,
 ) -> SecretText {
-    let mut content = Zeroizing::new(Vec::with_capacity(MAX_LEN)); // one that grows leaves the secret behind
+    let mut content = Zeroizing::new(Vec::with_capacity(MAX_LEN)); // a growing buffer would leave the secret in memory
     minicbor::encode(Content::of(session, policy, secret), &mut *content)
         .expect("writing to memory does not fail");
     let id = session.access_key_id.as_bytes();
@@ -47,7 +47,7 @@ pub(crate) fn seal(
 }
 
 impl SealedToken {
-    /// None if the text is no token of this version.
+    /// Parses a token; none if the text is not a token of this version.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         if text.len() > MAX_LEN {
             return None;
@@ -63,12 +63,12 @@ impl SealedToken {
         *self.bytes[1..].first_chunk().expect("the head was there when it was parsed")
     }
 
-    /// The access key that it is for, if it opens.
+    /// The access key that it belongs to, if it opens.
     pub(crate) fn access_key_id(&self) -> &str {
         str::from_utf8(&self.bytes[HEAD..self.id_end]).expect("it is ASCII")
     }
 
-    /// The session, and the secret of its access key; none if the token was edited, or made by another store.
+    /// Returns the session and the secret of its access key; none if the token was edited or belongs to another store.
     pub(crate) fn open(&self, key: &TokenKey, account: &str) -> Option<(RoleSession, SecretText)> {
         if self.epoch() != key.epoch().to_be_bytes() {
             return None;
@@ -188,7 +188,7 @@ impl<'b> Content<'b> {
 const VERSION: u8 = 1;
 /// Version, epoch, and the length of the access key id.
 const HEAD: usize = 1 + 4 + 1;
-/// Characters of the longest token that is read: a policy of 2048 characters of four bytes each, names and ids in base64.
+/// Maximum characters of a token: a policy of 2048 characters of four bytes each, names and ids in base64.
 const MAX_LEN: usize = 16 * 1024;
 
 #[cfg(test)]
@@ -204,7 +204,7 @@ mod tests {
         TokenKey::random(StoreId::random(&SystemRandom), 1, &SystemRandom)
     }
 
-    /// As long as a policy may be, in characters of four bytes.
+    /// A policy of maximum length, in characters of four bytes.
     fn policy() -> String {
         let head =
             r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"kms:*","Resource":"acs:kms:*:*:key/"#;

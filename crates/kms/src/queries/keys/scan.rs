@@ -1,4 +1,4 @@
-//! Looking at every key: for texts and orders that no list answers.
+//! Scans every key, for texts and sort orders that no index supports.
 
 use std::cmp::Ordering;
 use std::panic::resume_unwind;
@@ -11,7 +11,7 @@ use crate::actions::Page;
 use crate::authorize::{AliasRanks, KeyCatalogue, KeyPart, SeenKey, With};
 use crate::queries::text::Needle;
 
-/// The keys on a page, and how many there are.
+/// Returns the keys on a page, and the total number.
 pub(super) fn scan(catalogue: &KeyCatalogue, query: &FindKeys, page: Page) -> (Vec<KeyId>, u64) {
     let wanted = Wanted::new(query, catalogue.now());
     let places = page.places();
@@ -23,7 +23,7 @@ pub(super) fn scan(catalogue: &KeyCatalogue, query: &FindKeys, page: Page) -> (V
     (ids, total)
 }
 
-/// The first keys of all, found by this thread and another one. If no thread can be started, this one finds all.
+/// Returns the first of all keys, found by this thread and another one. If no thread can be started, this one scans all.
 fn in_halves(first: &(impl Fn(KeyPart) -> First + Sync)) -> First {
     let [one, other] = KeyPart::halves();
     thread::scope(|scope| {
@@ -38,7 +38,7 @@ fn in_halves(first: &(impl Fn(KeyPart) -> First + Sync)) -> First {
     })
 }
 
-/// The first keys of a part that are wanted.
+/// Returns the first matching keys of a range.
 fn first_of(
     catalogue: &KeyCatalogue,
     wanted: &Wanted<'_>,
@@ -54,7 +54,7 @@ fn first_of(
     first
 }
 
-/// What is searched for.
+/// The search criteria.
 struct Wanted<'q> {
     query: &'q FindKeys,
     text: Option<Needle>,
@@ -116,7 +116,7 @@ impl<'q> Wanted<'q> {
             || key.details().is_some_and(|key| text.is_in(key.record.description.as_str()))
     }
 
-    /// Where the key stands.
+    /// The position of the key in the order.
     fn place(&self, key: &SeenKey<'_, '_>) -> Place {
         let (created, id) = key.age();
         let state = |key: &Key| STATES.iter().zip(0..).find(|(known, _)| **known == key.state(self.now));
@@ -133,29 +133,29 @@ impl<'q> Wanted<'q> {
     }
 }
 
-/// Whether a text is a part of an alias of the key. The prefix counts only for a text that begins with it.
+/// Whether a text is a part of an alias of the key. The prefix of the alias counts only if the text begins with it.
 fn is_named(text: &Needle, key: &SeenKey<'_, '_>) -> bool {
     let is_whole = text.as_str().starts_with(AliasName::PREFIX);
     let is_in = |name: &&AliasName| text.is_in(if is_whole { name.as_str() } else { short(name) });
     key.aliases().is_some_and(|names| names.iter().any(is_in))
 }
 
-/// An alias without its prefix.
+/// Returns an alias without its prefix.
 fn short(name: &AliasName) -> &str {
     name.as_str().strip_prefix(AliasName::PREFIX).unwrap_or_default()
 }
 
-/// Where a key stands among others, in ascending order.
+/// The position of a key in ascending order.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
-    /// What it is ordered by, as a number; none if the caller may not see it.
+    /// The detail that it is sorted by, as a number; none if the caller may not see it.
     field: Option<u32>,
     created: i64,
     id: KeyId,
 }
 
 impl Place {
-    /// Keys without what they are ordered by are at the end in both directions.
+    /// Keys without the detail that they are sorted by are last in both directions.
     fn cmp_in(&self, other: &Self, descending: bool) -> Ordering {
         match (self.field.is_some(), other.field.is_some()) {
             (true, true) if descending => other.cmp(self),
@@ -164,7 +164,7 @@ impl Place {
     }
 }
 
-/// The first keys in order, of any number of keys, in memory for about twice as many.
+/// Collects the first keys in order, from any number of keys, in memory for about twice as many.
 struct First {
     limit: usize,
     descending: bool,
@@ -187,7 +187,7 @@ impl First {
         }
     }
 
-    /// Adds what was found elsewhere.
+    /// Adds the keys of another collection.
     fn absorb(&mut self, other: Self) {
         self.total += other.total;
         self.found.extend(other.found);
@@ -200,7 +200,7 @@ impl First {
     }
 }
 
-/// Fewer are not worth being cut.
+/// Fewer are not worth truncating.
 const MIN_FOUND: usize = 1024;
-/// Fewer keys are looked at in less time than a thread is worth.
+/// Scanning fewer keys takes less time than starting a thread.
 const WORTH_A_THREAD: usize = if cfg!(test) { 20 } else { 10_000 };

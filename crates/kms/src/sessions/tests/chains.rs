@@ -1,8 +1,8 @@
-//! Chains of sessions: each link is looked at for every request.
+//! Chains of sessions: every request checks each link.
 
 use super::world::{Credentials, EVERYTHING, World, trusting};
 
-/// Sessions of roles `a`, `b`, `c` and `d`, each made by the one before; alice made the first.
+/// Sessions of roles `a`, `b`, `c` and `d`, each begun by the one before; alice began the first.
 fn chain(world: &World) -> (Credentials, Vec<Credentials>) {
     let alice = world.user("alice", EVERYTHING);
     let mut sessions: Vec<Credentials> = Vec::new();

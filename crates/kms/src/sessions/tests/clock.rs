@@ -1,4 +1,5 @@
-//! A clock that is set, in a store where no key, material or secret ends: what it does to tokens and to conditions on the time.
+//! A clock that is set, in a store without keys, materials or secrets that expire: the effect on tokens and on conditions on
+//! the time.
 
 use serde_json::json;
 
@@ -9,14 +10,14 @@ use crate::people::Role;
 const DAY: i64 = 86_400;
 const JUMPS: [i64; 4] = [7200, 400 * DAY, -7200, -400 * DAY];
 
-/// A world whose server has been running for long: what is signed before its start is refused, also after a jump back.
+/// A world whose server has been running for long. Requests signed before its start are refused, also after a jump back.
 fn running() -> World {
     let world = World::new();
     world.pass(500 * DAY);
     world
 }
 
-/// A user and a role that everybody of the account may assume for an hour.
+/// A user and a role that all users of the account may assume for an hour.
 struct Site {
     world: World,
     alice: Credentials,
@@ -104,7 +105,7 @@ fn a_token_ends_after_its_duration_wherever_the_clock_is() {
     }
 }
 
-/// What a store holds when the clock is set says nothing of what it holds when the clock comes back.
+/// What a store contains when the clock is set does not determine what it contains when the clock comes back.
 #[test]
 fn a_role_that_is_made_during_a_jump_has_sessions_of_the_usual_length() {
     for jump in JUMPS {
@@ -155,7 +156,7 @@ fn tokens_of_an_oidc_provider_are_good_during_a_jump() {
         let token = setup.token(json!({}));
         setup.world.jump(jump);
         setup.assume(&token, &[]).unwrap();
-        setup.world.pass(700); // its end, and what clocks may differ
+        setup.world.pass(700); // its expiry, and the tolerated difference of clocks
         for set in [0, -jump] {
             setup.world.jump(set);
             assert!(setup.assume(&token, &[]).is_err(), "the clock was set by {set}");
@@ -163,7 +164,8 @@ fn tokens_of_an_oidc_provider_are_good_during_a_jump() {
     }
 }
 
-/// While the server was off, time may have passed or the clock may have been set. From the start on it is known again.
+/// While the server was off, time may have passed or the clock may have been set. From the start on, the clock is known
+/// again.
 #[test]
 fn a_jump_after_a_long_stop_is_none_either() {
     for jump in JUMPS {
@@ -196,7 +198,7 @@ fn a_jump_after_a_long_stop_is_none_either() {
     }
 }
 
-/// It was issued by a clock that was ahead, as the operator says.
+/// A clock that was ahead issued it, according to the operator.
 #[test]
 fn a_token_of_a_later_time_is_none() {
     let ahead = 400 * DAY;

@@ -1,4 +1,4 @@
-//! Limits on requests: whom a request is counted for.
+//! Limits on requests: which caller a request counts for.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -15,7 +15,7 @@ fn limit_users(world: &World, per_second: u32) {
     world.kms_ref().set_request_limits(RequestLimits { user: limit(per_second), ..RequestLimits::default() });
 }
 
-/// How many of these requests are answered.
+/// Returns how many of these requests are answered.
 fn answered<'c>(world: &World, by: impl IntoIterator<Item = &'c Credentials>) -> usize {
     let is_answered = |by: &&Credentials| match world.kms(by, "ListKeys", &[]) {
         Ok(_) => true,

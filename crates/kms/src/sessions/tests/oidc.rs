@@ -6,7 +6,7 @@ use super::world::{ACCOUNT, Credentials, EVERYTHING, World};
 use crate::OidcProvider;
 use crate::oidc::testing::Issuer;
 
-/// A world with the provider `ci`, its keys and a role that trusts one subject of it.
+/// A world with the provider `ci`, its keys and a role that trusts one of its subjects.
 pub(super) struct Setup {
     pub(super) world: World,
     issuer: Issuer,
@@ -123,7 +123,7 @@ fn every_refusal_has_its_code() {
     assert_eq!(assume(&good, &[("DurationSeconds", "3601")]), Err("InvalidParameter.DurationSeconds".into()));
 }
 
-/// A role that trusts users does not trust tokens, and the other way round.
+/// A role that trusts users does not trust tokens, and vice versa.
 #[test]
 fn a_token_and_a_user_are_different_principals() {
     let setup = Setup::new();
@@ -134,7 +134,7 @@ fn a_token_and_a_user_are_different_principals() {
     assert_eq!(setup.world.assume(&alice, "deploy").unwrap_err(), "NoPermission");
 }
 
-/// The old Python SDK signs the request with whatever credentials it has.
+/// The old Python SDK signs the request with any credentials that it has.
 #[test]
 fn a_signature_is_verified_and_its_signer_does_not_count() {
     let setup = Setup::new();

@@ -1,4 +1,4 @@
-//! Quotas by who made something: also by sessions, and after a restart.
+//! Quotas for the maker of a record, including by sessions and after a restart.
 
 use super::oidc::Setup;
 use super::world::{Credentials, EVERYTHING, World, trusting};
@@ -83,7 +83,7 @@ fn what_a_subject_of_a_provider_makes_counts_for_it() {
     assert!(key(&setup.world, &session("repo:team/other")).is_ok());
 }
 
-/// A caller without the permission is not told that there is no room.
+/// A caller without the permission does not learn that the quota is exhausted.
 #[test]
 fn denied_comes_before_a_quota() {
     let world = World::new();

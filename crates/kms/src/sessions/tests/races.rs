@@ -1,17 +1,17 @@
-//! What ends a session is in force for the very next request, whoever asks meanwhile.
+//! The end of a session is in force for the very next request, even with concurrent requests.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use super::world::{Credentials, EVERYTHING, World, trusting};
 
-/// What ends the sessions of a user.
+/// A way to end the sessions of a user.
 type Ending = fn(&World, &Credentials);
 
 const THREADS: usize = 4;
 
-/// Lets threads decrypt with credentials while these end: a request that begins after the end fails, and all before it
-/// succeed. `ending` is called once threads are at work.
+/// Decrypts on several threads with credentials while these end: requests that begin after the end fail, and all before it
+/// succeed. Calls `ending` once the threads are at work.
 fn race(world: &World, credentials: &Credentials, blob: &str, codes: &[&str], ending: impl FnOnce()) {
     let has_ended = AtomicBool::new(false);
     let before = AtomicUsize::new(0);
@@ -88,7 +88,7 @@ fn no_request_of_a_user_succeeds_after_its_access_key_or_itself_is_gone() {
         let key = key["KeyMetadata"]["KeyId"].as_str().unwrap();
         let sealed = world.kms(&alice, "Encrypt", &[("KeyId", key), ("Plaintext", "eA==")]).unwrap();
         let blob = sealed["CiphertextBlob"].as_str().unwrap();
-        // A request that was authenticated before the user is gone lacks the permission.
+        // A request that was authenticated before the deletion of the user lacks the permission.
         let codes = ["Forbidden.AccessKey", "InvalidAccessKeyId.NotFound", "Forbidden.NoPermission"];
         race(&world, &alice, blob, &codes, || ending(&world, &alice));
     }

@@ -1,5 +1,5 @@
-//! The set-ups of docs/access.md, with the policies as they are printed there: what each can do, and that no sequence of up to
-//! three actions that it may do reaches anything beyond.
+//! The set-ups of docs/access.md, with the policies as printed there: what each allows, and that no sequence of up to three
+//! allowed actions reaches anything beyond.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -12,7 +12,7 @@ use super::world::{ACCOUNT, Credentials, EVERYTHING, World, trusting};
 
 type Parameters = Vec<(&'static str, String)>;
 
-/// One request of the search: what it is called, and how it is made.
+/// A request of the search: its label, and how to build it.
 #[derive(Clone, Debug)]
 struct Probe {
     label: String,
@@ -21,17 +21,17 @@ struct Probe {
     parameters: Parameters,
 }
 
-/// An account in which there is something to reach.
+/// An account with keys, secrets and blobs to reach.
 struct Account {
     world: World,
-    /// The key that the set-up is about.
+    /// The key that the set-up concerns.
     own: String,
     other: String,
-    /// Blobs of both keys, with the context that the set-ups ask for.
+    /// Blobs of both keys, with the context that the set-ups require.
     blobs: [String; 2],
 }
 
-/// What must reach no caller who may not have it.
+/// A plaintext that no caller without permission may get.
 const OTHER_TEXT: &str = "b3RoZXIgdGV4dA==";
 const OWN_TEXT: &str = "b3duIHRleHQ=";
 const VALUE: &str = "the value of a secret";
@@ -39,7 +39,7 @@ const CONTEXT: &str = r#"{"purpose":"deploy","bulla:volume":"UUID"}"#;
 const NEAR: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 1, 2, 3));
 const FAR: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 2, 2, 3));
 
-/// The document that docs/access.md shows after its name.
+/// Returns the document that docs/access.md shows after its name.
 fn document(name: &str) -> String {
     let page = include_str!("../../../../../docs/access.md");
     let (_, after) = page.split_once(&format!("`{name}`")).unwrap();
@@ -84,7 +84,7 @@ impl Account {
         }
     }
 
-    /// Requests about everything there is, also about keys and blobs that earlier requests have made.
+    /// Returns requests about all resources, including keys and blobs that earlier requests have created.
     fn probes(&self, me: &str, keys: &[String], blobs: &[String]) -> Vec<Probe> {
         let mut probes = Vec::new();
         let mut add = |product, action, label: &str, parameters: &[(&'static str, &str)]| {
@@ -156,18 +156,18 @@ impl Account {
     }
 }
 
-/// What a set-up may do; everything else is denied, whatever was done before.
+/// What a set-up allows; everything else must be denied, after any sequence of requests.
 struct SetUp {
     caller: fn(&Account) -> Credentials,
     name: &'static str,
-    /// Requests that succeed, by their labels.
+    /// The labels of requests that succeed.
     may: &'static [&'static str],
-    /// Whether texts of its own key may be among the answers.
+    /// Whether replies may contain plaintexts of its own key.
     opens_own: bool,
 }
 
 impl SetUp {
-    /// Runs all sequences of up to three allowed requests, and looks at each answer.
+    /// Runs all sequences of up to three allowed requests, and checks each reply.
     fn search(&self) {
         let account = Account::new();
         let caller = (self.caller)(&account);
@@ -182,7 +182,7 @@ impl SetUp {
         }
     }
 
-    /// Sends some requests to a new account, by their labels, then every request; returns those that change something.
+    /// Sends some requests, by their labels, to a new account, then every request. Returns those that change something.
     fn after(&self, labels: &[String]) -> Vec<String> {
         let account = Account::new();
         let caller = (self.caller)(&account);
@@ -203,7 +203,7 @@ impl SetUp {
         self.outcomes(&account, &caller, &keys, &blobs).1
     }
 
-    /// Which requests are not denied, and which of them change something.
+    /// Returns which requests are not denied, and which of them change something.
     fn outcomes(
         &self,
         account: &Account,

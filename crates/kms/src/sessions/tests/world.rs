@@ -1,4 +1,4 @@
-//! An account behind an engine, and clients that sign.
+//! An account behind an engine, and clients that sign their requests.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -23,11 +23,11 @@ pub(crate) struct World {
     clock: TestClock,
     pub(crate) kms: Option<Kms>,
     names: AtomicUsize,
-    /// Where requests come from.
+    /// The source address of requests.
     source: Mutex<Option<IpAddr>>,
 }
 
-/// A wall clock that moves only when time passes or when it is set, and the time that has passed.
+/// A wall clock that moves only when the test advances or sets it, and the elapsed time.
 #[derive(Clone)]
 struct TestClock {
     wall: Arc<AtomicI64>,
@@ -57,7 +57,7 @@ pub(crate) struct Credentials {
     pub(crate) token: Option<String>,
 }
 
-/// A request as it goes over the wire.
+/// A request in the encoding of the protocol.
 pub(crate) struct SignedRequest {
     headers: Vec<(&'static str, String)>,
     body: String,
@@ -68,7 +68,7 @@ pub(crate) const ACCOUNT: &str = "111122223333";
 pub(crate) const EVERYTHING: &str =
     r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
 
-/// A trust policy for one principal of the account, with more members of its statement.
+/// Returns a trust policy for one principal of the account, with further members of its statement.
 pub(crate) fn trusting(principal: &str, more: &str) -> String {
     format!(
         r#"{{"Version":"1","Statement":[{{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{{"RAM":"acs:ram::{ACCOUNT}:{principal}"}}{more}}}]}}"#
@@ -97,12 +97,12 @@ impl World {
         world
     }
 
-    /// The engine stops and another one starts.
+    /// Stops the engine and starts another one.
     pub(crate) fn restart(&mut self) {
         self.restart_after(0, 0, false);
     }
 
-    /// The engine stops, time passes and the clock is set while it is off, and another one starts.
+    /// Stops the engine, advances and sets the clock while it is off, and starts another one.
     pub(crate) fn restart_after(&mut self, seconds: i64, jump: i64, accept_clock: bool) {
         self.kms = None;
         self.pass(seconds);
@@ -125,24 +125,24 @@ impl World {
         *self.source.lock().unwrap() = Some(address);
     }
 
-    /// Time passes.
+    /// Advances the time.
     pub(crate) fn pass(&self, seconds: i64) {
         self.clock.wall.fetch_add(seconds, Ordering::SeqCst);
         self.clock.elapsed.fetch_add(seconds, Ordering::SeqCst);
     }
 
-    /// The clock is set, no time passes, and the engine looks after what is due, as a server does every second.
+    /// Sets the clock without advancing the time, and runs due maintenance, as a server does every second.
     pub(crate) fn jump(&self, seconds: i64) -> MaintenanceReport {
         self.clock.wall.fetch_add(seconds, Ordering::SeqCst);
         pollster::block_on(self.kms_ref().run_due()).unwrap()
     }
 
-    /// What the wall clock says.
+    /// Returns the wall clock.
     pub(crate) fn now(&self) -> i64 {
         self.clock.wall.load(Ordering::SeqCst)
     }
 
-    /// A time from now, as answers have it.
+    /// Returns a time relative to now, in the format of replies.
     pub(crate) fn time(&self, seconds: i64) -> String {
         Timestamp::from_unix(self.now() + seconds).to_string()
     }
@@ -157,7 +157,7 @@ impl World {
         pollster::block_on(answered).unwrap().unwrap();
     }
 
-    /// A new user with an access key and, unless it is empty, a policy.
+    /// Creates a user with an access key and, unless it is empty, a policy.
     pub(crate) fn user(&self, name: &str, policy: &str) -> Credentials {
         let mut user = User::new(name.parse().unwrap(), Profile::default(), 0);
         attach(&mut user.policies, self.policy(policy));
@@ -181,7 +181,7 @@ impl World {
         self.write([(Write::User(user), row.revision)]);
     }
 
-    /// Deletes a user, and leaves its access key behind.
+    /// Deletes a user, and leaves its access key.
     pub(crate) fn delete_user(&self, name: &str) {
         let key = NameKey::of(name);
         let revision = self.kms_ref().state.published().get::<User>(&key).unwrap().revision;
@@ -199,7 +199,7 @@ impl World {
         self.write([(Write::NoAccessKey(id), revision)]);
     }
 
-    /// A new role with, unless it is empty, a policy.
+    /// Creates a role with, unless it is empty, a policy.
     pub(crate) fn role(&self, name: &str, trust: &str, policy: &str) -> PrincipalId {
         let trust = Document::parse(ACCOUNT, trust, |name| {
             let bulla_access::PrincipalName::User(name) = name else { return None };
@@ -240,7 +240,7 @@ impl World {
         Some(PolicyRef::Custom(NameKey::of(&name)))
     }
 
-    /// Credentials of a role, or the code of the error.
+    /// Returns credentials of a role, or the code of the error.
     pub(crate) fn assume(&self, by: &Credentials, role: &str) -> Result<Credentials, String> {
         self.assume_where(by, role, &[])
     }
@@ -292,7 +292,7 @@ impl World {
         self.send(Product::Kms, by, action, parameters)
     }
 
-    /// The code of an expected error.
+    /// Returns the code of an expected error.
     pub(crate) fn kms_code(&self, by: &Credentials, action: &str, parameters: &[(&str, &str)]) -> String {
         self.kms(by, action, parameters).unwrap_err().code_text()
     }
@@ -307,12 +307,12 @@ impl World {
         self.send_again(&self.signed(product, by, action, parameters))
     }
 
-    /// A signed request to the KMS, without parameters, that was not sent yet.
+    /// Returns a signed request to the KMS, without parameters, that was not sent yet.
     pub(crate) fn signed_to_kms(&self, by: &Credentials, action: &str) -> SignedRequest {
         self.signed(Product::Kms, by, action, &[])
     }
 
-    /// Sends a signed request, perhaps not for the first time.
+    /// Sends a signed request, possibly again.
     pub(crate) fn send_again(&self, SignedRequest { headers, body }: &SignedRequest) -> Result<Value, Error> {
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
         let body = body.as_bytes();
@@ -364,7 +364,7 @@ impl World {
         Ok(serde_json::to_value(reply).unwrap())
     }
 
-    /// The bytes of an error answer.
+    /// The bytes of an error reply.
     pub(crate) fn rendered(&self, error: &Error) -> String {
         render_error(Format::Json, Product::Sts, error, "r", self.kms_ref().region()).to_string()
     }

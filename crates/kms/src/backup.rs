@@ -1,7 +1,8 @@
-//! Backups of a store: one file that is read back before it gets its name, and opens by the root key of the store.
+//! Backups of a store: a file that is verified before it gets its name, and that the root key of the store opens.
 //!
-//! A backup holds the header of the store in clear, so that what opens the store opens the backup, and everything else
-//! sealed: docs/backup-format.md. It is one state of the store, read while commits follow.
+//! A backup holds the header of the store in clear, so that the providers of the store open it too; everything else is
+//! sealed (docs/backup-format.md). It is one consistent state of the store, read while commits continue. The submodules
+//! write, verify, restore and schedule backups, and delete old ones.
 
 mod beside;
 mod container;
@@ -66,7 +67,7 @@ use crate::state::{SealNote, anchor_copies};
 use crate::store::Frozen;
 use crate::{Kms, Options, SystemClock, files};
 
-/// What a backup says of itself.
+/// The facts about a backup that are stored in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BackupFacts {
@@ -76,13 +77,13 @@ pub struct BackupFacts {
     pub store: String,
     /// The believed time at which the state was read, in seconds since 1970.
     pub time: i64,
-    /// The machine that made it.
+    /// The name of the machine that made it.
     pub node: String,
     /// The epoch of the store.
     pub epoch: u64,
     /// The commit of the store.
     pub commit: u64,
-    /// How many records it has.
+    /// The number of records.
     pub records: u64,
     /// The version of bulla that made it.
     pub version: String,
@@ -90,12 +91,12 @@ pub struct BackupFacts {
     pub bytes: u64,
 }
 
-/// How a backup is written.
+/// Options for writing a backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BackupOutput {
-    /// Replace a backup that is there, when the new one is whole. No other file is replaced.
+    /// Whether to replace an existing backup, once the new one is complete. No other file is replaced.
     pub force: bool,
-    /// Read the file back, open every record and look for what it names, before the file gets its name.
+    /// Whether to read the file back, open every record and check that what it names exists, before the file gets its name.
     pub verify: bool,
 }
 
@@ -119,23 +120,23 @@ impl Kms {
     /// everything is written.
     ///
     /// # Errors
-    /// [`BackupError`]; `out` then has a part of a backup, which does not verify.
+    /// [`BackupError`]; `out` then has an incomplete backup, which does not verify.
     pub fn backup(&self, out: &mut dyn Write) -> Result<BackupFacts, BackupError> {
         let (state, roots) = self.state.frozen()?;
         let (head, manifest, len) = create::write(&state, &roots, self.now(), &|| false, out)?;
         Ok(BackupFacts::new(&head, &manifest, len))
     }
 
-    /// Writes a backup to a file, which gets its name when it is whole, durable and, unless that is left out, verified.
-    /// Blocks until then. Verifying takes as much memory as the store has taken at the start.
+    /// Writes a backup to a file. The file gets its name when it is complete, durable and (unless `output` says otherwise)
+    /// verified. Blocks until then. Verification takes as much memory as opening the store.
     ///
     /// # Errors
-    /// [`BackupError`]; the file is not there, or is what it was before.
+    /// [`BackupError`]; the file does not exist, or is unchanged.
     pub fn backup_to(&self, path: &Path, output: BackupOutput) -> Result<BackupFacts, BackupError> {
         self.backup_unless(&|| false, path, output)
     }
 
-    /// As [`Kms::backup_to`], unless it is broken off.
+    /// Like [`Kms::backup_to`], but stops when the condition holds.
     fn backup_unless(
         &self,
         is_stopping: &dyn Fn() -> bool,
@@ -152,21 +153,21 @@ impl Kms {
     }
 }
 
-/// A backup that [`create_backup`] has made.
+/// A backup that [`create_backup`] made.
 #[derive(Debug)]
 pub struct CreatedBackup {
-    /// What it says of itself.
+    /// The facts that are stored in it.
     pub facts: BackupFacts,
-    /// Why the audit trail has no line of it, if that is so.
+    /// Why the audit trail has no line about it, if that is so.
     pub unnoted: Option<OpenError>,
 }
 
-/// Writes a backup of a store that no server has open. Nothing in the store changes; the audit trail that `options` name
-/// gets a line, unless its disk is full or read-only: a disk that fails is when a backup is needed. Waits for a command that
-/// has the store open, as [`Kms::open`] does.
+/// Writes a backup of a store that no server has open. The store is unchanged. The audit trail of `options` gets a line,
+/// unless its disk is full or read-only: backups are needed most when a disk fails. Waits for a command that has the store
+/// open, as [`Kms::open`] does.
 ///
 /// # Errors
-/// As [`Kms::backup_to`].
+/// Like [`Kms::backup_to`].
 pub fn create_backup(
     options: &Options,
     path: &Path,
@@ -193,8 +194,8 @@ pub fn create_backup(
     Ok(CreatedBackup { facts, unnoted })
 }
 
-/// Verifies a backup: every record opens, all of them are together what a commit left, and what they name is there. Needs
-/// the root key that `options` name, and as much memory as a start of the engine; no store is opened.
+/// Verifies a backup: every record opens, all records together are the state after one commit, and all that a record names
+/// exists. Needs the root key that `options` name, and as much memory as a start of the engine. Opens no store.
 ///
 /// # Errors
 /// [`BackupError`].
@@ -202,7 +203,7 @@ pub fn verify_backup(options: &Options, path: &Path) -> Result<BackupFacts, Back
     unlocked(options, path)?.verify()
 }
 
-/// Reads what a backup says of itself: its beginning and its end, not the records between.
+/// Reads the facts that a backup states about itself, from its beginning and its end, without the records between.
 ///
 /// # Errors
 /// [`BackupError`].
@@ -210,7 +211,7 @@ pub fn read_backup(options: &Options, path: &Path) -> Result<BackupFacts, Backup
     Ok(unlocked(options, path)?.facts())
 }
 
-/// Whether a backup holds a key, in whatever state. Reads all of it.
+/// Whether a backup contains a key, in any state. Reads the whole file.
 ///
 /// # Errors
 /// [`BackupError`].
@@ -228,17 +229,17 @@ fn unlocked(options: &Options, path: &Path) -> Result<Backup, BackupError> {
     Backup::unlock(file, &Providers::configured(options)).map(|(backup, _)| backup)
 }
 
-/// What a backup is made of.
+/// The source of a backup.
 struct Original<'a> {
     state: Frozen,
     roots: &'a Arc<RootKeys>,
     /// Seconds since 1970.
     time: i64,
-    /// Whether it is to be broken off.
+    /// Whether to stop early.
     is_stopping: &'a dyn Fn() -> bool,
 }
 
-/// Writes a file. `note` is called when it is whole, before it gets its name: there is no backup without its line.
+/// Writes a file. Calls `note` when the file is complete, before it gets its name: no backup exists without its line.
 fn write_file(
     source: Original<'_>,
     path: &Path,
@@ -264,11 +265,11 @@ fn write_file(
 
 fn begin(path: &Path, output: BackupOutput) -> Result<(Pending, Replace), BackupError> {
     let replace = if output.force { Replace::Backup } else { Replace::Never };
-    replace.check(path)?; // before the work
+    replace.check(path)?; // check before the work
     Ok((Pending::create(path)?, replace))
 }
 
-/// The line of a new backup.
+/// The audit event of a new backup.
 fn created<'f>(facts: &'f BackupFacts, path: &Path) -> Event<'f> {
     let backup = Resource { kind: "backup".into(), name: Text::new(&*facts.id), version: None };
     let detail = format!("{}, epoch {}, commit {}", path.display(), facts.epoch, facts.commit);

@@ -1,8 +1,8 @@
-//! What may lie in a data directory whose store is lost.
+//! Checks which files a data directory without a store contains, before a restore creates a store in it.
 //!
-//! A name that was mistyped must not make a store among other files. So a restore wants to see nothing but what a server keeps
-//! beside a store. The configuration gives backups and the audit trail directories of any name, and a restore does not read
-//! it; so these are known by what is in them.
+//! A mistyped name must not create a store among other files. So a restore accepts only files that a server keeps beside a
+//! store. The configuration can give the directories of backups and of the audit trail any name, and a restore does not read
+//! it; so these are recognised by their content.
 
 use std::fs::{self, DirEntry};
 use std::io::{self, Read};
@@ -16,7 +16,7 @@ use crate::data::STORE;
 use crate::files::open_regular;
 use crate::open_error::OpenError;
 
-/// Refuses a directory with something that no server keeps there.
+/// Refuses a directory with anything that no server keeps there.
 pub(super) fn check_no_others(data: &Path) -> Result<(), BackupError> {
     let failed = |source| BackupError::Open(OpenError::Directory { path: data.to_owned(), source });
     match first_other(data).map_err(failed)? {
@@ -39,11 +39,12 @@ fn first_other(data: &Path) -> io::Result<Option<PathBuf>> {
     Ok(None)
 }
 
-/// Whether this is a backup, what is noted of backups, a file of a trail, or a directory of nothing else, which may be a link to another disk.
+/// Whether the entry is a backup, notes about backups, a file of a trail, or a directory that contains only such files, which
+/// may be a link to another disk.
 fn is_ours(entry: &DirEntry, depth: u8) -> io::Result<bool> {
     let path = entry.path();
     let kind = match fs::metadata(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false), // a link to nothing
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false), // a dangling link
         found => found?.file_type(),
     };
     if kind.is_file() {
@@ -55,7 +56,7 @@ fn is_ours(entry: &DirEntry, depth: u8) -> io::Result<bool> {
     }
     for entry in fs::read_dir(path)? {
         let entry = entry?;
-        // What starts with a dot is a backup that was not finished.
+        // A name with a leading dot is an unfinished backup.
         let is_left_out =
             entry.file_name().to_str().is_some_and(|name| name.starts_with('.') || name == LOST_AND_FOUND);
         if !is_left_out && !is_ours(&entry, depth - 1)? {
@@ -73,6 +74,6 @@ fn is_backup(path: &Path) -> io::Result<bool> {
 
 const MAX_DEPTH: u8 = 3;
 const LOST_AND_FOUND: &str = "lost+found";
-/// What has one name.
+/// Files with a fixed name.
 const KNOWN: &[&str] =
     &["audit", "backups", "control.sock", "lock", LOST_AND_FOUND, "root-access-key.json", "root-key", "tls"];

@@ -1,4 +1,4 @@
-//! The container of a backup: a head in clear, sealed chunks, and a mark at the end. docs/backup-format.md has every byte.
+//! The container of a backup: a head in clear, sealed chunks, and an end mark. docs/backup-format.md defines every byte.
 //!
 //! ```text
 //! backup    = head ‖ chunk ... ‖ "bulla-backup-end"
@@ -7,8 +7,8 @@
 //! chunk     = 65536 bytes of content, sealed (`bulla_keys::backup`); the last one has 1 to 65536 bytes
 //! ```
 //!
-//! The hash in the head and the mark at the end tell damage from a foreign key and from a file that was cut off. An attacker
-//! can make both; what is believed is the seal of the chunks, which is bound to the head.
+//! The hash in the head and the end mark distinguish damage from a wrong key and from truncation. An attacker can forge both;
+//! authenticity comes from the seals of the chunks, which are bound to the head.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -27,11 +27,11 @@ use super::error::BackupError;
 /// The part in clear.
 #[derive(Debug)]
 pub(super) struct Head {
-    /// As it is in the file.
+    /// The bytes in the file.
     bytes: Vec<u8>,
     id: [u8; 16],
     hash: [u8; 32],
-    /// The header of the store, as the store had it.
+    /// The header of the store, unchanged.
     pub(super) header: Vec<u8>,
 }
 
@@ -45,7 +45,7 @@ struct Clear {
 }
 
 impl Head {
-    /// The head of a new backup of the store with this header.
+    /// Returns the head of a new backup of the store with this header.
     pub(super) fn new(header: Vec<u8>) -> Self {
         let mut id = [0; 16];
         SystemRandom.fill(&mut id);
@@ -96,7 +96,7 @@ impl Head {
         ChunkBinding { backup: &self.id, head: &self.hash, number, is_last }
     }
 
-    /// The id, as people see it.
+    /// The id in hex.
     pub(super) fn id(&self) -> String {
         self.id.iter().map(|byte| format!("{byte:02x}")).collect()
     }
@@ -107,14 +107,14 @@ pub(super) struct ChunkWriter<'a, W: Write> {
     out: W,
     head: &'a Head,
     roots: &'a RootKeys,
-    /// Content that is not sealed yet: it may be the last one.
+    /// Content that is not sealed yet: it may be the last chunk.
     content: Vec<u8>,
     number: u64,
     written: u64,
 }
 
 impl<'a, W: Write> ChunkWriter<'a, W> {
-    /// Writes the head; content follows.
+    /// Writes the head, before any content.
     pub(super) fn begin(mut out: W, head: &'a Head, roots: &'a RootKeys) -> io::Result<Self> {
         out.write_all(&head.bytes)?;
         let written = head.bytes.len() as u64;
@@ -134,7 +134,7 @@ impl<'a, W: Write> ChunkWriter<'a, W> {
         Ok(())
     }
 
-    /// Writes what is left, as the last chunk, and the mark at the end. Returns the length of the file.
+    /// Writes the rest as the last chunk, and the end mark. Returns the length of the file.
     pub(super) fn finish(mut self) -> io::Result<u64> {
         self.seal(true)?;
         self.out.write_all(END)?;
@@ -152,17 +152,17 @@ impl<'a, W: Write> ChunkWriter<'a, W> {
     }
 }
 
-/// The file of a backup, whose head was read.
+/// The file of a backup whose head was read.
 #[derive(Debug)]
 pub(super) struct Container {
     file: File,
     pub(super) head: Head,
-    /// Of the whole file.
+    /// The length of the whole file.
     pub(super) len: u64,
 }
 
 impl Container {
-    /// Reads the head, and looks for the end.
+    /// Reads the head, and checks that the end mark exists.
     pub(super) fn open(file: File) -> Result<Self, BackupError> {
         let len = file.metadata().map_err(BackupError::Read)?.len();
         let head = Head::read(&file)?;
@@ -174,13 +174,13 @@ impl Container {
         if end == *END { Ok(container) } else { Err(BackupError::Cut) }
     }
 
-    /// The content, from its beginning.
+    /// Returns a reader of the content from its beginning.
     pub(super) fn content<'a>(&'a self, roots: &'a RootKeys) -> Content<'a> {
         let offset = self.begin();
         Content { container: self, roots, offset, number: 0, chunk: Zeroizing::default(), at: 0 }
     }
 
-    /// Opens the last chunk: the file is whole, as far as its chunks are not damaged.
+    /// Opens the last chunk, which proves that the file is not truncated.
     pub(super) fn check_end(&self, roots: &RootKeys) -> Result<(), BackupError> {
         let chunks = (self.end() - self.begin()).div_ceil(SEALED_CHUNK);
         let number = chunks.saturating_sub(1);
@@ -188,7 +188,7 @@ impl Container {
         Content { container: self, roots, offset, number, chunk: Zeroizing::default(), at: 0 }.next_chunk()
     }
 
-    /// Bytes of all chunks.
+    /// The number of bytes of all chunks.
     #[cfg(test)]
     pub(super) fn body_len(&self) -> u64 {
         self.end() - self.begin()
@@ -207,17 +207,17 @@ impl Container {
 pub(super) struct Content<'a> {
     container: &'a Container,
     roots: &'a RootKeys,
-    /// Where the next chunk begins.
+    /// The offset of the next chunk.
     offset: u64,
     /// Its number.
     number: u64,
     chunk: Zeroizing<Vec<u8>>,
-    /// What was taken of the chunk.
+    /// The position in the current chunk.
     at: usize,
 }
 
 impl Content<'_> {
-    /// The next `len` bytes; none at the end of the content.
+    /// Returns the next `len` bytes; none at the end of the content.
     pub(super) fn take(&mut self, len: usize) -> Result<Option<Vec<u8>>, BackupError> {
         let mut taken = Vec::with_capacity(len.min(CHUNK));
         while taken.len() < len {
@@ -235,7 +235,7 @@ impl Content<'_> {
         Ok(Some(taken))
     }
 
-    /// What is wrong if the content is not what it should be.
+    /// Returns the error for content that is invalid.
     pub(super) fn malformed(&self) -> BackupError {
         BackupError::Malformed { number: self.number.saturating_sub(1) }
     }
@@ -253,7 +253,7 @@ impl Content<'_> {
         let open = |is_last| self.roots.open_chunk(self.container.head.binding(number, is_last), &sealed);
         self.chunk = match open(is_last) {
             Ok(chunk) if !chunk.is_empty() => chunk,
-            // A mark was put behind a part of the file.
+            // An end mark was appended to a truncated file.
             Err(_) if is_last && open(false).is_ok() => return Err(BackupError::Cut),
             Ok(_) | Err(_) => return Err(BackupError::ChunkDamaged { number, offset }),
         };
@@ -287,5 +287,5 @@ const HASH_LEN: usize = 32;
 /// Bytes of content in a chunk.
 const CHUNK: usize = 1 << 16;
 const SEALED_CHUNK: u64 = (CHUNK + RootKeys::CHUNK_OVERHEAD) as u64;
-/// Headers of stores have less than a KiB for each slot.
+/// Headers of stores have less than 1 KiB for each slot.
 const MAX_CLEAR: usize = 1 << 20;

@@ -7,7 +7,7 @@
 //! row       = [ table, primary key, revision, sealed record ]                                               (CBOR)
 //! ```
 //!
-//! The rows are those of the store as they are, sealed; the two copies of the anchor are the first ones.
+//! The rows are copied from the store, sealed; the two copies of the anchor come first.
 
 use std::io::{self, Write};
 
@@ -18,7 +18,7 @@ use super::container::{ChunkWriter, Content, encoded};
 use super::error::BackupError;
 use crate::store::StoredRow;
 
-/// What a backup says of itself.
+/// The facts that a backup states about itself.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub(super) struct Manifest {
@@ -27,14 +27,14 @@ pub(super) struct Manifest {
     pub(super) time: i64,
     #[n(1)]
     pub(super) store: StoreId,
-    /// The machine that made it.
+    /// The name of the machine that made it.
     #[n(2)]
     pub(super) node: String,
     #[n(3)]
     pub(super) epoch: u64,
     #[n(4)]
     pub(super) commit: u64,
-    /// How many rows follow.
+    /// The number of rows that follow.
     #[n(5)]
     pub(super) rows: u64,
     #[n(6)]
@@ -77,7 +77,7 @@ impl Content<'_> {
         minicbor::decode(&frame).map_err(|_| self.malformed())
     }
 
-    /// The next row; none after the last one.
+    /// Returns the next row; none after the last one.
     pub(super) fn row(&mut self) -> Result<Option<StoredRow>, BackupError> {
         let Some(frame) = self.frame()? else { return Ok(None) };
         let row: Row<'_> = minicbor::decode(&frame).map_err(|_| self.malformed())?;
@@ -99,5 +99,5 @@ impl Content<'_> {
     }
 }
 
-/// Far above every record.
+/// Far more than any record needs.
 const MAX_FRAME: u32 = 1 << 26;

@@ -1,4 +1,4 @@
-//! Making a backup: one state of the store, read while commits follow.
+//! Writes a backup: one state of the store, read while commits continue.
 
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -12,7 +12,7 @@ use super::error::BackupError;
 use crate::state::anchor_copies;
 use crate::store::Frozen;
 
-/// Writes a backup of a state, unless it is broken off. Returns what it says of itself and its length.
+/// Writes a backup of a state, unless it is stopped. Returns its facts and its length.
 pub(super) fn write(
     state: &Frozen,
     roots: &RootKeys,

@@ -1,4 +1,4 @@
-//! The directory of scheduled backups: what their files are called, and which of them are those of a store.
+//! The directory of scheduled backups: the names of their files, and which files are backups of a store.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,14 +13,14 @@ use super::output::is_hidden_name;
 use super::verify::Backup;
 use crate::files;
 
-/// A scheduled backup that is there.
+/// An existing scheduled backup.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) path: PathBuf,
     pub(super) facts: BackupFacts,
 }
 
-/// The backups of a store in a directory, oldest first: those whose beginning and end open.
+/// Returns the backups of a store in a directory, oldest first: those whose beginning and end open.
 pub(super) fn read_backups(directory: &Path, roots: &Arc<RootKeys>) -> Vec<Known> {
     let Ok(entries) = fs::read_dir(directory) else { return vec![] };
     let open = |path: PathBuf| {
@@ -33,7 +33,8 @@ pub(super) fn read_backups(directory: &Path, roots: &Arc<RootKeys>) -> Vec<Known
     known
 }
 
-/// Removes what killed runs have left where there are no unnamed files. No other process writes to the directory of a server.
+/// Removes what killed runs have left on file systems without unnamed files. No other process writes to the directory of a
+/// server.
 pub(super) fn remove_hidden(directory: &Path) {
     let Ok(entries) = fs::read_dir(directory) else { return };
     for entry in entries.flatten() {
@@ -49,27 +50,27 @@ fn is_left(name: &str) -> bool {
     name.starts_with(HIDDEN_PREFIX) && is_hidden_name(name) || of_notes()
 }
 
-/// The name of a backup that is begun now, at this commit.
+/// Returns the name of a backup that begins now, at this commit.
 pub(super) fn file_name(now: i64, commit: u64) -> String {
     let time = Timestamp::from_unix(now).to_string().replace([':', '-'], "");
     format!("{PREFIX}{time}-{commit}{SUFFIX}")
 }
 
-/// What the name of a scheduled backup says of it.
+/// The facts in the name of a scheduled backup.
 pub(super) struct ScheduledName {
-    /// When it was begun, in seconds since 1970.
+    /// When it began, in seconds since 1970.
     begun: i64,
-    /// The commit of the store then.
+    /// The commit of the store at that time.
     commit: u64,
 }
 
 impl ScheduledName {
-    /// The name of the file at a path.
+    /// Parses the name of the file at a path.
     pub(super) fn of_path(path: &Path) -> Option<Self> {
         Self::parse(path.file_name()?.to_str()?)
     }
 
-    /// The name of a file; none if it is not exactly as [`file_name`] writes it.
+    /// Parses a name; none if it is not exactly as [`file_name`] writes it.
     pub(super) fn parse(name: &str) -> Option<Self> {
         let (time, commit) = name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.split_once('-')?;
         let [year, month, day, minute, second] =
@@ -79,7 +80,8 @@ impl ScheduledName {
         (file_name(begun, commit) == name).then_some(Self { begun, commit })
     }
 
-    /// Whether a backup can have got this name from the schedule: commits may follow between the name and the backup.
+    /// Whether the schedule can have given a backup with these facts this name: commits may happen between choosing the name
+    /// and reading the state.
     pub(super) fn is_of(&self, facts: &BackupFacts) -> bool {
         let later = facts.time.saturating_sub(self.begun);
         (0..=BEGIN_TIMEOUT).contains(&later) && facts.commit >= self.commit
@@ -89,5 +91,5 @@ impl ScheduledName {
 const PREFIX: &str = "bulla-";
 const SUFFIX: &str = ".backup";
 const HIDDEN_PREFIX: &str = ".bulla-";
-/// How long it takes at most until the state is read after the name was chosen, in seconds.
+/// Maximum seconds between choosing the name and reading the state.
 const BEGIN_TIMEOUT: i64 = 3600;

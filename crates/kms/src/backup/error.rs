@@ -1,4 +1,4 @@
-//! Why a backup could not be made, verified or restored, and what to do about it.
+//! The errors of making, verifying and restoring backups, each with advice for the operator.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use crate::role::Role;
 use crate::state::StoreFault;
 use crate::store::StoreError;
 
-/// Why a backup could not be made, verified or restored. None of it left half a file behind.
+/// Why a backup could not be made, verified or restored. No error leaves a partial file.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BackupError {
@@ -18,55 +18,55 @@ pub enum BackupError {
     Read(io::Error),
     /// The file cannot be written.
     Write(io::Error),
-    /// Something is at the path already.
+    /// The path exists already.
     Exists,
-    /// What is at the path already is not a backup, so it is not replaced.
+    /// The path has a file that is not a backup, so it is not replaced.
     NotReplaced,
-    /// The store that is to be backed up cannot be opened.
+    /// The store to back up cannot be opened.
     Open(OpenError),
-    /// The store that is to be backed up, or the one that is restored, cannot be read or written.
+    /// The store to back up or to restore cannot be read or written.
     Store(StoreError),
-    /// The store is of a version without an anchor, so that nothing would show whether its backup is whole.
+    /// The store has a version without an anchor, so nothing could prove that its backup is complete.
     OlderStore,
-    /// The file does not begin as a backup does.
+    /// The file does not begin like a backup.
     NotABackup,
     /// A later version of bulla has made the backup.
     Newer {
         /// The version of its format.
         version: u32,
     },
-    /// The part in clear was changed.
+    /// The part in clear is damaged.
     HeadDamaged,
     /// The end is missing.
     Cut,
-    /// A sealed part was changed.
+    /// A sealed part is damaged.
     ChunkDamaged {
-        /// Its number, from 0.
+        /// Its index.
         number: u64,
-        /// Where it begins in the file.
+        /// Its offset in the file.
         offset: u64,
     },
-    /// A sealed part holds what this version does not understand.
+    /// The content of a sealed part is invalid for this version.
     Malformed {
-        /// Its number, from 0.
+        /// Its index.
         number: u64,
     },
-    /// No root key that is named opens the backup.
+    /// None of the configured root keys opens the backup.
     RootKey(ProviderError),
-    /// The backup has another number of records than it says, or others.
+    /// The number of records in the backup differs from its manifest, or the records differ from its anchor.
     RecordsMissing {
-        /// How many it has.
+        /// The number of records in it.
         found: u64,
-        /// How many it should have.
+        /// The expected number.
         expected: u64,
     },
-    /// The records are not those that the store had after a commit.
+    /// The records are not the state of a store after a commit.
     Faults(Vec<StoreFault>),
-    /// The name of the file is that of another backup.
+    /// The name of the file belongs to another backup.
     Misnamed,
-    /// The engine is to end, and has broken the backup off.
+    /// The engine is closing, and stopped the backup.
     Stopped,
-    /// The directory holds something else than a store of bulla.
+    /// The directory contains something other than a store of bulla.
     NotEmpty {
         /// The directory.
         path: PathBuf,
@@ -80,16 +80,16 @@ pub enum BackupError {
         /// The id of the store in the backup.
         expected: String,
     },
-    /// The audit trail names an epoch that no store reaches.
+    /// The audit trail names an epoch that no store can reach.
     ForgedEpoch {
         /// The epoch.
         epoch: u64,
     },
-    /// The directory holds changes that are later than the backup, or a store that cannot be read.
+    /// The directory contains later changes than the backup, or a store that cannot be read.
     Later(Later),
 }
 
-/// What would be lost by restoring a backup.
+/// What a restore would lose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Later {
     /// The store in the directory is at this epoch and commit.
@@ -111,7 +111,7 @@ pub enum Later {
 }
 
 impl BackupError {
-    /// What the operator can do about it.
+    /// Returns advice for the operator.
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
@@ -155,7 +155,7 @@ impl BackupError {
         }
     }
 
-    /// Whether the backup itself is at fault, and not what is around it.
+    /// Whether the backup itself is damaged, as opposed to its environment.
     #[must_use]
     pub fn is_damage(&self) -> bool {
         matches!(
@@ -252,7 +252,7 @@ impl fmt::Display for Later {
 
 impl Error for BackupError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        // The text holds that of the cause already.
+        // The text includes that of the cause.
         match self {
             Self::Read(error) | Self::Write(error) => error.source(),
             Self::Open(error) => error.source(),

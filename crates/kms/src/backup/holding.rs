@@ -1,4 +1,4 @@
-//! Which scheduled backups still hold a key that is to be gone, and until when they are kept.
+//! Finds the scheduled backups that still contain a deleted key, and how long they are kept.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use super::notes::BackupNotes;
 use super::schedule::seconds;
 use crate::Kms;
 
-/// A scheduled backup that holds a key.
+/// A scheduled backup that contains a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HoldingBackup {
@@ -17,12 +17,12 @@ pub struct HoldingBackup {
     pub path: PathBuf,
     /// The believed time of its state, in seconds since 1970.
     pub time: i64,
-    /// Until when it is kept at least, if the schedule says so; otherwise until enough others follow.
+    /// How long it is kept at least, if the schedule has a time; otherwise it is kept until enough newer ones exist.
     pub kept_until: Option<i64>,
 }
 
 impl Kms {
-    /// The scheduled backups that hold a key which was created at this time, in seconds since 1970, and is still there.
+    /// Returns the scheduled backups that contain an existing key, which was created at this time, in seconds since 1970.
     /// Oldest first.
     #[must_use]
     pub fn backups_since(&self, created: i64) -> Vec<HoldingBackup> {
@@ -37,7 +37,7 @@ impl Kms {
         holding.map(holder).collect()
     }
 
-    /// What the audit trail says of the backups that hold a key which is deleted; none if there are none.
+    /// Returns the text for the audit trail about the backups that contain a deleted key; none if there are none.
     pub(crate) fn held_by_backups(&self, created: i64) -> Option<String> {
         let holding = self.backups_since(created);
         let newest = holding.last()?;
@@ -50,15 +50,15 @@ impl Kms {
 }
 
 impl BackupNotes {
-    /// Until when a backup of this time is kept at least, in seconds since 1970; none if the server that made it has not noted that,
-    /// or if it depends on the backups that follow alone.
+    /// Returns how long a backup of this time is kept at least, in seconds since 1970. None if its server has not recorded
+    /// that, or if it depends only on the number of newer backups.
     #[must_use]
     pub fn kept_until(&self, path: &Path, time: i64) -> Option<i64> {
         self.has(path).then(|| kept_until(time, self.keep_for))?
     }
 }
 
-/// Until when a backup of this time is kept at least, if others than the newest are kept for so many seconds.
+/// Returns how long a backup of this time is kept at least, if backups other than the newest are kept for this many seconds.
 fn kept_until(time: i64, keep_for: Option<i64>) -> Option<i64> {
     Some(time.saturating_add(keep_for?))
 }

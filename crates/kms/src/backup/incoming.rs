@@ -1,4 +1,4 @@
-//! A backup that a server sends to an operator, who may write where the server may not.
+//! Receives a backup that a server sends to an operator, who may write where the server may not.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -10,7 +10,7 @@ use super::{BackupError, BackupFacts, BackupOutput, begin, created};
 use crate::provider::Providers;
 use crate::{Kms, Options};
 
-/// The file of a backup that comes from a server. It gets its name when it is whole; dropped before, it leaves nothing.
+/// The file of a backup from a server. It gets its name when it is complete; dropping it before leaves no file.
 pub struct IncomingBackup {
     pending: Pending,
     replace: Replace,
@@ -18,7 +18,7 @@ pub struct IncomingBackup {
 }
 
 impl IncomingBackup {
-    /// Begins a file that will be at `path`.
+    /// Begins a file for `path`.
     ///
     /// # Errors
     /// [`BackupError::Exists`], [`BackupError::Write`].
@@ -27,17 +27,17 @@ impl IncomingBackup {
         Ok(Self { pending, replace, verify: output.verify })
     }
 
-    /// The file, to write to.
+    /// The file to write to.
     #[must_use]
     pub fn file(&self) -> &File {
         self.pending.file()
     }
 
-    /// Everything was written, and `facts` is what the server says of it. Makes the file durable, verifies it by the root key
-    /// that `options` name, unless that is left out, and gives it its name.
+    /// Completes the file with `facts`, which the server states about it. Makes the file durable, verifies it with the root
+    /// key of `options` (unless verification is disabled), and gives it its name.
     ///
     /// # Errors
-    /// [`BackupError`]; the file is not there, or is what it was before.
+    /// [`BackupError`]; the path has no file, or is unchanged.
     pub fn finish(self, options: &Options, facts: BackupFacts) -> Result<BackupFacts, BackupError> {
         let Self { pending, replace, verify } = self;
         pending.sync()?;
@@ -60,10 +60,10 @@ impl std::fmt::Debug for IncomingBackup {
 }
 
 impl Kms {
-    /// Sends a backup of the newest state to an operator, as [`Kms::backup`] writes it, and its line to the audit trail.
+    /// Sends a backup of the newest state to an operator, like [`Kms::backup`], and writes its line to the audit trail.
     ///
     /// # Errors
-    /// [`BackupError`]; what was sent is not whole.
+    /// [`BackupError`]; the sent data is incomplete.
     pub fn send_backup(&self, out: &mut dyn Write) -> Result<BackupFacts, BackupError> {
         let mut out = io::BufWriter::with_capacity(BUFFER, out);
         let facts = self.backup(&mut out)?;
@@ -73,5 +73,5 @@ impl Kms {
     }
 }
 
-/// Each buffer is a frame of its own.
+/// Each buffer is one frame.
 const BUFFER: usize = 256 * 1024;

@@ -1,8 +1,8 @@
-//! What a server notes of its scheduled backups, in a small file beside them: when each was last verified and with what result,
-//! and how long they are kept.
+//! The notes of a server about its scheduled backups, in a small file beside them: when each was last verified and with what
+//! result, and how long backups are kept.
 //!
-//! It is a note, and proves nothing. A backup of which it tells nothing was not verified since it was made, and neither was one
-//! whose size or modification time is another one now. A file that is missing, damaged or of another version tells nothing.
+//! Notes are hints, and prove nothing. A backup without a note was not verified since it was made, and neither was one whose
+//! size or modification time has changed. A notes file that is missing, damaged or of another version counts as empty.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata};
@@ -14,13 +14,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::files;
 
-/// The notes of the backups in a directory.
+/// The notes about the backups in a directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupNotes {
-    /// For how many seconds backups are kept that are not among the newest; they are not, without it.
+    /// For how many seconds backups other than the newest are kept; without it, they are deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) keep_for: Option<i64>,
-    /// The last verifications, by the names of files; none of a file that was changed since.
+    /// The last verifications, by file name; none for a file that was changed since.
     backups: BTreeMap<String, Option<BackupVerification>>,
 }
 
@@ -33,12 +33,12 @@ pub struct BackupVerification {
     /// Why it failed; none if it passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
-    /// The file that was read.
+    /// The stamp of the file that was read.
     #[serde(flatten)]
     pub(super) stamp: Stamp,
 }
 
-/// What differs when a file was changed.
+/// What changes when a file is modified.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stamp {
     bytes: u64,
@@ -59,7 +59,7 @@ impl Stamp {
         file.metadata().map(|found| Self::new(&found))
     }
 
-    /// That of the file at a path; none if it cannot be seen.
+    /// Returns the stamp of the file at a path; none if it cannot be read.
     pub(super) fn at(path: &Path) -> Option<Self> {
         fs::metadata(path).ok().map(|found| Self::new(&found))
     }
@@ -70,7 +70,7 @@ impl Stamp {
 }
 
 impl BackupNotes {
-    /// Reads the notes in a directory; they are empty if there are none that can be understood.
+    /// Reads the notes in a directory; they are empty if there is no valid file.
     #[must_use]
     pub fn read(directory: &Path) -> Self {
         let mut notes = Self::read_file(&directory.join(FILE)).unwrap_or_default();
@@ -85,14 +85,14 @@ impl BackupNotes {
         (version == VERSION).then_some(notes)
     }
 
-    /// Replaces the notes in a directory, whole or not at all.
+    /// Replaces the notes in a directory atomically.
     pub(super) fn write(&self, directory: &Path) -> io::Result<()> {
         let mut json = serde_json::to_vec_pretty(&Content { version: VERSION, notes: self })?;
         json.push(b'\n');
         files::replace_private(&directory.join(FILE), &json)
     }
 
-    /// Looks at the files: forgets those that are gone, and the verifications of those that were changed since.
+    /// Compares the notes with the files: forgets files that are gone, and verifications of files that were changed since.
     pub(super) fn refresh(&mut self, directory: &Path) {
         self.backups.retain(|name, _| !is_gone(&directory.join(name)));
         for (name, last) in &mut self.backups {
@@ -101,33 +101,34 @@ impl BackupNotes {
         }
     }
 
-    /// The last verification of a backup; none if the file was changed since, or if there was none after it was made.
+    /// Returns the last verification of a backup; none if the file was changed since, or if it was not verified after it was
+    /// made.
     #[must_use]
     pub fn verification(&self, path: &Path) -> Option<&BackupVerification> {
         self.backups.get(name(path)?)?.as_ref()
     }
 
-    /// Whether a file is, or once was, a backup of the schedule.
+    /// Whether a file is or was a scheduled backup.
     pub(super) fn has(&self, path: &Path) -> bool {
         name(path).is_some_and(|name| self.backups.contains_key(name))
     }
 
-    /// Whether a backup was found whole when it was last verified.
+    /// Whether a backup passed its last verification.
     pub(super) fn is_verified(&self, path: &Path) -> bool {
         self.verification(path).is_some_and(BackupVerification::has_passed)
     }
 
-    /// Whether a backup was found damaged when it was last verified.
+    /// Whether a backup failed its last verification.
     pub(super) fn has_failed(&self, path: &Path) -> bool {
         self.verification(path).is_some_and(|last| !last.has_passed())
     }
 
-    /// The names of the files that are, or once were, backups.
+    /// The names of the files that are or were backups.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.backups.keys().map(String::as_str)
     }
 
-    /// The files whose last verification failed.
+    /// Returns the files whose last verification failed.
     pub(super) fn failed(&self) -> impl Iterator<Item = (&str, &BackupVerification)> {
         let last = self.backups.iter().filter_map(|(name, last)| Some((name.as_str(), last.as_ref()?)));
         last.filter(|(_, last)| !last.has_passed())
@@ -139,7 +140,7 @@ impl BackupNotes {
         }
     }
 
-    /// Notes that a backup was made. It was verified before it got its name.
+    /// Records that a backup was made, which was verified before it got its name.
     pub(super) fn note_made(&mut self, path: &Path, time: i64) {
         let stamp = Stamp::at(path).unwrap_or_default();
         self.note(path, BackupVerification { time, failure: None, stamp });
@@ -147,14 +148,14 @@ impl BackupNotes {
 }
 
 impl BackupVerification {
-    /// Whether the backup was found whole.
+    /// Whether the backup passed.
     #[must_use]
     pub fn has_passed(&self) -> bool {
         self.failure.is_none()
     }
 }
 
-/// Whether there is no such file any more, and not only no way to see it.
+/// Whether the file was removed, as opposed to not being readable.
 pub(super) fn is_gone(path: &Path) -> bool {
     matches!(fs::metadata(path), Err(error) if error.kind() == io::ErrorKind::NotFound)
 }
@@ -166,5 +167,5 @@ fn name(path: &Path) -> Option<&str> {
 /// The name of the file.
 pub(super) const FILE: &str = "bulla-backups.json";
 const VERSION: u32 = 1;
-/// Far more than the notes of a hundred thousand backups take.
+/// Far more than notes about a hundred thousand backups take.
 const MAX_BYTES: u64 = 64 << 20;

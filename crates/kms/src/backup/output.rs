@@ -1,7 +1,7 @@
-//! The file of a backup while it is written. It gets its name when it is whole, durable and verified, or not at all.
+//! The output file of a backup. It gets its name when it is complete, durable and verified, or not at all.
 //!
-//! It has no name until then (`O_TMPFILE`), so a killed process leaves nothing. A file system without unnamed files gets a
-//! hidden one, `.NAME.bulla-XXXXXXXX.part`.
+//! It has no name until then (`O_TMPFILE`), so a killed process leaves no file. On a file system without unnamed files, it
+//! has a hidden name, `.NAME.bulla-XXXXXXXX.part`.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -18,12 +18,12 @@ use super::container::MAGIC;
 use super::error::BackupError;
 use crate::files;
 
-/// Whether a file that is there already is replaced.
+/// Whether to replace an existing file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Replace {
     Never,
-    /// An older backup, when the new one is whole. Nothing else: the root key, the store or a device may be at the path
-    /// that an operator has mistyped.
+    /// Replaces an older backup, when the new one is complete. Replaces no other file, because a mistyped path may name the
+    /// root key, the store or a device.
     Backup,
 }
 
@@ -42,7 +42,7 @@ impl Replace {
     }
 }
 
-/// Whether a file is a backup, whole or not.
+/// Whether a file begins like a backup.
 fn begins_as_backup(path: &Path) -> io::Result<bool> {
     let mut magic = [0; MAGIC.len()];
     match files::open_regular(path)?.read_exact(&mut magic) {
@@ -51,11 +51,11 @@ fn begins_as_backup(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// A file that has no name yet. Dropping it leaves nothing.
+/// A file without a name. Dropping it leaves no file.
 pub(super) struct Pending {
     path: PathBuf,
     file: File,
-    /// The hidden name, where there are no unnamed files.
+    /// The hidden name, on file systems without unnamed files.
     hidden: Option<Hidden>,
 }
 
@@ -63,7 +63,7 @@ pub(super) struct Pending {
 struct Hidden(PathBuf);
 
 impl Pending {
-    /// Begins a file for its owner alone that will be at `path`.
+    /// Creates a file for `path`, readable by its owner alone.
     pub(super) fn create(path: &Path) -> Result<Self, BackupError> {
         match unnamed(files::parent(path)).map_err(BackupError::Write)? {
             Some(file) => Ok(Self { path: path.to_owned(), file, hidden: None }),
@@ -71,7 +71,7 @@ impl Pending {
         }
     }
 
-    /// Where there are no unnamed files.
+    /// Creates a file with a hidden name, on file systems without unnamed files.
     pub(super) fn hidden(path: &Path) -> Result<Self, BackupError> {
         let name = hidden_name(path);
         let mut options = OpenOptions::new();
@@ -84,16 +84,16 @@ impl Pending {
         &self.file
     }
 
-    /// Makes the content durable, and lets the next reader get it from the disk instead of memory.
+    /// Makes the content durable, and makes the next reader get it from the disk instead of the cache.
     pub(super) fn sync(&self) -> Result<(), BackupError> {
         self.file.sync_all().map_err(BackupError::Write)?;
-        let _ = fadvise(&self.file, 0, None, Advice::DontNeed); // where it is refused, memory has what was written
+        let _ = fadvise(&self.file, 0, None, Advice::DontNeed); // if it is refused, the cache has what was written
         Ok(())
     }
 
     /// Gives the file its name, durably.
     pub(super) fn publish(self, replace: Replace) -> Result<(), BackupError> {
-        replace.check(&self.path)?; // it was made meanwhile
+        replace.check(&self.path)?; // another process may have created it meanwhile
         let published = match &self.hidden {
             Some(hidden) => rename(&hidden.0, &self.path, replace),
             None => self.publish_unnamed(replace),
@@ -110,7 +110,7 @@ impl Pending {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && replace == Replace::Backup => {}
             linked => return linked,
         }
-        // A link cannot replace.
+        // Linking cannot replace a file.
         let hidden = Hidden(hidden_name(&self.path));
         link(&self.file, &hidden.0)?;
         rename(&hidden.0, &self.path, replace)
@@ -119,19 +119,19 @@ impl Pending {
 
 impl Drop for Hidden {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0); // it has its name, or there is nothing else to do
+        let _ = fs::remove_file(&self.0); // either it has its final name, or there is nothing else to do
     }
 }
 
-/// Whether a file has the hidden name of a backup that is being written.
+/// Whether a file has the hidden name of an unfinished backup.
 pub(super) fn is_hidden_name(name: &str) -> bool {
     name.starts_with('.') && name.contains(MARK) && name.ends_with(PART)
 }
 
-/// A file without a name; none if there are none here.
+/// Creates a file without a name; none if the file system does not support it.
 fn unnamed(directory: &Path) -> io::Result<Option<File>> {
     if !Path::new(DESCRIPTORS).exists() {
-        return Ok(None); // it could not be given a name later
+        return Ok(None); // it could not be linked to a name later
     }
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     match openat(CWD, directory, flags, Mode::from_raw_mode(MODE)) {
@@ -151,7 +151,7 @@ fn rename(from: &Path, to: &Path, replace: Replace) -> io::Result<()> {
         return fs::rename(from, to);
     }
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        Err(Errno::INVAL | Errno::NOSYS) => fs::hard_link(from, to), // the first name goes with `Hidden`
+        Err(Errno::INVAL | Errno::NOSYS) => fs::hard_link(from, to), // `Hidden` removes the first name
         renamed => Ok(renamed?),
     }
 }

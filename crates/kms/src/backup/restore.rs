@@ -1,7 +1,7 @@
-//! Restoring a backup: a store is made of it beside the one that is there, checked, and then put in its place.
+//! Restores a backup: creates a store from it beside the existing one, checks it, and then replaces the existing one.
 //!
-//! The steps are such that a run which is killed leaves the store that was there, or the restored one, and never none where
-//! the file system has links. What was there is kept under another name.
+//! At each step, a killed run leaves either the existing store or the restored one, and never none (on file systems with
+//! links). The replaced store is kept under another name.
 
 use std::fs;
 use std::io;
@@ -33,42 +33,42 @@ use crate::store::{Frozen, Store, StoreError, StoredRow};
 use crate::unlock::Unlocked;
 use crate::{Options, SystemClock, files};
 
-/// How a backup is restored.
+/// Options for restoring a backup.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RestoreOptions {
-    /// Only say what would be done.
+    /// Only report what would happen.
     pub dry_run: bool,
-    /// Restore it although the directory holds later changes, or a store that cannot be read.
+    /// Restore it even if the directory contains later changes, or a store that cannot be read.
     pub accept_older: bool,
 }
 
-/// What a restore has done, or would do.
+/// The result of a restore, or of a dry run.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Restored {
     /// The backup.
     pub backup: BackupFacts,
-    /// The epoch of the store from then on.
+    /// The epoch of the restored store.
     pub epoch: u64,
-    /// What would be lost, and has to be accepted.
+    /// Later changes that are lost, and need [`RestoreOptions::accept_older`].
     pub later: Option<Later>,
-    /// Whether the audit trail goes back to the backup, lacks no line and explains all differences; none without a trail.
+    /// Whether the audit trail reaches back to the backup, lacks no line and explains all differences; none without a trail.
     pub trail_is_complete: Option<bool>,
-    /// The changes after the backup that the trail knows of, or that are still on their way there.
+    /// The changes after the backup, according to the trail and to lines that were not in it yet.
     pub changes: Vec<ChangeSince>,
-    /// What differs in the store that was there, if that is later than the backup, although no line tells of a change:
-    /// `key/ID`, `user/NAME` and so on.
+    /// Records that differ in the replaced store, if that is later than the backup, without a line about a change: `key/ID`,
+    /// `user/NAME` and so on.
     pub differences: Vec<String>,
-    /// Access keys that were changed or deleted since, and stay inactive until an administrator activates them.
+    /// Access keys that were changed or deleted since, and are inactive until an administrator activates them.
     pub deactivated: Vec<InactiveKey>,
-    /// Users whose password or second factor was changed or deleted since: they have no password until an administrator sets
+    /// Users whose password or second factor was changed or deleted since. They have no password until an administrator sets
     /// one.
     pub without_password: Vec<String>,
-    /// Where the store is that was there before.
+    /// The path of the replaced store.
     pub replaced: Option<PathBuf>,
 }
 
-/// What is in the directory.
+/// The existing content of the directory.
 enum Existing {
     Nothing,
     Store { epoch: u64, commit: u64, successor: Option<Successor> },
@@ -76,7 +76,7 @@ enum Existing {
 }
 
 impl Existing {
-    /// What is in a store that is later than the backup.
+    /// Takes the later state of the store, if it is later than the backup.
     fn take_successor(&mut self) -> Option<Successor> {
         match self {
             Self::Store { successor, .. } => successor.take(),
@@ -85,12 +85,12 @@ impl Existing {
     }
 }
 
-/// Restores a backup into the data directory that `options` name: an empty or missing one, or one that holds a state of the
-/// same store. All of the backup is verified first. Its sessions end, because the epoch rises; the audit trail in the
-/// directory of `options.audit`, if there is one, tells which access keys stay inactive.
+/// Restores a backup into the data directory of `options`: an empty or missing one, or one that contains a state of the same
+/// store. The whole backup is verified first. All sessions end, because the epoch rises. The audit trail in the directory of
+/// `options.audit`, if there is one, determines which access keys become inactive.
 ///
 /// # Errors
-/// [`BackupError`]; the directory holds what it held before.
+/// [`BackupError`]; the directory is unchanged.
 pub fn restore_backup(
     options: &Options,
     file: &Path,
@@ -149,8 +149,8 @@ fn later(existing: &Existing, since: Option<&Since>, facts: &BackupFacts) -> Opt
     newest.map(|(epoch, commit)| Later::Trail { epoch, commit })
 }
 
-/// Later than every epoch that is known of. Seals are not verified here, so one may name any number, and a store that follows
-/// it could never be restored again.
+/// Returns an epoch later than all known ones. Seals are not verified here, so a forged one could name any number, and a
+/// store with that epoch could never be restored again.
 fn next_epoch(existing: &Existing, since: Option<&Since>, facts: &BackupFacts) -> Result<u64, BackupError> {
     let of_store = match existing {
         Existing::Store { epoch, .. } => *epoch,
@@ -161,7 +161,7 @@ fn next_epoch(existing: &Existing, since: Option<&Since>, facts: &BackupFacts) -
     if newest > MAX_EPOCH { Err(BackupError::ForgedEpoch { epoch: newest }) } else { Ok(newest + 1) }
 }
 
-/// What the store keeps from working although it worked in the backup.
+/// The access keys and users that were valid in the backup and are not in the restored store.
 #[derive(Default)]
 struct LockedOut {
     access_keys: Vec<InactiveKey>,
@@ -169,7 +169,7 @@ struct LockedOut {
     users: Vec<String>,
 }
 
-/// What a store is made of.
+/// What the restored store is created from.
 struct Plan<'a> {
     backup: &'a Backup,
     facts: &'a BackupFacts,
@@ -179,7 +179,7 @@ struct Plan<'a> {
 }
 
 impl Plan<'_> {
-    /// Makes the store at `path`. Returns who is locked out from then on.
+    /// Creates the store at `path`. Returns who is locked out.
     fn write(&self, path: &Path) -> Result<LockedOut, BackupError> {
         let mut locked_out = LockedOut::default();
         let store = Store::create_with(path, self.backup.header(), |put| {
@@ -192,7 +192,7 @@ impl Plan<'_> {
         if report.faults.is_empty() { Ok(locked_out) } else { Err(BackupError::Faults(report.faults)) }
     }
 
-    /// Says who would be locked out.
+    /// Returns who would be locked out.
     fn rehearse(&self) -> Result<LockedOut, BackupError> {
         self.fill(|_| Ok(()))
     }
@@ -216,7 +216,7 @@ impl Plan<'_> {
         Ok(locked_out)
     }
 
-    /// The line of the restore, which the trail gets at the next start.
+    /// Returns the line about the restore, which the trail gets at the next start.
     fn event(&self, time: Time, locked_out: &LockedOut) -> Box<str> {
         let BackupFacts { id, time: made, epoch, commit, node, .. } = self.facts;
         let made = Timestamp::from_unix(*made);
@@ -239,7 +239,7 @@ impl Plan<'_> {
     }
 }
 
-/// A data directory, locked.
+/// A locked data directory.
 struct Place {
     _lock: Option<Lock>,
     data: PathBuf,
@@ -247,7 +247,7 @@ struct Place {
 }
 
 impl Place {
-    /// Makes the directory if it is missing, unless nothing may change.
+    /// Creates the directory if it is missing, unless nothing may change.
     fn open(options: &Options, is_dry: bool) -> Result<Self, BackupError> {
         let data = options.data.clone();
         let failed = |source| BackupError::Open(OpenError::Directory { path: options.data.clone(), source });
@@ -274,7 +274,7 @@ impl Place {
         let read = Store::open(&self.store).and_then(|store| Ok((store.header()?, store)));
         let (header, store) = match read {
             Ok(read) => read,
-            // The lock was removed under a server.
+            // The lock file was removed while a server runs.
             Err(StoreError::InUse) => {
                 let path = self.data.clone();
                 return Err(BackupError::Open(OpenError::InUse { path, by: Role::Server }));
@@ -295,7 +295,7 @@ impl Place {
         Ok(read.ok().flatten().unwrap_or(Existing::Unreadable))
     }
 
-    /// Makes the store beside the one that is there, and puts it in its place.
+    /// Creates the store beside the existing one, and replaces it.
     fn replace(
         &self,
         plan: &Plan<'_>,
@@ -304,11 +304,11 @@ impl Place {
         let unfinished = self.data.join(UNFINISHED);
         match fs::remove_file(&unfinished) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(BackupError::Write(error)),
-            _ => {} // a run that was killed may have left it
+            _ => {} // a killed run may have left it
         }
         let written = plan.write(&unfinished);
         if written.is_err() {
-            let _ = fs::remove_file(&unfinished); // the first error is the one to tell
+            let _ = fs::remove_file(&unfinished); // report the first error
         }
         let locked_out = written?;
         let kept = match existing {
@@ -321,7 +321,7 @@ impl Place {
         Ok((locked_out, kept))
     }
 
-    /// Gives the store that is there a second name.
+    /// Gives the existing store a second name.
     fn keep(&self) -> io::Result<PathBuf> {
         let now = Timestamp::from_unix(unix_seconds(SystemClock.now())).to_string().replace([':', '-'], "");
         for number in 1.. {
@@ -331,7 +331,7 @@ impl Place {
             }
             match fs::hard_link(&self.store, &kept) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
-                Err(_) => fs::rename(&self.store, &kept)?, // a file system without links
+                Err(_) => fs::rename(&self.store, &kept)?, // for a file system without links
                 Ok(()) => {}
             }
             files::sync_dir(&self.data)?;
@@ -341,7 +341,7 @@ impl Place {
     }
 }
 
-/// Reads the state of a store, and what differs in it if it is later than the backup; none if it has no anchor.
+/// Reads the state of a store, and its differences if it is later than the backup; none if it has no anchor.
 fn read_state(state: &Frozen, roots: &RootKeys, backup: &Manifest) -> Result<Option<Existing>, StoreError> {
     let Some((_, Anchor { epoch, commit, .. })) = anchor_copies(state, roots)? else { return Ok(None) };
     let is_earlier = (epoch, commit) < (backup.epoch, backup.commit);
@@ -349,6 +349,6 @@ fn read_state(state: &Frozen, roots: &RootKeys, backup: &Manifest) -> Result<Opt
     Ok(Some(Existing::Store { epoch, commit, successor }))
 }
 
-/// An epoch is a number of restores.
+/// An epoch counts restores.
 const MAX_EPOCH: u64 = 1 << 32;
 const UNFINISHED: &str = "store.redb.restoring";

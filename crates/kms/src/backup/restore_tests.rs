@@ -32,7 +32,7 @@ impl Bench {
         Kms::open(&self.audited(), SystemClock).unwrap()
     }
 
-    /// Another data directory, with the root key.
+    /// Returns another data directory, with the root key.
     fn elsewhere(&self, name: &str) -> Options {
         let root_key = Some(self.path("data/root-key"));
         Options { root_key, ..Options::new(self.path(name), Role::Command) }
@@ -225,7 +225,7 @@ fn a_damaged_backup_changes_nothing() {
     assert!(!bench.path("new").exists());
 }
 
-/// What a killed run leaves at each of its steps.
+/// The files that a run leaves if it is killed at each of its steps.
 #[test]
 fn a_killed_restore_leaves_a_store_and_the_next_one_succeeds() {
     let bench = Bench::new();
@@ -238,7 +238,7 @@ fn a_killed_restore_leaves_a_store_and_the_next_one_succeeds() {
 
     let kept = restored.replaced.unwrap();
     fs::remove_file(&kept).unwrap();
-    fs::hard_link(&store, &kept).unwrap(); // killed before the restored store took the name
+    fs::hard_link(&store, &kept).unwrap(); // killed before the restored store got the name
     fs::write(bench.path("data/store.redb.restoring"), fs::read(&store).unwrap()).unwrap();
     fs::rename(&kept, bench.path("data/store.redb.before-1")).unwrap();
     drop(bench.kms());
@@ -394,14 +394,14 @@ fn a_trail_that_was_begun_after_the_backup_may_lack_something() {
     assert_eq!(later.changes.iter().filter(|change| change.action == "CreateKey").count(), 1);
 }
 
-/// Lines that the trail has are not written again, and those that it lacks are.
+/// Lines that the trail has are not written again; missing ones are.
 #[test]
 fn lines_that_waited_in_the_store_are_in_the_trail_once() {
     let bench = Bench::new();
     let kms = bench.audited_kms();
     let made = key(&kms);
     let backup = bench.path("backup");
-    kms.backup_to(&backup, BackupOutput::default()).unwrap(); // the outbox still has the line, or not
+    kms.backup_to(&backup, BackupOutput::default()).unwrap(); // the outbox may still have the line
     key(&kms);
     drop(kms);
     let count = || {
@@ -459,7 +459,7 @@ fn codes_of_devices_are_spent_and_older_requests_are_refused() {
     assert!(wall >= before, "{wall}");
 }
 
-/// The lock keeps a server and a restore apart. Without it the storage engine does, and without that the file.
+/// The lock keeps a server and a restore apart. Without it the storage engine does, and without that the check of the file.
 #[test]
 fn a_server_that_runs_cannot_write_over_a_restored_store() {
     let bench = Bench::new();

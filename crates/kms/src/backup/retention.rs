@@ -1,8 +1,8 @@
-//! Which scheduled backups are kept.
+//! Decides which scheduled backups are kept.
 //!
-//! The newest that are verified always are, with those between them, and the one that was just made, which is of an older state than others if an operator has accepted a
-//! rollback. Whether the others expire depends on their age, and the age on clocks. A clock that is ahead by years would delete
-//! them all, now or after a restart. So time counts only as far as backups were made in it.
+//! The newest verified ones always are, with all between them. So is the one that was just made, which has an older state
+//! than others if an operator has accepted a rollback. The other backups expire by age. A clock that is ahead by years would
+//! delete them all, now or after a restart; so time counts only as far as backups were made in it.
 
 use std::path::Path;
 
@@ -10,16 +10,16 @@ use super::directory::Known;
 use super::notes::BackupNotes;
 use super::schedule::{BackupSchedule, seconds};
 
-/// Scheduled backups, each group oldest first.
+/// Scheduled backups to keep and to delete, oldest first.
 #[derive(Default)]
 pub(super) struct Sorted {
     pub(super) kept: Vec<Known>,
     pub(super) expired: Vec<Known>,
 }
 
-/// Sorts out which backups are kept. Only those whose last verification passed, according to `notes`, count as one of the newest.
-/// `known` is ordered by epoch and commit, and holds the one at `made`, of the newest epoch.
-/// While the clock is not believed, none expires by its age.
+/// Decides which backups are kept. Only those that passed their last verification, according to `notes`, count as one of the
+/// newest. `known` is sorted by epoch and commit, and contains the one at `made`, of the newest epoch. While the clock is not
+/// trusted, none expires by age.
 pub(super) fn sort(
     schedule: &BackupSchedule,
     known: Vec<Known>,
@@ -41,15 +41,15 @@ pub(super) fn sort(
     sorted
 }
 
-/// The place of the oldest one that is kept in any case.
+/// The index of the oldest one that is always kept.
 fn first_newest(known: &[Known], keep: usize, notes: &BackupNotes) -> usize {
     let newest_first = known.iter().enumerate().rev();
     let mut verified = newest_first.filter(|(_, known)| notes.is_verified(&known.path));
     verified.nth(keep.saturating_sub(1)).map_or(0, |(place, _)| place)
 }
 
-/// How old each backup is at least, in seconds. The time between two counts as `every` at most: the clock may have been set
-/// ahead in it.
+/// The minimum age of each backup, in seconds. The time between two backups counts as at most `every`, because the clock may
+/// have been set ahead in it.
 fn ages(known: &[Known], every: i64) -> Vec<i64> {
     let longest = every.saturating_add(DELAY);
     let mut age = 0_i64;
@@ -63,20 +63,20 @@ fn ages(known: &[Known], every: i64) -> Vec<i64> {
     ages
 }
 
-/// The newest epoch, and the time of its first backup.
+/// Returns the newest epoch, and the time of its first backup.
 fn epoch_began(known: &[Known]) -> Option<(u64, i64)> {
     let epoch = known.last()?.facts.epoch;
     let first = known.iter().find(|known| known.facts.epoch == epoch)?;
     Some((epoch, first.facts.time))
 }
 
-/// Whether another server makes backups in this directory, and has made this one: it is of an earlier epoch, although the newest
-/// epoch had begun. This server is one that was restored on trial then.
+/// Whether another server made this backup in the same directory: it has an earlier epoch, but is from after the newest epoch
+/// began. This server was then restored as a trial.
 fn is_of_other_server(known: &Known, epoch_began: Option<(u64, i64)>) -> bool {
     epoch_began.is_some_and(|(epoch, began)| known.facts.epoch < epoch && known.facts.time > began)
 }
 
-/// By how many seconds a backup may come later than `every` says.
+/// By how many seconds a backup may be later than `every` requires.
 const DELAY: i64 = 3600;
 
 #[cfg(test)]
@@ -89,7 +89,7 @@ mod tests {
 
     const DAY: i64 = 86_400;
 
-    /// A backup of an epoch and a commit, made after so many days.
+    /// A backup of an epoch and a commit, made after this many days.
     fn known(epoch: u64, commit: u64, days: i64) -> Known {
         let facts = BackupFacts {
             id: String::new(),
@@ -109,7 +109,7 @@ mod tests {
         expired_without(&[], keep, keep_days, known, made)
     }
 
-    /// With some whose last verification failed.
+    /// The same, with some whose last verification failed.
     fn expired_without(
         failed: &[&str],
         keep: usize,

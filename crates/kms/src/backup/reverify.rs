@@ -1,7 +1,7 @@
-//! Verifying kept backups again: a file may rot, or be overwritten, after it was made.
+//! Verifies kept backups again, because a file may be damaged or overwritten after it was made.
 //!
-//! Once a minute at most one of them is read, the one whose last verification is longest ago if that is due, and at once one that
-//! was changed since. The results are noted beside the backups (`notes.rs`).
+//! At most once a minute it reads one of them: a changed one at once, otherwise the one whose last verification is oldest, if
+//! that is due. The results are recorded beside the backups (`notes.rs`).
 
 use std::cmp::Reverse;
 use std::fs::File;
@@ -20,33 +20,33 @@ use super::verify::Backup;
 use crate::audit::{Event, Text};
 use crate::{Kms, files};
 
-/// What [`Kms::verify_backup_if_due`] has found.
+/// The result of [`Kms::verify_backup_if_due`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReverifiedBackup {
-    /// The backup is whole.
+    /// The backup is intact.
     Passed {
         /// The file.
         path: PathBuf,
-        /// Whether it was not, the last time.
+        /// Whether its previous verification failed.
         had_failed: bool,
     },
-    /// It is not, and counts for nothing until it is.
+    /// The backup is damaged, and does not count until it passes again.
     Failed {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The error.
         error: String,
-        /// What the operator can do about it.
+        /// Advice for the operator.
         hint: String,
-        /// Whether the same was wrong the last time.
+        /// Whether the previous verification failed with the same error.
         is_known: bool,
     },
 }
 
 impl Kms {
-    /// Verifies a kept backup again, if that is due for one. Called once a second by the thread that makes backups; blocks
-    /// meanwhile, and takes as much memory as making one.
+    /// Verifies a kept backup again, if that is due for one. The thread that makes backups calls it once a second. It blocks,
+    /// and takes as much memory as making a backup.
     pub fn verify_backup_if_due(&self) -> Option<ReverifiedBackup> {
         let now = self.now();
         let elapsed = self.clock.seconds_elapsed();
@@ -64,7 +64,7 @@ impl Kms {
         let done = due.and_then(|path| self.verify_again(&path, &mut present, now));
         if done.is_some() {
             present.notes.keep_for = self.backups.lock().keep_for(); // a reload may have changed it
-            let _ = present.notes.write(&schedule.directory); // what is not noted is verified again
+            let _ = present.notes.write(&schedule.directory); // a backup whose result is not recorded is verified again
         }
         let mut inner = self.backups.lock();
         if inner.schedule.as_ref().is_some_and(|now| now.directory == schedule.directory) {
@@ -73,7 +73,8 @@ impl Kms {
         done
     }
 
-    /// Verifies one backup, and notes the result. None if there is none: the file is gone or is being changed, or the server ends.
+    /// Verifies one backup, and records the result. None if there is no result: the file is gone or is being changed, or the
+    /// server is closing.
     fn verify_again(&self, path: &Path, present: &mut Present, now: i64) -> Option<ReverifiedBackup> {
         let before = present.notes.verification(path).and_then(|last| last.failure.clone());
         let (stamp, result) = self.read_again(path)?;
@@ -97,14 +98,14 @@ impl Kms {
             Err(error) => return Some((Stamp::at(path).unwrap_or_default(), Err(BackupError::Read(error)))),
         };
         let before = Stamp::of(&file).ok()?;
-        let (_, roots) = self.state.frozen().ok()?; // a store that is lost says nothing of its backups
+        let (_, roots) = self.state.frozen().ok()?; // a missing store is no reason to report the backups
         let result = self.verify_file(path, file, roots);
         let is_over = !matches!(result, Err(BackupError::Stopped)) && Stamp::at(path) == Some(before);
         is_over.then_some((before, result))
     }
 
     fn verify_file(&self, path: &Path, file: File, roots: Arc<RootKeys>) -> Result<(), BackupError> {
-        let _ = fadvise(&file, 0, None, Advice::DontNeed); // what memory still has says nothing of the disk
+        let _ = fadvise(&file, 0, None, Advice::DontNeed); // cached content proves nothing about the disk
         let facts = Backup::open(file, roots)?.verify_unless(&|| self.is_stopping())?;
         match ScheduledName::of_path(path) {
             Some(name) if name.is_of(&facts) => Ok(()),
@@ -114,14 +115,14 @@ impl Kms {
 }
 
 impl Present {
-    /// Looks at the files, without reading them.
+    /// Compares the notes with the files, without reading the backups.
     fn refresh(&mut self, directory: &Path) {
         self.known.retain(|known| !is_gone(&known.path));
         self.notes.refresh(directory);
     }
 
-    /// The backup that is to be verified next, if one is due. One of which nothing is noted, or that was changed, comes before
-    /// others, and the newest of these first, because it counts for most.
+    /// Returns the backup to verify next, if one is due. Backups without a note and changed ones come first, the newest of
+    /// them before others, because it is the most important.
     fn due(&self, schedule: &BackupSchedule, now: i64) -> Option<PathBuf> {
         let of_notes = self.notes.names().filter(|name| ScheduledName::parse(name).is_some());
         let noted = of_notes.map(|name| schedule.directory.join(name));
@@ -139,5 +140,5 @@ fn found_damaged<'e>(path: &Path, error: &str) -> Event<'e> {
     Event { event: "backup-verification-failed".into(), detail, ..Event::default() }
 }
 
-/// The time from one look to the next, in seconds of elapsed time.
+/// The time between two checks, in seconds of elapsed time.
 const PAUSE: i64 = 60;

@@ -1,4 +1,4 @@
-//! Tests of verifying kept backups again, and of what is noted of them.
+//! Tests of verifying kept backups again, and of the notes about them.
 
 use std::fs::{self, File, FileTimes};
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use super::*;
 
 const MINUTE: i64 = 60;
 
-/// With backups of so many days, the newest of which was just made. None was verified since.
+/// With backups of this many days, the newest of which was just made. None was verified since.
 fn with_backups(days: i64, keep: usize) -> Scheduled {
     let scheduled = Scheduled::new(keep, None);
     for number in 0..4 {
@@ -33,7 +33,7 @@ fn backups(scheduled: &Scheduled) -> Vec<PathBuf> {
     scheduled.files().into_iter().map(|name| scheduled.schedule.directory.join(name)).collect()
 }
 
-/// What is verified within so many minutes, and whether it is whole.
+/// Returns which backups are verified within this many minutes, and whether they pass.
 fn verified(scheduled: &Scheduled, minutes: i64) -> Vec<(PathBuf, bool)> {
     let mut verified = vec![];
     for _ in 0..minutes {
@@ -52,7 +52,7 @@ fn state(scheduled: &Scheduled) -> BackupState {
     scheduled.kms().backup_state().unwrap()
 }
 
-/// Changes a byte in the middle, and nothing that shows without reading it.
+/// Changes a byte in the middle, which only reading the file reveals.
 fn rot(path: &Path) {
     let times = fs::metadata(path).unwrap();
     let mut content = fs::read(path).unwrap();
@@ -68,7 +68,7 @@ fn touch(path: &Path) {
     File::options().write(true).open(path).unwrap().set_modified(modified).unwrap();
 }
 
-/// The names of events about verifications in the trail. Ends the engine.
+/// Returns the number of events about verifications in the trail. Closes the engine.
 fn events(mut scheduled: Scheduled) -> usize {
     scheduled.stop();
     let mut count = 0;
@@ -145,7 +145,7 @@ fn a_backup_that_rots_counts_for_nothing_until_it_is_whole_again() {
     assert_eq!(events(scheduled), 1, "told once");
 }
 
-/// What is kept in any case are verified ones.
+/// The backups that are always kept are verified ones.
 #[test]
 fn damaged_ones_do_not_count_as_the_newest() {
     let scheduled = with_backups(3, 3);
@@ -187,7 +187,7 @@ fn a_file_that_was_changed_is_not_verified_until_it_was_read() {
     assert_eq!(state(&scheduled).verified, 1);
 }
 
-/// Otherwise changes of a day are in no backup, and its age says nothing.
+/// Otherwise a day's changes would be in no backup, and the age of the newest would be misleading.
 #[test]
 fn a_backup_is_made_at_once_when_the_newest_one_is_damaged() {
     let scheduled = with_backups(2, 7);
@@ -204,7 +204,7 @@ fn a_backup_is_made_at_once_when_the_newest_one_is_damaged() {
     assert_eq!(scheduled.kms().back_up_if_due(), None);
 }
 
-/// A damaged one may be of a later commit than those that are made after it, if the store was put back.
+/// A damaged one may be of a later commit than those that are made after it, if the store was rolled back.
 #[test]
 fn a_damaged_backup_leads_to_one_other_and_no_more() {
     let scheduled = with_backups(2, 7);
@@ -221,7 +221,7 @@ fn a_damaged_backup_leads_to_one_other_and_no_more() {
     assert_eq!(backups(&scheduled).len(), 3);
 }
 
-/// Its beginning or end is damaged, so only the notes can tell which store it is of.
+/// Its beginning or end is damaged, so only the notes reveal which store it belongs to.
 #[test]
 fn a_backup_that_does_not_open_is_known_from_the_notes_and_is_left() {
     let mut scheduled = with_backups(2, 1);
@@ -254,7 +254,7 @@ fn a_backup_under_the_name_of_another_one_fails() {
     assert!(state(&scheduled).failed[0].failure.contains("another backup"), "{:?}", state(&scheduled));
 }
 
-/// Such as after the start of the first version that has notes.
+/// As after the start of the first version with notes.
 #[test]
 fn without_notes_nothing_counts_as_verified_and_nothing_stops() {
     let newer = format!(r#"{{"version":2,"backups":{{}},"x":"{FILE}"}}"#);
@@ -299,7 +299,7 @@ fn notes_that_cannot_be_written_stop_nothing() {
     assert_eq!(verified(&scheduled, 3).len(), 1);
 }
 
-/// A time that is in the future does not count: the clock was wrong then.
+/// A time in the future does not count: the clock was wrong then.
 #[test]
 fn a_clock_that_was_ahead_delays_no_verification() {
     let scheduled = with_backups(2, 7);
@@ -337,7 +337,7 @@ fn a_killed_write_of_the_notes_is_removed_with_the_next_backup() {
     assert!(!left.exists());
 }
 
-/// A restore into a directory whose store is lost takes the notes for what a server keeps there.
+/// A restore into a directory without its store accepts the notes as a file that a server keeps there.
 #[test]
 fn a_restore_is_not_held_up_by_notes() {
     let mut scheduled = with_backups(1, 7);

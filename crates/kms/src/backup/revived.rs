@@ -1,8 +1,8 @@
-//! What becomes of the rows of a backup when they are a store again.
+//! Converts the rows of a backup into those of a restored store.
 //!
-//! All stay as they are, except for what would admit a caller who was locked out since: access keys that were changed or
-//! deleted are inactive, passwords that were changed or deleted are gone, session tokens end with their key, codes of MFA devices are spent, and requests that were signed
-//! before the restore are refused.
+//! Rows are unchanged, except those that would admit a caller who was locked out since: access keys that were changed or
+//! deleted are inactive, passwords that were changed or deleted are removed, session tokens end with their key, codes of MFA
+//! devices count as used, and requests that were signed before the restore are refused.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,17 +19,17 @@ use crate::sessions::StsKey;
 use crate::state::{AccessKey, AccessKeyOwner, OutboxLine, OutboxNumber, Private, anchor_rows};
 use crate::store::{StoreError, StoredRow};
 
-/// Takes the rows of a backup one by one, and sums up what becomes of them.
+/// Converts the rows of a backup one by one, and hashes the results for the anchor.
 pub(super) struct Revival<'a> {
     roots: &'a RootKeys,
     hasher: &'a RowHasher,
     /// The anchor of the backup.
     anchor: Anchor,
-    /// Access keys that are not to be active.
+    /// Access keys that must be inactive.
     distrusted: &'a HashSet<String>,
-    /// Users who are not to sign in to the console, in lower case.
+    /// Users who must not sign in to the console, in lower case.
     locked_out: HashSet<String>,
-    /// Whether the trail has the lines of the outbox.
+    /// Whether the trail has the lines of the outbox, so that they are dropped.
     drops_lines: bool,
     /// Seconds since 1970.
     now: i64,
@@ -46,7 +46,7 @@ pub(super) struct Revival<'a> {
 pub struct InactiveKey {
     /// Its id.
     pub id: String,
-    /// The user whose it is; none if it is root's.
+    /// The user who owns it; none if it is root's.
     pub user: Option<String>,
 }
 
@@ -75,7 +75,7 @@ impl<'a> Revival<'a> {
         })
     }
 
-    /// The row that the store gets; none if it gets none.
+    /// Returns the row of the restored store; none if the row is dropped.
     pub(super) fn row(&mut self, row: StoredRow) -> Result<Option<StoredRow>, BackupError> {
         let revived = match &*row.table {
             Anchor::TABLE | StsKey::TABLE => None,
@@ -94,7 +94,7 @@ impl<'a> Revival<'a> {
         Ok(revived.inspect(|row| self.count(row)))
     }
 
-    /// The access keys that are inactive although they were active in the backup; after all rows.
+    /// Returns the access keys that were active in the backup and are inactive now. Called after the last row.
     pub(super) fn deactivated(&self) -> Vec<InactiveKey> {
         let key = |(id, owner): &(String, AccessKeyOwner)| InactiveKey {
             id: id.clone(),
@@ -106,12 +106,12 @@ impl<'a> Revival<'a> {
         self.deactivated.iter().map(key).collect()
     }
 
-    /// The users whose password is gone although they had one in the backup; after all rows.
+    /// Returns the users whose password in the backup was removed. Called after the last row.
     pub(super) fn without_password(&self) -> Vec<String> {
         self.without_password.clone()
     }
 
-    /// The row of a line for the audit trail.
+    /// Returns the row of a line for the audit trail.
     pub(super) fn line(&mut self, members: Box<str>) -> StoredRow {
         let number = OutboxNumber::from((self.last_line + 1).to_be_bytes());
         let row = self.resealed(0, &OutboxLine { number, members });
@@ -119,7 +119,7 @@ impl<'a> Revival<'a> {
         row
     }
 
-    /// The rows of the anchor, in a later epoch.
+    /// Returns the rows of the anchor, with a later epoch.
     pub(super) fn anchor(&self, epoch: u64) -> Result<Vec<StoredRow>, BackupError> {
         let anchor = self.anchor.restored(epoch, self.rows);
         anchor_rows(&anchor, self.roots).ok_or(BackupError::HeadDamaged)
@@ -154,11 +154,11 @@ impl<'a> Revival<'a> {
     /// A code that was used after the backup was made must not work again.
     fn device(&self, row: StoredRow) -> Result<StoredRow, BackupError> {
         let device: MfaDevice = self.open(&row)?;
-        let spent = device.spent.max(step(self.now) + 1); // codes of the step ahead are accepted too
+        let spent = device.spent.max(step(self.now) + 1); // codes of the next step are accepted too
         Ok(self.resealed(row.revision, &MfaDevice { spent, ..device }))
     }
 
-    /// Nonces are gone, so what was signed up to now must not be accepted again.
+    /// The nonces are lost, so requests that were signed up to now must be refused.
     fn private(&self, row: StoredRow) -> Result<StoredRow, BackupError> {
         let private: Private = self.open(&row)?;
         Ok(match raised_mark(&private.name, &private.value, self.now) {

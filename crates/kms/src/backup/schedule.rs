@@ -1,9 +1,10 @@
-//! Scheduled backups of a server: when one is due, and which are kept.
+//! Scheduled backups of a server: when one is due, and the state of those in the directory. `retention.rs` decides which are
+//! kept.
 //!
-//! A backup gets its name only when it is verified, so the files of the directory that have such a name were verified then, and
-//! `reverify.rs` verifies them again. One whose beginning or end does not open counts for nothing, and is left for people to look
-//! at. So is a backup that an operator has put there, and one of a later epoch: a server that runs
-//! a restore on trial makes it in the same directory. Which are kept: `retention.rs`.
+//! A backup gets its name only when it is verified, so all named files in the directory were verified once, and `reverify.rs`
+//! verifies them again. A backup whose beginning or end does not open is ignored, and kept for people to inspect. The same
+//! holds for a backup that an operator has put there, and for one of a later epoch, which another server makes if it runs a
+//! trial restore with the same directory.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,41 +27,41 @@ pub struct BackupSchedule {
     pub every: Duration,
     /// Their directory.
     pub directory: PathBuf,
-    /// How many of the newest are kept in any case.
+    /// The number of newest backups that are always kept.
     pub keep: usize,
-    /// For how long others are kept; they are not, without it.
+    /// How long others are kept; without it, they are deleted.
     pub keep_for: Option<Duration>,
-    /// The time between two verifications of a backup that is kept.
+    /// The time between two verifications of a kept backup.
     pub verify_every: Duration,
 }
 
 impl BackupSchedule {
-    /// Each day, the last seven, each verified once a day.
+    /// Returns the default schedule: a backup each day, of which the last seven are kept, each verified once a day.
     #[must_use]
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self { every: DAY, directory: directory.into(), keep: 7, keep_for: None, verify_every: DAY }
     }
 }
 
-/// What is known of scheduled backups.
+/// The state of scheduled backups.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BackupState {
     /// The newest backup that is not known to be damaged; none if there is none. It was verified when it was made.
     pub newest: Option<BackupFacts>,
-    /// How many there are whose beginning and end open.
+    /// The number of backups whose beginning and end open.
     pub count: usize,
-    /// How many of them passed their last verification, and were not changed since.
+    /// The number of them that passed their last verification and were not changed since.
     pub verified: usize,
-    /// When the one was verified that was so longest ago, in seconds since 1970; none if there is none.
+    /// The oldest of their last verifications, in seconds since 1970; none without backups.
     pub oldest_verification: Option<i64>,
-    /// Those whose last verification failed, also if not even their beginning and end open.
+    /// Those whose last verification failed, including backups whose beginning or end does not open.
     pub failed: Vec<FailedBackup>,
     /// Why the last attempt failed, until one succeeds.
     pub failure: Option<String>,
 }
 
-/// A scheduled backup that does not verify.
+/// A scheduled backup that failed its verification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FailedBackup {
@@ -68,11 +69,11 @@ pub struct FailedBackup {
     pub path: PathBuf,
     /// When it was verified, in seconds since 1970.
     pub time: i64,
-    /// What is wrong.
+    /// The error.
     pub failure: String,
 }
 
-/// What [`Kms::back_up_if_due`] has done.
+/// The result of [`Kms::back_up_if_due`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ScheduledBackup {
@@ -80,16 +81,16 @@ pub enum ScheduledBackup {
     Made {
         /// The file.
         path: PathBuf,
-        /// What it says of itself.
+        /// The facts stored in it.
         facts: BackupFacts,
         /// Older ones that were deleted.
         deleted: Vec<PathBuf>,
     },
-    /// It failed, and is tried again.
+    /// It failed, and will be tried again.
     Failed {
         /// Why.
         error: String,
-        /// Whether the attempt before failed for the same reason.
+        /// Whether the previous attempt failed with the same error.
         is_known: bool,
     },
 }
@@ -106,24 +107,24 @@ pub(super) struct Inner {
     pub(super) schedule: Option<BackupSchedule>,
     pub(super) present: Present,
     failure: Option<String>,
-    /// The last attempt, in seconds of elapsed time.
+    /// The time of the last attempt, in seconds of elapsed time.
     tried: Option<i64>,
-    /// The last success in this run, likewise, and its file.
+    /// The time of the last success in this run, likewise, and its file.
     made: Option<(i64, PathBuf)>,
-    /// When the files were last looked at to verify one of them, likewise.
+    /// When the files were last compared with the notes, likewise.
     pub(super) checked: Option<i64>,
 }
 
-/// The scheduled backups that are there.
+/// The existing scheduled backups.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Present {
     /// Those whose beginning and end open, oldest first.
     pub(super) known: Vec<Known>,
-    /// What is noted of these, and of others that were backups once.
+    /// The notes about these and about former backups.
     pub(super) notes: BackupNotes,
 }
 
-/// A backup that was made, and what is there then.
+/// The result of an attempt, and the backups that exist after it.
 pub(super) struct Attempt {
     path: PathBuf,
     facts: BackupFacts,
@@ -132,17 +133,17 @@ pub(super) struct Attempt {
 }
 
 impl Kms {
-    /// Makes backups by this schedule from now on; none without one. Reads what is in its directory.
+    /// Replaces the schedule; none disables it. Reads the backups in its directory.
     pub fn set_backup_schedule(&self, schedule: Option<BackupSchedule>) {
         if self.backups.lock().schedule == schedule {
             return;
         }
-        // Requests ask for the state meanwhile, and a directory may be slow.
+        // Without the lock, because a directory may be slow, and requests read the state meanwhile.
         let present = schedule.as_ref().map(|schedule| self.present(schedule)).unwrap_or_default();
         *self.backups.lock() = Inner { schedule, present, ..Inner::default() };
     }
 
-    /// What is known of scheduled backups; none without a schedule.
+    /// Returns the state of scheduled backups; none without a schedule.
     #[must_use]
     pub fn backup_state(&self) -> Option<BackupState> {
         let inner = self.backups.lock();
@@ -150,7 +151,7 @@ impl Kms {
         Some(BackupState { failure: inner.failure.clone(), ..inner.present.state(&schedule.directory) })
     }
 
-    /// Breaks a scheduled backup off, and makes no further one: for a server that ends.
+    /// Stops a current scheduled backup, and makes no further one: for a server that is closing.
     pub fn stop_backups(&self) {
         self.backups.is_stopping.store(true, Ordering::Relaxed);
     }
@@ -159,8 +160,8 @@ impl Kms {
         self.backups.is_stopping.load(Ordering::Relaxed)
     }
 
-    /// Makes a backup if one is due, and deletes those that are no longer kept. Called once a second by a thread of the
-    /// server, which should have a low priority; blocks while a backup is made.
+    /// Makes a backup if one is due, and deletes those that are no longer kept. A thread of the server calls it once a
+    /// second, and should have a low priority. Blocks while a backup is made.
     pub fn back_up_if_due(&self) -> Option<ScheduledBackup> {
         let now = self.now();
         let elapsed = self.clock.seconds_elapsed();
@@ -176,7 +177,7 @@ impl Kms {
         self.note_attempt(&schedule, elapsed, made)
     }
 
-    /// Notes what an attempt has led to, unless the schedule names another directory by now, whose backups are others.
+    /// Records the result of an attempt, unless the schedule names another directory by now.
     pub(super) fn note_attempt(
         &self,
         schedule: &BackupSchedule,
@@ -208,7 +209,7 @@ impl Kms {
         }
     }
 
-    /// Makes a backup, notes that it is verified, and deletes those that are no longer kept.
+    /// Makes a backup, records that it is verified, and deletes those that are no longer kept.
     pub(super) fn make_scheduled(
         &self,
         schedule: &BackupSchedule,
@@ -236,12 +237,12 @@ impl Kms {
         }
         notes.refresh(directory);
         notes.keep_for = self.backups.lock().keep_for(); // a reload may have changed it
-        let _ = notes.write(directory); // what is not noted is verified again
-        let _ = files::sync_dir(directory); // a backup that is there again is deleted again
+        let _ = notes.write(directory); // a backup whose result is not recorded is verified again
+        let _ = files::sync_dir(directory); // a backup that reappears is deleted again
         Ok(Attempt { path, facts, present: Present { known, notes }, deleted })
     }
 
-    /// The backups that are there, and what is noted of them.
+    /// Returns the existing backups, and the notes about them.
     fn present(&self, schedule: &BackupSchedule) -> Present {
         let BackupSchedule { directory, keep_for, .. } = schedule;
         let known = self.read_backups(directory);
@@ -250,13 +251,14 @@ impl Kms {
         if notes.keep_for != keep_for {
             notes.keep_for = keep_for;
             if !known.is_empty() {
-                let _ = notes.write(directory); // the next backup notes it
+                let _ = notes.write(directory); // the next backup records it
             }
         }
         Present { known, notes }
     }
 
-    /// The verified backups of this store in a directory, oldest first; none of an epoch that this store has not reached.
+    /// Returns the verified backups of this store in a directory, oldest first, without those of an epoch that this store has
+    /// not reached.
     fn read_backups(&self, directory: &Path) -> Vec<Known> {
         let Ok((_, roots)) = self.state.frozen() else { return vec![] };
         let mut known = read_backups(directory, &roots);
@@ -289,30 +291,31 @@ impl Present {
         }
     }
 
-    /// The newest backup that is not known to be damaged.
+    /// Returns the newest backup that is not known to be damaged.
     fn newest(&self) -> Option<&Known> {
         self.known.iter().rev().find(|known| !self.notes.has_failed(&known.path))
     }
 
-    /// When a backup was last verified, whatever the result was: when it was made, if nothing else is noted.
+    /// Returns when a backup was last verified, with any result. Without a note, that is when it was made.
     fn last_verified(&self, known: &Known) -> i64 {
         self.notes.verification(&known.path).map_or(known.facts.time, |last| last.time)
     }
 }
 
 impl Inner {
-    /// For how many seconds backups are kept that are not among the newest.
+    /// For how many seconds backups other than the newest are kept.
     pub(super) fn keep_for(&self) -> Option<i64> {
         self.schedule.as_ref().and_then(|schedule| schedule.keep_for).map(seconds)
     }
 
-    /// By the believed time since the newest backup that is not damaged, and by elapsed time if that is in the future.
+    /// By the believed time since the newest undamaged backup, or by elapsed time if that backup is in the future.
     fn is_due(&self, schedule: &BackupSchedule, now: i64, elapsed: i64) -> bool {
         let every = seconds(schedule.every);
         if let (Some(tried), Some(_)) = (self.tried, &self.failure) {
             return elapsed >= tried + every.min(RETRY);
         }
-        // Others may be of a later commit, if the store was put back, and damaged: only the one that was made counts here.
+        // Other backups may have a later commit, if the store was rolled back, or be damaged: only the last one of this run
+        // counts here.
         if let Some((made, _)) = self.made.as_ref().filter(|(_, path)| !self.present.notes.has_failed(path)) {
             return elapsed >= made + every;
         }
@@ -336,5 +339,5 @@ pub(super) fn seconds(duration: Duration) -> i64 {
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
-/// Until a failed backup is tried again, in seconds.
+/// The delay before a failed backup is tried again, in seconds.
 const RETRY: i64 = 600;

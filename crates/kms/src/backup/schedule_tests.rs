@@ -36,7 +36,7 @@ impl Clock for TestClock {
     }
 }
 
-/// An engine that makes backups, and its clock.
+/// An engine that makes scheduled backups, and its clock.
 pub(super) struct Scheduled {
     pub(super) bench: Bench,
     pub(super) clock: TestClock,
@@ -49,7 +49,7 @@ impl Scheduled {
         Self::of(Bench::new(), keep, keep_for_days)
     }
 
-    /// Of a new store, in which nothing is to end.
+    /// An engine with a new store without scheduled removals.
     fn without_endings(keep: usize, keep_for_days: Option<i64>) -> Self {
         let bench = Bench::new();
         fs::remove_file(bench.path("data/store.redb")).unwrap();
@@ -106,7 +106,7 @@ impl Scheduled {
         }
     }
 
-    /// The names in the directory, without that of the notes.
+    /// The names in the directory, except that of the notes.
     pub(super) fn files(&self) -> Vec<String> {
         names(&self.schedule.directory)
     }
@@ -197,7 +197,7 @@ fn the_newest_are_kept_and_older_ones_by_their_age() {
     assert_eq!(scheduled.files().len(), 5, "today's and those of four days");
 }
 
-/// A clock that is ahead by ten years, while the server runs and at its start, and one that is back again.
+/// A clock that is ahead by ten years, while the server runs and at its start, and one that has come back.
 #[test]
 fn no_clock_deletes_the_newest() {
     let mut scheduled = Scheduled::new(3, Some(1));
@@ -224,7 +224,7 @@ fn no_clock_deletes_the_newest() {
     assert!(state.count >= 3, "{state:?}");
 }
 
-/// Where nothing is to end, a start takes the clock as it is.
+/// If the store has no scheduled removals, a start accepts the clock as it is.
 #[test]
 fn no_clock_deletes_by_age_what_was_made_days_ago() {
     let mut scheduled = Scheduled::without_endings(2, Some(365));
@@ -293,7 +293,7 @@ fn what_an_operator_puts_into_the_directory_is_left() {
     assert_eq!(scheduled.kms().backup_state().unwrap().count, 1);
 }
 
-/// Opening a FIFO waits for a writer.
+/// Opening a FIFO blocks until a writer comes.
 #[test]
 fn a_file_that_is_not_regular_delays_nothing() {
     use rustix::fs::{CWD, Mode, mkfifoat};
@@ -312,7 +312,7 @@ fn a_file_that_is_not_regular_delays_nothing() {
     }
 }
 
-/// By a reload, while a backup is written.
+/// A reload changes the directory while a backup is written.
 #[test]
 fn a_backup_for_a_directory_of_before_is_none_of_the_new_schedule() {
     let scheduled = Scheduled::new(2, None);
@@ -413,7 +413,7 @@ fn the_backups_that_hold_a_key_are_known_and_until_when_they_are_kept() {
     assert_eq!(holding.len(), 1);
     assert_eq!((holding[0].time, holding[0].kept_until), (created, Some(created + 30 * DAY)));
     assert_eq!(scheduled.kms().backups_since(START).len(), 2);
-    // What a command reads from the notes of the server is the same.
+    // A command reads the same from the notes of the server.
     let notes = BackupNotes::read(&scheduled.schedule.directory);
     assert_eq!(notes.kept_until(&holding[0].path, holding[0].time), holding[0].kept_until);
     let own = scheduled.schedule.directory.join("own.backup");
@@ -425,7 +425,7 @@ fn the_backups_that_hold_a_key_are_known_and_until_when_they_are_kept() {
     assert_eq!(notes.kept_until(&holding[0].path, holding[0].time), None);
 }
 
-/// Later, no request names the key, so no answer could say it.
+/// Later, a request that names the key gets no information, so only this line has it.
 #[test]
 fn the_line_of_a_deleted_key_says_which_backups_still_hold_it() {
     let mut scheduled = Scheduled::new(2, Some(30));

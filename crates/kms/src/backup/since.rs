@@ -1,9 +1,10 @@
-//! What the audit trail knows of the time after a backup.
+//! What the audit trail knows about the time after a backup. A restore lists these changes, and locks out access keys and
+//! users that were changed.
 //!
-//! A seal names a commit that was durable when it was written, and no later one can have a line before it. So the last seal
-//! whose commit the backup has is where the lines begin that matter. What happened within the second before the backup may
-//! be among them. A trail without such a seal is complete if it was begun before the backup. A line that says that others are
-//! missing ends that: they may be about anything.
+//! A seal names a commit that was durable when it was written, and lines before the seal belong to no later commit. So the
+//! relevant lines begin after the last seal whose commit is in the backup. They may include lines of the second before the
+//! backup. A trail without such a seal is complete if it began before the backup. A line about missing lines makes the trail
+//! incomplete, because those may be about anything.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -11,24 +12,24 @@ use std::path::Path;
 use super::BackupFacts;
 use crate::audit::{Content, Event, GapReason, ReadError, Record, Request, Resource, Source, Time};
 
-/// What happened after a backup, according to the trail.
+/// The changes after a backup, according to the trail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Since {
-    /// Whether the trail goes back to the backup. Otherwise there may be more.
+    /// Whether the trail reaches back to the backup. Otherwise there may be more changes.
     goes_back: bool,
     /// Whether lines are missing after the backup.
     has_gap: bool,
     /// The changes that the restored store lacks, oldest first.
     pub(super) changes: Vec<ChangeSince>,
-    /// The epoch and the commit of the newest seal.
+    /// The epoch and commit of the newest seal.
     pub(super) newest: Option<(u64, u64)>,
     /// Access keys that were disabled, enabled or deleted.
     pub(super) access_keys: HashSet<String>,
-    /// Users whose password or second factor was changed or deleted, in lower case, by the names of that time.
+    /// Users whose password or second factor was changed or deleted, in lower case, by their names at that time.
     pub(super) logins: HashSet<String>,
-    /// Names that users have had, each with another one, in lower case.
+    /// The names that users have had: pairs of an old and a new name, in lower case.
     renamings: Vec<Vec<String>>,
-    /// What any change was about, in lower case: names are found without case.
+    /// The resources of all changes, in lower case, because names are found regardless of case.
     named: HashSet<String>,
 }
 
@@ -36,37 +37,37 @@ pub(super) struct Since {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChangeSince {
-    /// When.
+    /// The time of the change.
     pub time: Time,
-    /// What sort of change.
+    /// The kind of change.
     pub kind: ChangeKind,
-    /// The action, or the event if no request made it.
+    /// The action, or the event if it was made without a request.
     pub action: String,
-    /// What it was about: `key/ID`, `user/NAME` and so on.
+    /// The changed resources: `key/ID`, `user/NAME` and so on.
     pub resources: Vec<String>,
-    /// The user or role that asked for it; none for an event, for the account itself and the owner.
+    /// The user or role that requested it; none for an event, for root and for the owner.
     pub caller: Option<String>,
 }
 
-/// A sort of change that a restore undoes.
+/// A kind of change that a restore undoes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum ChangeKind {
-    /// It can be used again after the restore.
+    /// The resource can be used again after the restore.
     Disabled,
-    /// It is disabled again, or will be deleted again.
+    /// The resource is disabled again, or its deletion is scheduled again.
     Enabled,
-    /// It is there again.
+    /// The resource exists again.
     Deleted,
-    /// A caller has rights again: one was taken away, or a denial was attached, also by a tag or a group.
+    /// A caller has rights again: a right was revoked, or a denial was attached, also by a tag or a group.
     Detached,
-    /// Its older material or value is the newest again.
+    /// Its older material or value is the newest one again.
     Rekeyed,
-    /// It is lost.
+    /// The resource is lost.
     Created,
 }
 
-/// The one table of what a restore tells: actions by their product, and events.
+/// The table of changes that a restore reports: actions by product, and events.
 const CHANGES: &[(&str, &str, ChangeKind)] = &[
     ("Kms", "DisableKey", ChangeKind::Disabled),
     ("Ram", "UpdateAccessKey", ChangeKind::Disabled),
@@ -139,7 +140,7 @@ const CHANGES: &[(&str, &str, ChangeKind)] = &[
     (EVENT, "root-access-key-created", ChangeKind::Created),
 ];
 
-/// Changes that a restore undoes and need not tell: they neither give rights nor take them.
+/// Changes that a restore undoes but does not report: they neither grant nor revoke rights.
 const UNREPORTED: &[(&str, &str)] = &[
     ("Kms", "UpdateKeyDescription"),
     ("Kms", "GetParametersForImport"),
@@ -149,10 +150,10 @@ const UNREPORTED: &[(&str, &str)] = &[
     ("Ram", "ClearAccountAlias"),
 ];
 
-/// What names an access key in the trail whose state a restore would put back.
+/// Actions and events that change or delete an access key, which a restore would undo.
 const ACCESS_KEY_CHANGES: &[&str] = &["UpdateAccessKey", "DeleteAccessKey", "root-access-key-reset"];
 
-/// What names a user whose password, or second factor, a restore would put back.
+/// Actions and events that change the password or second factor of a user, which a restore would undo.
 const LOGIN_CHANGES: &[&str] = &[
     "CreateLoginProfile",
     "UpdateLoginProfile",
@@ -166,7 +167,7 @@ const LOGIN_CHANGES: &[&str] = &[
 ];
 const RENAMING: &str = "UpdateUser";
 
-/// In the place of a product, for what happens without a request.
+/// In place of a product, for events without a request.
 const EVENT: &str = "";
 const ACCESS_KEY: &str = "access-key";
 const USER: &str = "user";
@@ -174,7 +175,7 @@ const ALL: &str = "*";
 const SUCCESS: u16 = 200;
 
 impl Since {
-    /// Reads the trail in a directory from its end back to the state of a backup; none if there is no trail of this store.
+    /// Reads the trail in a directory, from its end back to the state of a backup; none if there is no trail of this store.
     pub(super) fn read(directory: &Path, backup: &BackupFacts) -> Result<Option<Self>, ReadError> {
         if !directory.is_dir() {
             return Ok(None);
@@ -193,7 +194,7 @@ impl Since {
         Ok(is_of_store.then_some(since))
     }
 
-    /// Puts what an earlier file says in front.
+    /// Prepends the content of an earlier file.
     fn precede(&mut self, earlier: Self) {
         let Self { goes_back, has_gap, mut changes, newest, access_keys, logins, renamings, named } = earlier;
         self.goes_back = goes_back;
@@ -212,12 +213,12 @@ impl Since {
         self.goes_back && !self.has_gap
     }
 
-    /// Whether a change was about one of these.
+    /// Whether a change concerns one of these resources.
     pub(super) fn names_any(&self, names: &[String]) -> bool {
         names.iter().any(|name| self.named.contains(&name.to_lowercase()))
     }
 
-    /// The users whose password or second factor was changed or deleted, by all their names.
+    /// Returns the users whose password or second factor was changed or deleted, by all of their names.
     pub(super) fn changed_logins(&self) -> HashSet<String> {
         let mut users = self.logins.clone();
         loop {
@@ -233,7 +234,7 @@ impl Since {
         }
     }
 
-    /// Takes a line that waited in the store for the trail, which may have it.
+    /// Adds a line that waited in the store for the trail, which may have it already.
     pub(super) fn take_waiting(&mut self, members: &str, backup: &BackupFacts) {
         let line = format!("{{{members}}}");
         let mut reading = Reading::new(backup);
@@ -253,7 +254,7 @@ impl Since {
     }
 }
 
-/// One file, read from its beginning.
+/// A reader of one file, from its beginning.
 struct Reading<'b> {
     backup: &'b BackupFacts,
     is_of_store: bool,
@@ -265,7 +266,7 @@ impl<'b> Reading<'b> {
         Self { backup, is_of_store: false, since: Since::default() }
     }
 
-    /// A line that does not belong here shows in `bulla audit verify`.
+    /// Skips a line that does not belong here; `bulla audit verify` reports it.
     fn line(&mut self, line: &[u8]) -> bool {
         if let Some(record) = Record::parse(line).filter(|record| record.store == self.backup.store) {
             self.take(record);
@@ -314,7 +315,7 @@ impl<'b> Reading<'b> {
         }
     }
 
-    /// Notes what a change was about.
+    /// Records the resources of a change.
     fn name(&mut self, product: &str, action: &str, resources: &[Resource<'_>]) {
         if kind(product, action).is_some() || UNREPORTED.contains(&(product, action)) {
             let names = resources.iter().map(|resource| name(resource).to_lowercase());
@@ -341,7 +342,7 @@ impl<'b> Reading<'b> {
         } else if LOGIN_CHANGES.contains(&action) {
             self.since.logins.extend(users);
         }
-        // What was asked about all keys says nothing about one.
+        // A permission check for all keys does not name a single one.
         let named = resources.iter().filter(|resource| resource.name.as_str() != ALL);
         let resources = named.map(name).collect();
         self.since.changes.push(ChangeSince { time, kind, action: action.to_owned(), resources, caller });
@@ -397,7 +398,7 @@ mod tests {
         }
     }
 
-    /// Beside those that read.
+    /// Actions that change nothing, besides those that read.
     const CHANGE_NOTHING: &[&str] = &[
         "AssumeRole",
         "AssumeRoleWithOIDC",

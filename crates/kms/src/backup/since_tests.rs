@@ -1,4 +1,4 @@
-//! Tests of what a restore knows of the time after the backup.
+//! Tests of what a restore knows about the time after the backup.
 
 use std::fs;
 use std::io;
@@ -18,14 +18,14 @@ use crate::state::AccessKey;
 use crate::{AuditOutput, AuditSink};
 
 impl Bench {
-    /// The same, with a trail whose files can no longer be written, and a sink in memory that takes all lines.
+    /// The same, with a trail whose files can no longer be written, and a sink in memory that accepts all lines.
     fn kms_with_dead_files(&self) -> Kms {
         let kms = self.audited_kms();
         let sink = AuditSink { name: "other".into(), is_required: true, output: Box::new(Takes) };
         kms.set_audit_sinks(false, vec![sink]).unwrap();
         let audit = self.path("data/audit");
         fs::rename(&audit, self.path("data/gone")).unwrap();
-        fs::write(&audit, "not a directory").unwrap(); // so that the engine makes no other one
+        fs::write(&audit, "not a directory").unwrap(); // so that the engine cannot create another one
         while kms.audit_sinks()[0].fault.is_none() {
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
@@ -41,7 +41,7 @@ impl AuditOutput for Takes {
     }
 }
 
-/// A user with access keys.
+/// Creates a user with access keys.
 fn user_with_keys<const KEYS: usize>(kms: &Kms, name: &str) -> [String; KEYS] {
     call(kms, CreateUser { user_name: name.into(), ..CreateUser::default() });
     std::array::from_fn(|_| {
@@ -59,7 +59,7 @@ fn set_status(kms: &Kms, user: &str, id: &str, status: AccessKeyStatus) {
     call(kms, UpdateAccessKey { user_name, user_access_key_id: id.into(), status });
 }
 
-/// The ids, in their order.
+/// Returns the ids in order.
 fn inactive(restored: &Restored) -> Vec<&str> {
     let mut ids: Vec<_> = restored.deactivated.iter().map(|key| &*key.id).collect();
     ids.sort_unstable();
@@ -72,7 +72,7 @@ fn sorted(ids: &[String]) -> Vec<&str> {
     ids
 }
 
-/// The trail was switched off meanwhile: only the store that is replaced knows.
+/// The trail was off meanwhile, so only the replaced store has the change.
 #[test]
 fn a_change_without_a_line_shows_in_the_store_that_is_replaced() {
     let bench = Bench::new();
@@ -104,7 +104,7 @@ fn a_change_without_a_line_shows_in_the_store_that_is_replaced() {
     assert!(keys.iter().all(|key| !snapshot.get::<AccessKey>(&key.as_str().into()).unwrap().record.active));
 }
 
-/// A user with a password.
+/// Creates a user with a password.
 fn user_with_password(kms: &Kms, name: &str) {
     call(kms, CreateUser { user_name: name.into(), ..CreateUser::default() });
     let create = CreateLoginProfile {
@@ -121,7 +121,7 @@ fn has_password(kms: &Kms, name: &str) -> bool {
     pollster::block_on(kms.call(get.into(), &kms.owner())).is_ok()
 }
 
-/// By the trail, under whatever name, or by the store that is replaced.
+/// By the trail, under any name, or by the replaced store.
 #[test]
 fn a_password_that_was_changed_or_deleted_is_gone() {
     for is_audited in [true, false] {
@@ -151,7 +151,7 @@ fn a_password_that_was_changed_or_deleted_is_gone() {
         rename("frank", "francis");
         drop(kms);
         if is_audited {
-            fs::remove_file(bench.path("data/store.redb")).unwrap(); // so that the trail alone tells
+            fs::remove_file(bench.path("data/store.redb")).unwrap(); // so that only the trail has the change
         }
         let dry = bench.restore(&backup, DRY).unwrap();
         let restored = bench.restore(&backup, ACCEPT).unwrap();
@@ -164,7 +164,7 @@ fn a_password_that_was_changed_or_deleted_is_gone() {
     }
 }
 
-/// Seals are not verified by a restore.
+/// A restore does not verify seals.
 #[test]
 fn a_seal_with_an_epoch_that_no_store_reaches_is_refused() {
     for epoch in [u64::MAX, u64::MAX - 1, 1 << 40] {
@@ -207,7 +207,7 @@ fn a_line_that_waits_in_the_store_counts_as_one_of_the_trail() {
     assert_eq!((dry.trail_is_complete, dry.differences), (Some(true), vec![]));
 }
 
-/// An attacker has cut the end of the trail off, before a start that has noted it.
+/// An attacker has truncated the trail, before a start that recorded the gap.
 #[test]
 fn a_trail_with_a_gap_after_the_backup_may_lack_something() {
     let bench = Bench::new();
@@ -229,7 +229,7 @@ fn a_trail_with_a_gap_after_the_backup_may_lack_something() {
     assert_eq!(bench.restore(&backup, DRY).unwrap().trail_is_complete, Some(false));
 }
 
-/// What a line names explains every record that its change has written.
+/// The resources in a line explain every record that its change has written.
 #[test]
 fn every_difference_is_explained_by_the_lines_of_a_whole_trail() {
     let bench = Bench::new();

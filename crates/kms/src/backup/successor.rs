@@ -1,8 +1,8 @@
-//! The store that a restore replaces, if it is later than the backup: what differs in it.
+//! The store that a restore replaces, if it is later than the backup: finds the records that differ.
 //!
-//! The audit trail may lack changes. It was switched off for a while, its lines are still in the store, or somebody removed
-//! some. The store itself lacks none, so a restore compares its records with those of the backup: an access key that is not
-//! the same record there was changed or deleted since, whatever the trail says.
+//! The audit trail may lack changes: it may have been off for a while, its lines may still be in the store, or an attacker
+//! may have removed some. The store itself lacks none, so a restore compares its records with those of the backup. An access
+//! key whose record differs was changed or deleted since, regardless of the trail.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::ControlFlow;
@@ -26,7 +26,7 @@ use crate::store::{Frozen, StoreError, StoredRow};
 pub(super) struct Successor {
     records: HashMap<Place, Compared>,
     logins: HashMap<PrincipalId, Login>,
-    /// Lines that the audit trail may not have yet, in their order.
+    /// Lines that the audit trail may not have yet, in order.
     lines: BTreeMap<Box<[u8]>, Waiting>,
     /// Whether a line does not open.
     lacks_lines: bool,
@@ -40,31 +40,31 @@ struct Waiting {
     members: Box<str>,
 }
 
-/// A record that is compared.
+/// A record to compare.
 struct Compared {
     version: RecordVersion,
-    /// What the trail calls it, and what it belongs to: a line about any of them may be the one that changed it.
+    /// Its names in the trail, and those of what it belongs to: a line about any of them may explain the change.
     names: Vec<String>,
 }
 
-/// What a user signs in to the console with.
+/// The password and second factor with which a user signs in to the console.
 #[derive(PartialEq)]
 struct Login {
     password: PasswordMark,
     mfa: Option<BindingMark>,
 }
 
-/// Two records of one version are the same.
+/// The version of a record. Records with the same version are equal.
 #[derive(PartialEq)]
 enum RecordVersion {
-    /// Two histories that parted may have other content under one revision.
+    /// Two diverged histories may have different content under one revision.
     Row(Revision, [u8; 32]),
-    /// A sign-in changes the row of its user, and nothing that matters here.
+    /// A sign-in changes the row of its user without a relevant difference.
     User(Box<User>),
 }
 
 impl Successor {
-    /// Reads what is to be compared. A record that does not open counts as missing.
+    /// Reads the records to compare. A record that does not open counts as missing.
     pub(super) fn read(state: &Frozen, roots: &RootKeys) -> Result<Self, StoreError> {
         let mut successor = Self::default();
         state.scan(|row| {
@@ -91,14 +91,14 @@ impl Successor {
         }
     }
 
-    /// Whether the record of a backup is the same here.
+    /// Whether the record of a backup is equal here.
     pub(super) fn has(&self, row: &StoredRow, roots: &RootKeys) -> bool {
         let here = self.records.get(&place(row));
         here.is_some_and(|here| Compared::of(row, roots).is_some_and(|row| row.version == here.version))
     }
 
-    /// Compares all records. Adds the lines to what the trail knows, and returns the names of records that differ although
-    /// no line names them.
+    /// Compares all records. Adds the lines to what the trail knows, and returns the names of records that differ although no
+    /// line names them.
     pub(super) fn compare(mut self, backup: &Backup, since: &mut Since) -> Result<Differences, BackupError> {
         let mut differing = Vec::new();
         let mut access_keys = Vec::new();
@@ -142,7 +142,7 @@ impl Successor {
     }
 }
 
-/// What a comparison has found.
+/// The result of a comparison.
 #[derive(Debug, Default)]
 pub(super) struct Differences {
     /// The names of records that differ although no line names them.
@@ -151,7 +151,7 @@ pub(super) struct Differences {
 }
 
 impl Compared {
-    /// None for a record of another kind, and for one that does not open.
+    /// Returns none for a record of another kind, and for one that does not open.
     fn of(row: &StoredRow, roots: &RootKeys) -> Option<Self> {
         let version = || RecordVersion::Row(row.revision, sha256(&row.value));
         let of_row = |names| Self { version: version(), names };

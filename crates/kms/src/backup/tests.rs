@@ -22,7 +22,7 @@ use crate::{AuditOptions, Role};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/golden");
 
-/// A directory with the newest golden store, which has records of most kinds, and a place for backups.
+/// A directory with the newest golden store, which has records of most kinds, and a path for backups.
 pub(super) struct Bench {
     pub(super) directory: TempDir,
 }
@@ -49,7 +49,7 @@ impl Bench {
         Kms::open(&self.options(), SystemClock).unwrap()
     }
 
-    /// A backup of the store, which nothing has open.
+    /// Makes a backup of the store, which no process has open.
     pub(super) fn backup(&self) -> PathBuf {
         let path = self.path("backup");
         create_backup(&self.options(), &path, BackupOutput { force: true, verify: true }).unwrap();
@@ -109,7 +109,7 @@ fn a_file_that_is_there_stays_unless_forced() {
     let refused = create_backup(&bench.options(), &path, forced);
     assert!(matches!(refused, Err(BackupError::NotReplaced)), "{refused:?}");
     assert_eq!(fs::read(&path).unwrap(), b"precious");
-    fs::write(&path, MAGIC).unwrap(); // of a backup that was cut off
+    fs::write(&path, MAGIC).unwrap(); // a truncated backup
     create_backup(&bench.options(), &path, forced).unwrap();
     bench.verify(&path).unwrap();
     let missing = bench.path("missing/backup");
@@ -146,7 +146,7 @@ fn only_a_backup_is_replaced_and_nothing_that_the_store_needs() {
         assert!(matches!(refused, Err(BackupError::NotReplaced)), "{path:?}: {refused:?}");
         let refused = IncomingBackup::begin(&path, output);
         assert!(matches!(refused, Err(BackupError::NotReplaced)), "{path:?}: {refused:?}");
-        let refused = Pending::create(&path).unwrap().publish(Replace::Backup); // as if it was made meanwhile
+        let refused = Pending::create(&path).unwrap().publish(Replace::Backup); // as if it was created meanwhile
         assert!(matches!(refused, Err(BackupError::NotReplaced)), "{path:?}: {refused:?}");
         assert_eq!(identity(), before, "{path:?}");
     }
@@ -227,7 +227,7 @@ fn truncation_is_distinguished_from_damage_at_any_length() {
     assert!(matches!(bench.verify(&path), Err(BackupError::Cut)));
 }
 
-/// What an attacker without the root key can do, who makes hashes and marks agree.
+/// An attacker without the root key, who forges the hashes and marks.
 #[test]
 fn chunks_that_are_moved_dropped_or_of_another_backup_do_not_open() {
     let bench = Bench::new();
@@ -267,7 +267,7 @@ fn chunks_that_are_moved_dropped_or_of_another_backup_do_not_open() {
     }
 }
 
-/// A backup with other rows, as only who has the root key can make it, or a mistake of ours.
+/// A backup with other rows, which only the holder of the root key can make, or a bug.
 fn rewritten(bench: &Bench, path: &Path, edit: impl FnOnce(&mut Vec<StoredRow>, &mut Manifest)) {
     let (backup, _) =
         Backup::unlock(File::open(path).unwrap(), &Providers::configured(&bench.options())).unwrap();
@@ -387,8 +387,8 @@ fn a_store_of_an_earlier_version_is_not_backed_up_before_it_is_opened_once() {
     bench.backup();
 }
 
-/// Changes of every sort, one after another, until `stop`. The store stops growing: otherwise each backup takes longer than the one
-/// before, in which more is added, and so on.
+/// Makes changes of every kind, one after another, until `stop`. The store stops growing: otherwise each backup would take
+/// longer than the one before, in which more is added, and so on.
 fn change_until(kms: &Kms, writer: usize, stop: &AtomicBool, changes: &AtomicUsize) {
     let mut keys = Vec::new();
     for number in 0.. {
@@ -423,7 +423,7 @@ fn change_until(kms: &Kms, writer: usize, stop: &AtomicBool, changes: &AtomicUsi
     }
 }
 
-/// Ends the writers.
+/// Stops the writers.
 struct StopOnDrop<'a>(&'a AtomicBool);
 
 impl Drop for StopOnDrop<'_> {
@@ -432,10 +432,10 @@ impl Drop for StopOnDrop<'_> {
     }
 }
 
-/// So many keys, aliases and secrets has each writer.
+/// The number of keys, aliases and secrets of each writer.
 const KEYS_OF_A_WRITER: usize = 30;
 
-/// Changes of every sort go on, so that each backup is of another moment in the middle of them. Set BULLA_BACKUPS for more.
+/// Changes continue, so that each backup has a state in the middle of them. Set BULLA_BACKUPS for more.
 #[test]
 fn backups_that_are_taken_under_write_load_verify_and_restore() {
     let rounds = std::env::var("BULLA_BACKUPS").map_or(5, |rounds| rounds.parse().unwrap());
@@ -451,7 +451,7 @@ fn backups_that_are_taken_under_write_load_verify_and_restore() {
             let changes = &changes;
             scope.spawn(move || change_until(kms, writer, stop, changes));
         }
-        let _stopped = StopOnDrop(&stop); // also by a failure, which the scope would hide by waiting
+        let _stopped = StopOnDrop(&stop); // also on failure, which the scope would hide by waiting
         let mut last = 0;
         for round in 0..rounds {
             let path = bench.path(&format!("backup-{round}"));
@@ -477,7 +477,7 @@ fn backups_that_are_taken_under_write_load_verify_and_restore() {
     assert!(changes.load(Ordering::Relaxed) >= 3);
 }
 
-/// A reader that takes its time holds up no commit.
+/// A slow reader delays no commit.
 #[test]
 fn changes_are_committed_while_a_backup_is_written_slowly() {
     struct Slow<'k> {
@@ -515,7 +515,7 @@ fn the_golden_backup_verifies() {
     assert_eq!(facts.id.len(), 32);
 }
 
-/// Makes the golden backup, once: `cargo test -p bulla-kms --lib make_golden_backup -- --ignored`.
+/// Makes the golden backup once: `cargo test -p bulla-kms --lib make_golden_backup -- --ignored`.
 #[test]
 #[ignore = "it makes the golden file, which is never made again"]
 fn make_golden_backup() {

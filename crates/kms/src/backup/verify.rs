@@ -1,4 +1,5 @@
-//! Reading a backup: its keys, what it says of itself, and whether all of it is there and belongs together.
+//! Opens and verifies a backup: unwraps its root key, reads its manifest, and checks that its records are complete and
+//! consistent.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -19,7 +20,7 @@ use crate::state::{RowFormat, StoreReport, Visit, check_rows};
 use crate::store::{StoreError, StoredRow};
 use crate::unlock::{UnlockError, Unlocked};
 
-/// A backup whose manifest is read.
+/// A backup whose manifest was read.
 pub(super) struct Backup {
     container: Container,
     pub(super) roots: Arc<RootKeys>,
@@ -28,7 +29,7 @@ pub(super) struct Backup {
 }
 
 impl Backup {
-    /// Opens a backup by the root key that its head holds, wrapped.
+    /// Opens a backup with the wrapped root key in its head.
     pub(super) fn unlock(file: File, providers: &Providers) -> Result<(Self, Home), BackupError> {
         let container = Container::open(file)?;
         let header = match StoredHeader::decode(&container.head.header) {
@@ -45,7 +46,7 @@ impl Backup {
         Ok((Self::new(container, Arc::new(roots))?, home))
     }
 
-    /// Opens a backup that was just made, by the keys of its store.
+    /// Opens a backup that was just made, with the root keys of its store.
     pub(super) fn open(file: File, roots: Arc<RootKeys>) -> Result<Self, BackupError> {
         let container = Container::open(file)?;
         match StoredHeader::decode(&container.head.header) {
@@ -69,17 +70,17 @@ impl Backup {
         Ok(Self { container, roots, manifest, copies })
     }
 
-    /// The header of the store, as the store had it.
+    /// The header of the store, unchanged.
     pub(super) fn header(&self) -> &[u8] {
         &self.container.head.header
     }
 
-    /// Opens every row, compares all of them with the anchor, and looks for what they name.
+    /// Opens every row, compares all of them with the anchor, and checks that everything they refer to exists.
     pub(super) fn verify(&self) -> Result<BackupFacts, BackupError> {
         self.verify_unless(&|| false)
     }
 
-    /// The same, unless it is broken off.
+    /// Does the same, unless it is stopped.
     pub(super) fn verify_unless(&self, is_stopping: &dyn Fn() -> bool) -> Result<BackupFacts, BackupError> {
         let found = Cell::new(0);
         let scan = |visit: &mut Visit<'_>| {
@@ -103,7 +104,7 @@ impl Backup {
         Ok(self.facts())
     }
 
-    /// What the backup says of itself.
+    /// The facts about the backup.
     pub(super) fn facts(&self) -> BackupFacts {
         BackupFacts::new(&self.container.head, &self.manifest, self.container.len)
     }
@@ -115,7 +116,7 @@ impl Backup {
         Anchor::open(&self.roots, primary_key, *revision, value).map_err(|_| BackupError::Faults(vec![]))
     }
 
-    /// Hands all rows to `take` until it fails.
+    /// Passes all rows to `take` until it fails.
     pub(super) fn each_row(
         &self,
         mut take: impl FnMut(StoredRow) -> Result<(), BackupError>,
@@ -128,7 +129,7 @@ impl Backup {
         taken
     }
 
-    /// Hands all rows to `visit` until it breaks. Returns how many there were.
+    /// Passes all rows to `visit` until it breaks. Returns the number of rows.
     pub(super) fn scan(&self, visit: &mut Visit<'_>) -> Result<u64, BackupError> {
         let mut content = self.container.content(&self.roots);
         content.manifest()?;

@@ -1,12 +1,12 @@
-//! The audit trail: one JSON line for each request and event, in files that show every change made to them.
+//! The audit trail: one JSON line for each request and event, in files that reveal every change to them.
 //!
-//! Each line has a number and the SHA-256 of the line before it, and seals sign what is written. The
-//! private key of a seal is replaced with each file, so a key that is stolen today cannot sign yesterday's file again.
-//! docs/audit-format.md describes every member and byte.
+//! Each line has a number and the SHA-256 of the line before it, and seals sign the lines so far. Each file has its own
+//! private key for seals, which is destroyed when the next file begins, so a key that is stolen today cannot forge
+//! yesterday's file. docs/audit-format.md defines every member and byte.
 //!
-//! [`Trail`] writes the files. It has no clock, and no thread but that of a disk that may hang (`disk_thread.rs`): its owner calls it
-//! from one thread and passes times in.
-//! What reads files needs neither a store nor its root key.
+//! [`Trail`] writes the files. It has no clock, and no thread except one for a disk that may hang (`disk_thread.rs`): its
+//! owner (`auditor.rs`) calls it from one thread and passes times in. Reading and verifying the files needs neither a store
+//! nor its root key.
 
 mod backwards;
 mod chain;

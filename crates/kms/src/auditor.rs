@@ -357,11 +357,11 @@ impl Kms {
 }
 
 impl Drop for Running {
-    /// Writes and seals what waits.
+    /// Writes and seals the waiting lines.
     fn drop(&mut self) {
         self.waiting.close();
         if let Some(thread) = self.thread.take() {
-            let _ = thread.join(); // if it panicked, nothing waits for it any more
+            let _ = thread.join(); // if it panicked, nothing waits for it
         }
         let sinks = self.shared.lock().map(|mut writer| writer.take_sinks()).unwrap_or_default();
         sinks.into_iter().for_each(sinks::Running::close);
@@ -374,7 +374,8 @@ fn noted(snapshot: &Snapshot) -> Option<Position> {
     notes.max_by_key(|position| position.number)
 }
 
-/// That the whole store is older than its trail, if it is. A restored store has fewer commits than before, and a later epoch.
+/// Returns the rollback of a store that is older than its trail. A restored store has fewer commits than before, and a later
+/// epoch.
 fn behind(trail: &Trail, anchor: Option<Anchor>) -> Option<Rollback> {
     let sealed = trail.sealed_commit();
     let sealed_epoch = trail.sealed_epoch();

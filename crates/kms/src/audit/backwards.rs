@@ -1,4 +1,4 @@
-//! A file of lines, read from its end in pieces of whole lines.
+//! Reads a file of lines from its end, in pieces of whole lines, for searches that begin with the newest line.
 
 use std::fs::File;
 use std::io;
@@ -7,16 +7,16 @@ use std::os::unix::fs::FileExt;
 use super::chain::Framed;
 use super::lines::{GZIP, MAX_LINE};
 
-/// Reads a plain file of the trail from its end.
+/// A reader of an uncompressed file of the trail, from its end.
 pub(super) struct Backwards {
     file: File,
-    /// What lies before this offset was not read yet.
+    /// The content before this offset was not read yet.
     start: u64,
     /// The end of a line that begins before `start`, with its LF.
     end_of_line: Vec<u8>,
 }
 
-/// Lines that follow each other.
+/// Consecutive lines.
 pub(super) struct Piece(Vec<u8>);
 
 impl Piece {
@@ -32,7 +32,8 @@ impl Piece {
 }
 
 impl Backwards {
-    /// Reads the lines in front of the one with this number, and perhaps a few behind it; all lines, without it.
+    /// Opens a file for reading the lines before the one with this number, and perhaps a few after it; without a number, all
+    /// lines.
     pub(super) fn open(file: File, before: Option<u64>) -> io::Result<Self> {
         let len = file.metadata()?.len();
         let start = match before {
@@ -42,8 +43,8 @@ impl Backwards {
         Ok(Self { file, start, end_of_line: Vec::new() })
     }
 
-    /// The next lines; none at the beginning of the file. What is too long for a line of a trail is left out, as is the end of a
-    /// file that has no LF yet.
+    /// Returns the next lines; none at the beginning of the file. Leaves out anything that is too long for a line of a trail,
+    /// and the end of a file without an LF.
     pub(super) fn next(&mut self) -> io::Result<Option<Piece>> {
         if self.start == 0 {
             return Ok(None);
@@ -72,7 +73,7 @@ pub(super) fn is_compressed(file: &File) -> io::Result<bool> {
     Ok(read(file, 0, GZIP.len() as u64)? == GZIP)
 }
 
-/// An offset at which a line begins, and before which all lines with lower numbers end. Numbers rise within a file.
+/// Returns an offset at which a line begins, and before which all lines with lower numbers end. Numbers rise within a file.
 fn end_of_lines_before(file: &File, before: u64, len: u64) -> io::Result<u64> {
     let mut low = 0;
     let mut high = len;
@@ -93,7 +94,7 @@ struct LineStart {
     number: u64,
 }
 
-/// The first line that begins after `from` and ends before `to`.
+/// Returns the first line that begins after `from` and ends before `to`.
 fn line_after(file: &File, from: u64, to: u64) -> io::Result<Option<LineStart>> {
     for len in [USUAL_LINES, 2 * MAX_LINE] {
         let bytes = read(file, from, (to - from).min(len))?;
@@ -104,7 +105,7 @@ fn line_after(file: &File, from: u64, to: u64) -> io::Result<Option<LineStart>> 
     Ok(None)
 }
 
-/// The first line of a trail that begins within these bytes and not with them.
+/// Returns the first line of a trail that begins after the start of these bytes.
 fn second_line(bytes: &[u8]) -> Option<LineStart> {
     let mut at = 0;
     for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
@@ -117,7 +118,7 @@ fn second_line(bytes: &[u8]) -> Option<LineStart> {
     None
 }
 
-/// The bytes of a part of a file, as far as it reaches.
+/// Reads a part of a file, up to its end.
 fn read(file: &File, offset: u64, len: u64) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
     let mut filled = 0;
@@ -134,7 +135,7 @@ fn read(file: &File, offset: u64, len: u64) -> io::Result<Vec<u8>> {
 }
 
 const PIECE: u64 = 256 << 10;
-/// Bytes in which a line begins and ends, unless it is very long.
+/// A length in which a line begins and ends, unless it is very long.
 const USUAL_LINES: u64 = 32 << 10;
 
 #[cfg(test)]
@@ -144,7 +145,7 @@ mod tests {
     use super::super::chain::Position;
     use super::*;
 
-    /// A file of lines of these lengths, beside the ones that the chain adds, with the numbers from 1 on.
+    /// Returns a file of lines with these lengths, besides the lines of the chain, numbered from 1.
     fn written(lengths: impl IntoIterator<Item = usize>, torn: &[u8]) -> File {
         let mut bytes = Vec::new();
         let mut last = Position::START;
@@ -157,7 +158,7 @@ mod tests {
         file
     }
 
-    /// The numbers of all lines in the order in which they are read.
+    /// Returns the numbers of all lines in the order of reading.
     fn numbers(file: &File, before: Option<u64>) -> Vec<u64> {
         let mut pieces = Backwards::open(file.try_clone().unwrap(), before).unwrap();
         let mut numbers = Vec::new();

@@ -14,7 +14,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Hash([u8; 32]);
 
-/// A line: its number and its hash. Written `NUMBER:HASH`.
+/// The position of a line: its number and its hash. Written `NUMBER:HASH`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
     /// The number of the line; 0 before the first line.
@@ -23,11 +23,11 @@ pub struct Position {
     pub hash: Hash,
 }
 
-/// Text is not a hash or a position.
+/// The text is not a hash or a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotAPosition;
 
-/// A line, taken apart at the places that the chain wrote.
+/// A line, split where the chain joined it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Framed<'l> {
     pub(super) number: u64,
@@ -37,16 +37,16 @@ pub(super) struct Framed<'l> {
 }
 
 impl Hash {
-    /// What the first line of a trail names as the line before it.
+    /// The `prev` of the first line of a trail.
     pub const NONE: Self = Self([0; 32]);
 
-    /// The hash of a line without its LF.
+    /// Returns the hash of a line without its LF.
     #[must_use]
     pub fn of(line: &[u8]) -> Self {
         Self(digest(&SHA256, line).as_ref().try_into().expect("SHA-256 gives 32 bytes"))
     }
 
-    /// What [`Hash::as_bytes`] gave.
+    /// Returns a hash from its bytes.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
@@ -69,7 +69,7 @@ impl Hash {
 }
 
 impl Position {
-    /// Before the first line of a trail.
+    /// The position before the first line of a trail.
     pub const START: Self = Self { number: 0, hash: Hash::NONE };
 
     /// Appends the line that follows this one, with its LF, and returns its position.
@@ -77,7 +77,7 @@ impl Position {
         self.append_as(self.number + 1, members, out)
     }
 
-    /// As [`Position::append`], for a line that does not have the next number.
+    /// Like [`Position::append`], for a line that skips numbers.
     pub(super) fn append_as(self, number: u64, members: &str, out: &mut Vec<u8>) -> Self {
         let start = out.len();
         out.extend_from_slice(SEQ.as_bytes());
@@ -94,7 +94,7 @@ impl Position {
 }
 
 impl<'l> Framed<'l> {
-    /// Takes apart a line without its LF. None if the chain writes no such line.
+    /// Splits a line without its LF. None if the chain cannot have written it.
     pub(super) fn parse(line: &'l [u8]) -> Option<Self> {
         let line = str::from_utf8(line).ok()?;
         let rest = line.strip_prefix(SEQ)?.strip_suffix(r#""}"#)?;
@@ -105,17 +105,17 @@ impl<'l> Framed<'l> {
     }
 }
 
-/// A line up to its members.
+/// Returns a line up to its members.
 pub(super) fn head(number: u64, members: &str) -> String {
     format!("{SEQ}{number},{members}")
 }
 
-/// A number has one spelling.
+/// Parses a number, which has only one spelling.
 fn parse_number(text: &str) -> Option<u64> {
     text.parse().ok().filter(|number: &u64| number.to_string() == text)
 }
 
-/// Bytes of lower-case hex; none if it is not exactly `N` bytes of it.
+/// Decodes lower-case hex; none if it is not exactly `N` bytes.
 pub(super) fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let digit =
         |byte: u8| HEX.iter().position(|digit| *digit == byte).and_then(|value| u8::try_from(value).ok());
@@ -129,10 +129,10 @@ pub(super) fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// Lower-case hex.
+/// Encodes as lower-case hex.
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}"); // a string takes everything
+        let _ = write!(text, "{byte:02x}"); // writing to a string cannot fail
         text
     })
 }
@@ -184,7 +184,7 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 const SEQ: &str = r#"{"seq":"#;
 const PREV: &[u8] = br#","prev":""#;
 const END: &[u8] = br#""}"#;
-/// Of a hash in hex.
+/// The length of a hash in hex.
 const HASH_LEN: usize = 64;
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
-//! Which lines of the trail a search wants.
+//! The conditions of a search of the trail.
 
 use super::line::{Content, Request, Resource, Time};
 use super::sources::Record;
 
-/// Conditions on a line, all of which must hold. Without any, every line is wanted.
+/// Conditions that a line must all fulfil. Without conditions, every line matches.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Conditions {
     /// From this time on.
@@ -12,7 +12,7 @@ pub struct Conditions {
     pub until: Option<Time>,
     /// The id, name, version or ARN of a key, secret or other resource.
     pub resource: Option<String>,
-    /// The name, id, ARN or access key of the caller, or of who began the caller's session.
+    /// The name, id, ARN or access key of the caller, or of the caller who began the session.
     pub caller: Option<String>,
     /// An action or event, in any case.
     pub action: Option<String>,
@@ -21,7 +21,7 @@ pub struct Conditions {
 }
 
 impl Conditions {
-    /// Whether they all hold for a line.
+    /// Whether a line fulfils all of them.
     #[must_use]
     pub fn hold_for(&self, record: &Record<'_>) -> bool {
         let Self { since, until, resource, caller, action, code } = self;
@@ -33,9 +33,9 @@ impl Conditions {
             && code.as_ref().is_none_or(|code| request(record).is_some_and(|it| has_code(it, code)))
     }
 
-    /// Whether they may hold for a line with this text, which takes no time to find out: what is asked for by name is in it.
+    /// Whether a line with this text may fulfil them. This is fast: it only checks that the line contains the names.
     pub(super) fn may_hold_for(&self, line: &str) -> bool {
-        // What follows the last slash is in the line however much of a name or ARN was given.
+        // The part after the last slash is in the line, even if the condition has a longer form of the name.
         let resource = self.resource.as_deref().map(|name| name.rsplit('/').next().unwrap_or_default());
         let names = [resource, self.caller.as_deref()];
         let is_as_written =
@@ -72,7 +72,7 @@ fn is_called(resource: &Resource<'_>, wanted: &str) -> bool {
     name == wanted || is_version || below_type == Some(name)
 }
 
-/// Whether the caller has this name, id, ARN or access key, or began the session.
+/// Whether the caller has this name, id, ARN or access key, or the caller who began the session has.
 fn is_by(request: &Request<'_>, wanted: &str) -> bool {
     let is_wanted = |text: Option<&str>| text == Some(wanted);
     is_wanted(request.access_key_id.as_deref())

@@ -1,8 +1,8 @@
 //! A thread for operations that may block on a disk.
 //!
-//! A disk that hangs raises no error: a system call does not return. With bounded waits, the thread makes the call, and the caller
-//! waits for it no longer than the limit. The call itself cannot be given up: until it returns, all further operations fail at once, so
-//! operations never overlap, and the next one sees all that the late one did.
+//! A disk that hangs raises no error: a system call does not return. With bounded waits, the thread makes the call, and the
+//! caller waits no longer than the limit. The call itself cannot be cancelled: until it returns, all further operations fail
+//! at once. So operations never overlap, and the next one sees everything that the late one did.
 
 use std::io;
 #[cfg(test)]
@@ -13,10 +13,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// Runs operations, one at a time: where they are called, or on its thread if waits are bounded.
+/// Runs operations one at a time: on the calling thread, or on its own thread if waits are bounded.
 #[derive(Debug, Default)]
 pub(super) struct DiskThread {
-    /// None if operations run where they are called.
+    /// None if operations run on the calling thread.
     bounded: Mutex<Option<Bounded>>,
     /// Whether the thread is running an operation.
     is_busy: Arc<AtomicBool>,
@@ -24,21 +24,21 @@ pub(super) struct DiskThread {
     latch: Latch,
 }
 
-/// How operations get to the thread.
+/// The connection to the thread.
 #[derive(Clone, Debug)]
 struct Bounded {
     jobs: Sender<Job>,
-    /// How long the caller waits for one.
+    /// Maximum wait of the caller for an operation.
     limit: Duration,
 }
 
 type Job = Box<dyn FnOnce() + Send>;
 
 impl DiskThread {
-    /// Bounds how long a caller waits for an operation, or not any more.
+    /// Bounds how long a caller waits for an operation, or removes the bound.
     ///
     /// # Errors
-    /// The thread cannot be started; nothing has changed.
+    /// The thread cannot be started; nothing is changed.
     pub(super) fn bound_waits(&self, limit: Option<Duration>) -> io::Result<()> {
         let mut bounded = self.lock();
         let started = |limit| {
@@ -49,7 +49,7 @@ impl DiskThread {
         Ok(())
     }
 
-    /// Another one, which runs operations where they are called.
+    /// Returns another one for the same disk, which runs operations on the calling thread.
     pub(super) fn direct(&self) -> Self {
         Self {
             bounded: Mutex::default(),
@@ -59,12 +59,12 @@ impl DiskThread {
         }
     }
 
-    /// Whether the next operation runs where it is called.
+    /// Whether the next operation runs on the calling thread.
     pub(super) fn is_direct(&self) -> bool {
         !self.is_stuck() && self.lock().is_none()
     }
 
-    /// Whether an operation has not returned.
+    /// Whether an operation has not returned yet.
     pub(super) fn is_stuck(&self) -> bool {
         self.is_busy.load(Ordering::Acquire)
     }
@@ -72,8 +72,9 @@ impl DiskThread {
     /// Runs an operation.
     ///
     /// # Errors
-    /// [`io::ErrorKind::TimedOut`]: it has not returned in time, or an earlier one has not returned yet, also if waits are not
-    /// bounded any more. Of the former it is not known what it will have done, the latter is not run at all.
+    /// [`io::ErrorKind::TimedOut`] if the operation has not returned in time, or an earlier one has not returned yet (even if
+    /// waits are no longer bounded). In the first case the operation may still take effect later; in the second case it is
+    /// not run.
     pub(super) fn run<T: Send + 'static>(
         &self,
         operation: impl FnOnce() -> T + Send + 'static,
@@ -89,8 +90,8 @@ impl DiskThread {
         let (result, returned) = mpsc::channel();
         let job = move || {
             let done = operation();
-            is_busy.store(false, Ordering::Release); // first, because the caller may go on at once
-            let _ = result.send(done); // the caller may have given up
+            is_busy.store(false, Ordering::Release); // first, because the caller may continue at once
+            let _ = result.send(done); // the caller may have timed out
         };
         let ended = |()| io::Error::other("the thread of the disk has ended");
         bounded.jobs.send(Box::new(job)).map_err(|_| ended(()))?;
@@ -111,7 +112,7 @@ impl DiskThread {
     }
 }
 
-/// Starts a thread, which ends when its last operation has returned and there will be no more. Nothing waits for its end.
+/// Starts a thread, which ends when its last operation has returned and the sender is dropped. No thread waits for its end.
 fn start() -> io::Result<Sender<Job>> {
     let (jobs, waiting) = mpsc::channel::<Job>();
     thread::Builder::new()
@@ -127,7 +128,7 @@ pub(crate) struct Latch(Arc<AtomicU64>);
 
 #[cfg(test)]
 impl Latch {
-    /// Hangs the disk after this many more operations.
+    /// Hangs the disk after this number of further operations.
     pub(crate) fn hang_after(&self, operations: u64) {
         self.0.store(operations, Ordering::SeqCst);
     }
@@ -168,7 +169,7 @@ mod tests {
     const CONTENT: usize = 1 << 20;
     const LIMIT: Option<Duration> = Some(Duration::from_secs(1));
 
-    /// A write to a pipe that nothing reads does not return, as one to a disk that hangs.
+    /// A write to a full pipe does not return, like one to a disk that hangs.
     fn hang(disk: &DiskThread, writer: PipeWriter) -> io::Result<io::Result<()>> {
         let writer = Mutex::new(writer);
         disk.run(move || writer.lock().unwrap().write_all(&[1; CONTENT]))

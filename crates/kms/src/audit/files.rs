@@ -1,16 +1,16 @@
-//! The directory of the trail: `DATA/audit`, for its owner alone.
+//! The directory of the trail, `DATA/audit`, and the operations on its files.
 //!
 //! ```text
-//! audit-NUMBER.jsonl      lines from NUMBER (20 digits) on; the one with the highest number is written to
+//! audit-NUMBER.jsonl      lines from NUMBER (20 digits) on; new lines are written to the highest one
 //! audit-NUMBER.jsonl.gz   the same, closed and compressed
 //! certificates.jsonl      the first lines of files that were deleted because of their age
 //! seal-key                the private key of the seals, wrapped by a subkey of the root key
-//! seal-key.next           the private key of the next file, while it is begun
-//! *.new                   not finished; removed when the trail is opened
+//! seal-key.next           the private key of the next file, while that is begun
+//! *.new                   unfinished; removed when the trail is opened
 //! ```
 //!
 //! Files are opened below the open directory, never through symbolic links. [`Directory`] is a trait, so that tests can stop
-//! at each step and drop what was not synced.
+//! at each step and lose what was not synced.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek, Write};
@@ -33,52 +33,53 @@ use super::trail_error::TrailError;
 use crate::files::create_private_dir;
 use crate::store::Loss;
 
-/// What the trail does with its directory. Names are those of files in it.
+/// The operations of the trail on its directory. Names are those of files in it.
 pub trait Directory {
-    /// A file in it.
+    /// A file in the directory.
     type File: LogFile;
 
-    /// The names of all files.
+    /// Returns the names of all files.
     fn names(&self) -> io::Result<Vec<String>>;
-    /// Makes a file, which must not exist.
+    /// Creates a file, which must not exist.
     fn create(&self, name: &str) -> io::Result<Self::File>;
-    /// Opens a file to read it and to append to it.
+    /// Opens a file for reading and appending.
     fn open(&self, name: &str) -> io::Result<Self::File>;
-    /// Renames a file; one that has the new name is replaced.
+    /// Renames a file, replacing any file with the new name.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
     /// Removes a file.
     fn remove(&self, name: &str) -> io::Result<()>;
     /// Makes names durable.
     fn sync(&self) -> io::Result<()>;
-    /// The length of the open file, to which the name must lead.
+    /// Returns the length of the open file, which must be the one with this name.
     fn len_at(&self, name: &str, file: &Self::File) -> Result<u64, Loss>;
-    /// Goes on in the directory that is at the path now, which is made if there is none.
+    /// Continues in the directory that the path leads to now, which is created if it is missing.
     fn renew(&mut self) -> Result<(), TrailError>;
-    /// Bounds how long an operation on it, or on a file in it, is waited for: it fails with [`io::ErrorKind::TimedOut`] then.
+    /// Bounds the wait for an operation on the directory, or on a file in it, which then fails with
+    /// [`io::ErrorKind::TimedOut`].
     fn bound_waits(&self, limit: Option<Duration>) -> io::Result<()>;
-    /// The path of a file, for messages.
+    /// Returns the path of a file, for messages.
     fn path(&self, name: &str) -> PathBuf;
 }
 
-/// A file of the trail, open.
+/// An open file of the trail.
 pub trait LogFile: Sized {
-    /// Appends all bytes, or fails with some of them appended.
+    /// Appends all bytes, or fails with a part of them appended.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
-    /// Its length in bytes.
+    /// Returns its length in bytes.
     fn len(&self) -> io::Result<u64>;
-    /// Cuts it to this length.
+    /// Truncates it to this length.
     fn truncate(&mut self, len: u64) -> io::Result<()>;
-    /// Writes zeros in the place of the content.
+    /// Overwrites the content with zeros.
     fn overwrite(&mut self) -> io::Result<()>;
-    /// The same file once more, for another thread to sync: its waits are never bounded.
+    /// Returns another handle of the file, for another thread to sync: its waits are never bounded.
     fn share(&self) -> io::Result<Self>;
     /// Makes the content durable.
     fn sync(&mut self) -> io::Result<()>;
-    /// The content, from the beginning.
+    /// Returns a reader of the content, from the beginning.
     fn reader(&self) -> io::Result<impl Read>;
 }
 
-/// The directory on the disk.
+/// The directory on disk.
 #[derive(Debug)]
 pub struct Disk {
     path: PathBuf,
@@ -86,7 +87,7 @@ pub struct Disk {
     thread: Arc<DiskThread>,
 }
 
-/// A file on the disk. Held open, so no other file gets its inode number.
+/// A file on disk. It is kept open, so that its inode number is not reused.
 #[derive(Debug)]
 pub struct DiskFile {
     file: Arc<File>,
@@ -98,7 +99,7 @@ pub struct DiskFile {
 type FileId = (u64, u64);
 
 impl Disk {
-    /// Opens the directory, or makes it. It must belong to this user or root, and no one else may write to it.
+    /// Opens the directory, or creates it. It must belong to this user or root, and no other user may write to it.
     pub(super) fn open(path: &Path) -> Result<Self, TrailError> {
         let handle = Arc::new(open_directory(path)?);
         Ok(Self { path: path.to_owned(), handle, thread: Arc::default() })
@@ -138,7 +139,7 @@ impl DiskFile {
 impl Directory for Disk {
     type File = DiskFile;
 
-    /// Waits for as long as it takes: a trail reads names only when it is opened.
+    /// Waits without a bound: a trail reads names only when it is opened.
     fn names(&self) -> io::Result<Vec<String>> {
         let names = fs::read_dir(&self.path)?.map(|entry| Ok(entry?.file_name().into_string().ok()));
         names.filter_map(Result::transpose).collect()
@@ -167,7 +168,7 @@ impl Directory for Disk {
         self.run(|handle| Ok(rustix::fs::fsync(handle)?))
     }
 
-    /// One system call, since it comes before every write: a path that leads to the file leads through the directory.
+    /// One system call, because it precedes every write: a path that leads to the file leads through the directory.
     fn len_at(&self, name: &str, file: &DiskFile) -> Result<u64, Loss> {
         let path = self.path.join(name);
         let found = self.thread.run(move || fs::symlink_metadata(path))??;
@@ -228,8 +229,8 @@ impl LogFile for DiskFile {
 }
 
 impl Drop for DiskFile {
-    /// Closing a file writes to some file systems, such as NFS: where the disk hangs, that would not return either, so the file
-    /// stays open. The process ends then.
+    /// Closing a file writes to some file systems, such as NFS. If the disk hangs, that would not return, so the file stays
+    /// open until the process ends.
     fn drop(&mut self) {
         if self.thread.is_stuck() {
             mem::forget(Arc::clone(&self.file));
@@ -262,7 +263,7 @@ fn open_file(directory: &OwnedFd, name: &str, flags: OFlags) -> io::Result<(File
 }
 
 fn overwrite(file: &File) -> io::Result<()> {
-    // A file that is opened to append is written at its end alone.
+    // A file that is opened for appending is written only at its end.
     let zeros = vec![0; usize::try_from(file.metadata()?.len()).unwrap_or_default()];
     let flags = rustix::fs::fcntl_getfl(file)?;
     rustix::fs::fcntl_setfl(file, flags.difference(OFlags::APPEND))?;
@@ -289,13 +290,12 @@ fn is_safe(found: &Metadata) -> bool {
 const DIRECTORY: OFlags =
     OFlags::DIRECTORY.union(OFlags::RDONLY).union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW);
 
-/// The name of the file whose first line has this number.
+/// Returns the name of the file whose first line has this number.
 pub(super) fn file_name(first: u64) -> String {
     format!("audit-{first:020}.jsonl")
 }
 
-/// The number of the first line in a file of this name, and whether the file is compressed. None if a file of the trail is
-/// not called so.
+/// Parses the name of a file: the number of its first line, and whether it is compressed. None for other names.
 pub(super) fn first_number(name: &str) -> Option<(u64, bool)> {
     let rest = name.strip_prefix("audit-")?;
     let (digits, suffix) = rest.split_at_checked(20)?;
@@ -308,7 +308,7 @@ pub(super) fn first_number(name: &str) -> Option<(u64, bool)> {
     (first <= MAX_NUMBER).then_some((first, is_compressed))
 }
 
-/// Whether a trail has files of this name.
+/// Whether a trail uses this file name.
 pub(crate) fn is_of_trail(name: &str) -> bool {
     let name = name.strip_suffix(UNFINISHED).unwrap_or(name);
     let is_cut =
@@ -316,7 +316,7 @@ pub(crate) fn is_of_trail(name: &str) -> bool {
     [CERTIFICATES, CURRENT, NEXT].contains(&name) || first_number(name).is_some() || is_cut()
 }
 
-/// Beyond the number of any line, and exact in every reader of JSON.
+/// Greater than the number of any line, and exact in every JSON parser.
 pub(super) const MAX_NUMBER: u64 = 1 << 53;
 
 #[cfg(test)]

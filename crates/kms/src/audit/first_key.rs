@@ -1,4 +1,4 @@
-//! The key that a trail begins with, which `bulla audit verify --public-key` takes.
+//! Finds the first key of a trail, for `bulla audit verify --public-key`.
 
 use std::fs::File;
 use std::io;
@@ -9,8 +9,8 @@ use super::lines::{Lines, Next};
 use super::seal::PublicKey;
 use super::sources::{CERTIFICATES, ReadError, Source};
 
-/// The oldest public key that the trail in a directory still names: that of its first line, which outlasts the file that it began.
-/// None if the directory holds no trail.
+/// Returns the oldest public key that the trail in a directory still names: that of its first line, which is kept after its
+/// file was deleted. None if the directory contains no trail.
 ///
 /// # Errors
 /// [`ReadError`].
@@ -33,7 +33,7 @@ pub fn first_key(directory: &Path) -> Result<Option<PublicKey>, ReadError> {
     Ok(of_deleted.or(of_file))
 }
 
-/// The key that signs the certificate in the first line. The first key of a trail signs its own.
+/// Returns the key that signs the certificate in the first line. The first key of a trail signs its own.
 fn signer_of_first_line<R: io::BufRead>(mut lines: Lines<R>) -> io::Result<Option<PublicKey>> {
     let Next::Line(line) = lines.next()? else { return Ok(None) };
     let Ok(Content::Key(KeyLine { key, .. })) = serde_json::from_slice(line) else { return Ok(None) };

@@ -1,4 +1,5 @@
-//! Which lines the trail has already: after a crash, the outbox of the store may still hold lines that were written.
+//! Finds the lines that the trail has already: after a crash, the outbox of the store may still contain lines that were
+//! written.
 
 use std::collections::HashSet;
 
@@ -10,8 +11,8 @@ use super::trail::Trail;
 use super::trail_error::TrailError;
 
 impl<D: Directory> Trail<D> {
-    /// Those of `lines` that the trail has. The outbox holds a line until a seal over it is durable, so they are in the current
-    /// file or in the one before it.
+    /// Returns those of `lines` that the trail has. The outbox keeps a line until a seal that covers it is durable, so they
+    /// are in the current file or in the one before.
     pub(crate) fn written<'l>(&self, lines: &'l [Members]) -> Result<HashSet<&'l str>, TrailError> {
         let mut wanted: HashSet<&str> = lines.iter().map(Members::as_str).collect();
         let mut found = HashSet::new();
@@ -30,7 +31,7 @@ impl<D: Directory> Trail<D> {
         Ok(found)
     }
 
-    /// The current file and the one before it.
+    /// Returns the current file and the one before.
     fn newest_files(&self) -> Result<Vec<String>, TrailError> {
         let names =
             self.directory.names().map_err(|error| TrailError::new(&self.directory.path(""), error))?;

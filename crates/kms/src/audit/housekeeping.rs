@@ -1,8 +1,8 @@
-//! What is done with closed files: they are compressed, and the oldest are deleted when all take too much room.
+//! Housekeeping: compresses closed files, and deletes the oldest ones when all files together exceed their limit.
 //!
-//! It takes seconds for a large file, so it is a value of its own that any thread can run beside the trail. Killed at any
-//! step, it is run again. Before a file is deleted, its first line is kept: the certificates lead from the first key of a
-//! trail, which its operator may have noted, to the files that are left.
+//! It takes seconds for a large file, so it is a separate value that any thread can run beside the trail. If it is killed at
+//! any step, it can be run again. Before a file is deleted, its first line is kept. These certificates link the first key of
+//! a trail, which its operator may have noted, to the remaining files.
 
 use std::io::{self, BufWriter, Read, Write};
 use std::path::PathBuf;
@@ -21,19 +21,19 @@ use super::trail_error::TrailError;
 #[derive(Clone, Debug)]
 pub struct Housekeeping {
     pub(super) path: PathBuf,
-    /// The number of the first line of the file that is written to: it and later ones are left alone.
+    /// The number of the first line of the current file: it and later files are unchanged.
     pub(super) current: u64,
     pub(super) limits: Limits,
 }
 
-/// What was done with closed files.
+/// The result of housekeeping.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tidied {
     /// Files that were compressed.
     pub compressed: usize,
     /// Files that were deleted.
     pub deleted: usize,
-    /// Bytes of all files that are left.
+    /// Bytes of all remaining files.
     pub bytes: u64,
 }
 
@@ -41,14 +41,14 @@ impl Housekeeping {
     /// Compresses closed files, and deletes the oldest ones beyond the limit.
     ///
     /// # Errors
-    /// [`TrailError`], after everything was done that could be: a full disk does not keep old files from being deleted.
+    /// [`TrailError`], after doing everything that was possible: a full disk does not prevent the deletion of old files.
     pub fn run(&self) -> Result<Tidied, TrailError> {
         let directory = Disk::open(&self.path)?;
         tidy(&directory, self.current, self.limits.total).map_err(|error| TrailError::new(&self.path, error))
     }
 }
 
-/// A file of the trail, or what was cut off one.
+/// A file of the trail, or a part that was cut off one.
 struct Closed {
     name: String,
     first: u64,
@@ -73,7 +73,7 @@ pub(super) fn tidy(directory: &impl Directory, current: u64, total: u64) -> io::
         }
         keep_certificate(directory, &file.name)?;
         directory.remove(&file.name)?;
-        let _ = directory.remove(&format!("audit-{:020}.cut", file.first)); // usually there is none
+        let _ = directory.remove(&format!("audit-{:020}.cut", file.first)); // usually it does not exist
         tidied.bytes -= file.len;
         tidied.deleted += 1;
     }
@@ -94,11 +94,11 @@ fn closed<D: Directory>(directory: &D) -> io::Result<Vec<Closed>> {
     Ok(files)
 }
 
-/// Puts a compressed file in the place of a plain one. One that is there already is made again.
+/// Replaces a plain file with a compressed one, even if a compressed one exists already.
 fn compress<D: Directory>(directory: &D, name: &str) -> io::Result<()> {
     let compressed = format!("{name}.gz");
     let unfinished = format!("{compressed}{UNFINISHED}");
-    let _ = directory.remove(&unfinished); // left by a failure; usually it is not there
+    let _ = directory.remove(&unfinished); // left by a failure; usually it does not exist
     let written = write_compressed(directory, name, &unfinished).and_then(|()| {
         directory.rename(&unfinished, &compressed)?;
         directory.sync()?;
@@ -106,7 +106,7 @@ fn compress<D: Directory>(directory: &D, name: &str) -> io::Result<()> {
         directory.sync()
     });
     if written.is_err() {
-        let _ = directory.remove(&unfinished); // the first error is the one to tell
+        let _ = directory.remove(&unfinished); // report the first error
     }
     written
 }
@@ -124,7 +124,7 @@ fn write_compressed<D: Directory>(directory: &D, name: &str, to: &str) -> io::Re
 fn keep_certificate<D: Directory>(directory: &D, name: &str) -> io::Result<()> {
     let file = directory.open(name)?;
     let mut lines = Lines::new(file.reader()?)?;
-    let Ok(Next::Line(certificate)) = lines.next() else { return Ok(()) }; // damaged, and told by then
+    let Ok(Next::Line(certificate)) = lines.next() else { return Ok(()) }; // damaged, and reported by then
     let mut kept = match directory.open(CERTIFICATES) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => directory.create(CERTIFICATES)?,
         file => file?,
@@ -133,7 +133,7 @@ fn keep_certificate<D: Directory>(directory: &D, name: &str) -> io::Result<()> {
     kept.reader()?.read_to_end(&mut content)?;
     let whole = content.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     if whole < content.len() {
-        kept.truncate(whole as u64)?; // a stop came while it was written
+        kept.truncate(whole as u64)?; // for a line that was interrupted by a stop
     }
     if content[..whole].split(|byte| *byte == b'\n').any(|line| line == certificate) {
         return Ok(());
@@ -143,7 +143,7 @@ fn keep_certificate<D: Directory>(directory: &D, name: &str) -> io::Result<()> {
     directory.sync()
 }
 
-/// A file of the trail as what std and flate2 write to.
+/// Adapts a file of the trail to the traits of std and flate2.
 struct Appending<F>(F);
 
 impl<F: LogFile> Write for Appending<F> {
@@ -202,7 +202,7 @@ mod tests {
         trail.append(&setup.lines(1)).unwrap();
         let report = verified(&memory, first_key);
         assert!(report.is_sound() && report.first == Some(current(&memory)), "{report:?}");
-        // Without the certificates, nothing leads to the file from the first key.
+        // Without the certificates, the first key is not linked to the file.
         memory.remove(CERTIFICATES).unwrap();
         assert!(!verified(&memory, first_key).is_sound());
         assert!(verified(&memory, trail.public_key()).is_sound());
@@ -241,7 +241,7 @@ mod tests {
         let setup = Setup::new();
         let memory = Memory::default();
         let (_, first_key) = written(&setup, &memory);
-        memory.limit(Some(600)); // for a certificate
+        memory.limit(Some(600)); // too little for a certificate
         assert_eq!(tidy(&memory, current(&memory), 20_000).unwrap_err().kind(), io::ErrorKind::StorageFull);
         assert_eq!(memory.trail_files().len(), 4);
         assert!(verified(&memory, first_key).is_sound());

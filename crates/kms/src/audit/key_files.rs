@@ -1,9 +1,9 @@
-//! The files that keep the private key of the seals, and how one is destroyed.
+//! The files of the private key of the seals, and its destruction.
 //!
-//! The key of the next file is durable before the current file names it, and takes the place of the current one when the next
-//! file is there. Before that, zeros are written over the current one and synced. Whoever has the directory, and the root key,
-//! can then sign no line of earlier files. (A disk may keep what was overwritten in places that files do not show, as a
-//! copy-on-write file system does; it is of use with the root key alone.)
+//! The key of the next file is durable before the current file names it. It replaces the current key when the next file
+//! exists; before that, the current key is overwritten with zeros, and that is synced. From then on, an attacker with the
+//! directory and the root key can sign no line of earlier files. (A disk or a copy-on-write file system may keep overwritten
+//! data in hidden places; using it requires the root key.)
 
 use std::io::{self, Read};
 
@@ -17,7 +17,7 @@ pub(super) const CURRENT: &str = "seal-key";
 /// The key of the file that is being begun.
 pub(super) const NEXT: &str = "seal-key.next";
 
-/// Writes a key durably. A key that is there is replaced.
+/// Writes a key durably. Replaces an existing one.
 pub(super) fn keep(
     directory: &impl Directory,
     name: &str,
@@ -27,7 +27,7 @@ pub(super) fn keep(
     write_new(directory, name, key.wrap(roots).as_bytes()).map(drop)
 }
 
-/// Reads a key; none if there is no file, or it holds no key of this store.
+/// Reads a key; none if the file is missing, or contains no key of this store.
 pub(super) fn load(directory: &impl Directory, name: &str, roots: &RootKeys) -> io::Result<Option<SealKey>> {
     let file = match directory.open(name) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -38,10 +38,10 @@ pub(super) fn load(directory: &impl Directory, name: &str, roots: &RootKeys) -> 
     Ok(str::from_utf8(&text).ok().and_then(|text| SealKey::unwrap(text, roots)))
 }
 
-/// Destroys the current key and puts the next one in its place. Killed in between, or after a failure, it can be called again.
+/// Destroys the current key and replaces it with the next one. If it is killed or fails, it can be called again.
 pub(super) fn advance(directory: &impl Directory) -> io::Result<()> {
     match directory.open(NEXT) {
-        // It is in its place: the current key is the next one already.
+        // It was renamed already: the current key is the next one.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return directory.sync(),
         next => drop(next?),
     }
@@ -57,10 +57,10 @@ pub(super) fn advance(directory: &impl Directory) -> io::Result<()> {
     directory.sync()
 }
 
-/// Writes a file that appears whole and durable, or not at all; one of the same name is replaced.
+/// Writes a file atomically and durably; replaces an existing one.
 pub(super) fn write_new<D: Directory>(directory: &D, name: &str, content: &[u8]) -> io::Result<D::File> {
     let unfinished = format!("{name}{UNFINISHED}");
-    let _ = directory.remove(&unfinished); // left by a failure; usually it is not there
+    let _ = directory.remove(&unfinished); // left by a failure; usually it does not exist
     let written = directory.create(&unfinished).and_then(|mut file| {
         file.append(content)?;
         file.sync()?;
@@ -69,12 +69,12 @@ pub(super) fn write_new<D: Directory>(directory: &D, name: &str, content: &[u8])
         Ok(file)
     });
     if written.is_err() {
-        let _ = directory.remove(&unfinished); // the first error is the one to tell
+        let _ = directory.remove(&unfinished); // report the first error
     }
     written
 }
 
-/// What files are called until they are whole.
+/// The suffix of unfinished files.
 pub(super) const UNFINISHED: &str = ".new";
-/// Beyond the length of any file of a key.
+/// Greater than the length of any key file.
 const MAX_LEN: u64 = 1024;

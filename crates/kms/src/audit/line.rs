@@ -1,6 +1,7 @@
-//! What a line of the trail says. docs/audit-format.md describes each member; members are only ever added.
+//! The content of a line of the trail. docs/audit-format.md defines each member; members are only ever added.
 //!
-//! The same types are written and read. What the trail itself gives a line, `seq` and `prev`, is not here ([`super::chain`]).
+//! The same types are used for writing and reading. The members `seq` and `prev`, which the trail adds to each line, are in
+//! [`super::chain`].
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,32 +14,32 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::text::{Text, write_json};
 
-/// Whose trail it is: the same in every line that a process writes.
+/// The origin of a trail: the same in every line that a process writes.
 #[derive(Clone, Debug)]
 pub struct Identity {
     /// The store.
     pub store: StoreId,
-    /// The process among those that share the store.
+    /// The process, among those that share the store.
     pub node: String,
-    /// How often the store was restored from a backup.
+    /// The number of restores of the store from a backup.
     pub epoch: u64,
 }
 
 /// A line before it is written.
 #[derive(Clone, Debug)]
 pub struct Line<'a> {
-    /// When it happened: for a request, when it was answered.
+    /// The time of the event; for a request, that of its reply.
     pub time: Time,
-    /// What happened.
+    /// The content.
     pub content: Content<'a>,
 }
 
-/// The members of a line as text, rendered once, without `seq` and `prev`. A line of a change is kept in this form until a
+/// The members of a line as text, rendered once, without `seq` and `prev`. The line of a change is kept in this form until a
 /// sink has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Members(String);
 
-/// What a line is about: the member `type`, and the members that belong to it.
+/// The content of a line: the member `type`, and the members that belong to it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 #[non_exhaustive]
@@ -59,7 +60,7 @@ pub enum Content<'a> {
     /// A signature over all lines so far.
     #[serde(borrow)]
     Seal(SealLine<'a>),
-    /// A type of a later version.
+    /// A type from a later version.
     #[serde(other)]
     Unknown,
 }
@@ -67,46 +68,46 @@ pub enum Content<'a> {
 /// An answered request.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Request<'a> {
-    /// The id in the answer.
+    /// The id in the reply.
     #[serde(borrow)]
     pub request_id: Cow<'a, str>,
-    /// Who asked; none if no valid signature says so.
+    /// The caller; none without a valid signature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caller: Option<Caller<'a>>,
     /// The access key of the signature, if it exists in the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_key_id: Option<Cow<'a, str>>,
-    /// The address that it came from; none for a call within the process.
+    /// The source address; none for a call within the process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<IpAddr>,
-    /// As the client says.
+    /// The client's name for itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<Text<'a>>,
     /// The product of the action: Kms, Ram or Sts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub product: Option<Cow<'a, str>>,
-    /// The action, if it is one of ours.
+    /// The action, if it exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<Cow<'a, str>>,
-    /// The keys, secrets and so on that it was about, allowed or denied.
+    /// The keys, secrets and so on that the request concerned, allowed or denied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<Resource<'a>>,
     /// The encryption context.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub context: Vec<ContextPair<'a>>,
-    /// What the access policies decided; none if they were not asked.
+    /// The decision of the access policies; none if they were not evaluated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision<'a>>,
-    /// The answer.
+    /// The reply.
     pub outcome: Outcome<'a>,
-    /// From the arrival of the request to its answer.
+    /// The time from the arrival of the request to its reply.
     pub microseconds: u64,
 }
 
-/// Who asked.
+/// The caller of a request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Caller<'a> {
-    /// What the caller is.
+    /// The kind of caller.
     #[serde(rename = "type")]
     pub kind: CallerType,
     /// The name of the user or role.
@@ -118,17 +119,17 @@ pub struct Caller<'a> {
     /// The ARN of the user, or of the session of a role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arn: Option<Cow<'a, str>>,
-    /// Of a session: who began it, and then each role that was assumed, the acting one last.
+    /// For a session: the caller who began it, and then each role that was assumed, the acting one last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub session: Vec<SessionLink<'a>>,
 }
 
-/// What a caller is, in the words of ActionTrail where it has one.
+/// A kind of caller, with ActionTrail's name where it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum CallerType {
-    /// The account itself.
+    /// The root of the account.
     RootAccount,
     /// A user.
     RamUser,
@@ -136,9 +137,9 @@ pub enum CallerType {
     AssumedRole,
     /// The owner of an embedded store, who needs no access key.
     Owner,
-    /// The operator, over the control socket.
+    /// The operator, by the control socket.
     Operator,
-    /// A caller of a later version.
+    /// A kind from a later version.
     #[serde(other)]
     Unknown,
 }
@@ -155,7 +156,7 @@ pub struct SessionLink<'a> {
     /// The id of the user or role, or the subject of the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<Text<'a>>,
-    /// The name of the session, which the one who assumed the role chose.
+    /// The name of the session, which the caller chose on assuming the role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session_name: Option<Text<'a>>,
 }
@@ -179,12 +180,12 @@ pub struct ContextPair<'a> {
     /// The name.
     #[serde(borrow)]
     pub name: Text<'a>,
-    /// The value, if the configuration says that the trail has it.
+    /// The value, if the configuration enables it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Text<'a>>,
 }
 
-/// What the access policies decided.
+/// The decision of the access policies.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Decision<'a> {
     /// Allowed or denied.
@@ -192,7 +193,7 @@ pub struct Decision<'a> {
     /// The policy whose statement decided; none if no statement matched.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Text<'a>>,
-    /// The number of the statement in that policy, from 0.
+    /// The index of the statement in that policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub statement: Option<u32>,
 }
@@ -206,7 +207,7 @@ pub enum Effect {
     Deny,
 }
 
-/// The answer to a request.
+/// The reply to a request.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Outcome<'a> {
     /// The HTTP status.
@@ -216,16 +217,16 @@ pub struct Outcome<'a> {
     pub code: Option<Cow<'a, str>>,
 }
 
-/// Something that happened without a request.
+/// An event without a request.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Event<'a> {
-    /// What happened, such as `key-deleted`.
+    /// The event, such as `key-deleted`.
     #[serde(borrow)]
     pub event: Cow<'a, str>,
-    /// What it happened to.
+    /// The resources that it concerns.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<Resource<'a>>,
-    /// More about it, for people.
+    /// Details for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<Text<'a>>,
 }
@@ -233,17 +234,17 @@ pub struct Event<'a> {
 /// Requests without a valid signature that have no lines of their own.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Strangers {
-    /// The address that they came from; none for those of all further addresses.
+    /// The source address; none for the sum of all further addresses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<IpAddr>,
-    /// How many.
+    /// The number of requests.
     pub requests: u64,
 }
 
 /// Lines are missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
-    /// Why.
+    /// The reason.
     pub reason: GapReason,
     /// The first number that is missing; none if the lines never had a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -251,7 +252,7 @@ pub struct Gap {
     /// The last number that is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<u64>,
-    /// How many lines could not be written.
+    /// The number of lines that could not be written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lines: Option<u64>,
 }
@@ -261,15 +262,15 @@ pub struct Gap {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum GapReason {
-    /// They could not be written, such as to a full disk.
+    /// They could not be written, for example to a full disk.
     Missed,
-    /// They were written and not yet durable when the machine stopped.
+    /// They were written but not yet durable when the machine stopped.
     Cut,
     /// They were durable, and were removed, replaced or damaged.
     Lost,
-    /// The private key of the seals was lost, and a new one introduces itself.
+    /// The private key of the seals was lost, and a new one is not certified by it.
     Key,
-    /// A reason of a later version.
+    /// A reason from a later version.
     #[serde(other)]
     Unknown,
 }
@@ -277,12 +278,12 @@ pub enum GapReason {
 /// The first line of a file: the key of its seals, signed by the key of the file before it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct KeyLine<'a> {
-    /// As [`Identity::epoch`].
+    /// See [`Identity::epoch`].
     pub epoch: u64,
     /// The public key of the seals of this file, in hex.
     #[serde(borrow)]
     pub public_key: Cow<'a, str>,
-    /// The public key that signs this line: that of the file before it; the same one if the key introduces itself.
+    /// The public key that signs this line: that of the file before; its own key if it is not certified.
     pub key: Cow<'a, str>,
     /// The signature, in hex.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -292,7 +293,7 @@ pub struct KeyLine<'a> {
 /// A signature over the line before it, and so over all lines so far.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SealLine<'a> {
-    /// As [`Identity::epoch`].
+    /// See [`Identity::epoch`].
     pub epoch: u64,
     /// A commit of the store that was durable before this line was written.
     pub commit: u64,
@@ -311,7 +312,7 @@ pub struct SealLine<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Time(i64);
 
-/// Text is not a time.
+/// The text is not a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotATime;
 
@@ -331,7 +332,7 @@ impl Members {
         Self(String::from_utf8(text).expect("JSON is text"))
     }
 
-    /// What [`Members::as_str`] gave, which was kept meanwhile.
+    /// Returns members from the text of [`Members::as_str`], which was stored meanwhile.
     #[must_use]
     pub fn from_rendered(text: impl Into<String>) -> Self {
         Self(text.into())
@@ -344,7 +345,7 @@ impl Members {
     }
 }
 
-/// What every line begins with, after its number.
+/// The common beginning of all lines, after the number.
 #[derive(Serialize)]
 struct Head<'a> {
     store: &'a str,
@@ -353,8 +354,8 @@ struct Head<'a> {
 }
 
 impl Time {
-    /// The time `milliseconds` after 1970-01-01T00:00:00Z. Times after [`bulla_wire::Timestamp::MAX_UNIX`] count as that
-    /// one, those before 1970 as 1970.
+    /// Returns the time `milliseconds` after 1970-01-01T00:00:00Z. Times after [`bulla_wire::Timestamp::MAX_UNIX`] become
+    /// that one, times before 1970 become 1970.
     #[must_use]
     pub fn from_unix_millis(milliseconds: i64) -> Self {
         Self(milliseconds.clamp(0, MAX_MILLIS))
@@ -381,7 +382,7 @@ impl From<SystemTime> for Time {
 impl FromStr for Time {
     type Err = NotATime;
 
-    /// Any RFC 3339 time; what is below a millisecond is dropped.
+    /// Parses any RFC 3339 time; fractions of milliseconds are dropped.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let time: jiff::Timestamp = text.parse().map_err(|_| NotATime)?;
         Ok(Self::from_unix_millis(time.as_millisecond()))
@@ -414,9 +415,9 @@ impl fmt::Display for NotATime {
 
 impl std::error::Error for NotATime {}
 
-/// Bytes of a line of a request.
+/// The usual length of the line of a request, in bytes.
 const USUAL_LEN: usize = 768;
-/// As [`bulla_wire::Timestamp::MAX_UNIX`].
+/// See [`bulla_wire::Timestamp::MAX_UNIX`].
 const MAX_MILLIS: i64 = bulla_wire::Timestamp::MAX_UNIX * 1000;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The lines of one file, plain or compressed, each of a limited length.
+//! Reads the lines of one file, plain or compressed, with a limited length.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -10,19 +10,19 @@ pub(super) struct Lines<R> {
     line: Vec<u8>,
 }
 
-/// What comes next in a file.
+/// The next part of a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next<'l> {
     /// A line, without its LF.
     Line(&'l [u8]),
-    /// The file ends in bytes without an LF.
+    /// The file ends with bytes without an LF.
     Torn(&'l [u8]),
     /// The file has ended.
     End,
 }
 
 impl<'r> Lines<Box<dyn BufRead + 'r>> {
-    /// Reads a file, and decompresses it if it is compressed.
+    /// Reads a file, decompressing it if necessary.
     pub(super) fn new(input: impl Read + 'r) -> io::Result<Self> {
         let mut input = BufReader::with_capacity(BUFFER, input);
         let input: Box<dyn BufRead + 'r> = if input.fill_buf()?.starts_with(GZIP) {
@@ -35,7 +35,7 @@ impl<'r> Lines<Box<dyn BufRead + 'r>> {
 }
 
 impl<R: BufRead> Lines<R> {
-    /// The next line. One that is longer than [`MAX_LINE`] is given in pieces, which are no lines of a trail.
+    /// Returns the next line. A line longer than [`MAX_LINE`] is returned in pieces, which are not valid lines of a trail.
     pub(super) fn next(&mut self) -> io::Result<Next<'_>> {
         self.line.clear();
         (&mut self.input).take(MAX_LINE).read_until(b'\n', &mut self.line)?;
@@ -48,9 +48,9 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
-/// Far beyond any line that the trail writes: texts and lists in it are capped.
+/// Far longer than any line that the trail writes: texts and lists in it are capped.
 pub(super) const MAX_LINE: u64 = 1 << 20;
-/// What a compressed file begins with.
+/// The first bytes of a compressed file.
 pub(super) const GZIP: &[u8] = &[0x1f, 0x8b];
 const BUFFER: usize = 256 << 10;
 

@@ -1,8 +1,8 @@
-//! Searching the trail from its newest line backwards, a page of lines at a time.
+//! Searches the trail backwards from its newest line, in pages, for the console.
 //!
-//! A page ends at a line, and the next one begins before the number of that line, so pages stay the same while the trail grows.
-//! Plain files are read from their end, and a file is not read in front of the place where the page begins. A compressed file can
-//! only be read from its beginning, and is read to where the page begins.
+//! A page ends at a line, and the next one begins before the number of that line, so pages remain the same while the trail
+//! grows. Plain files are read backwards from the place where the page begins. A compressed file can only be read from its
+//! beginning, and is read up to that place.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -16,48 +16,48 @@ use super::line::{Content, Time};
 use super::lines::{Lines, Next};
 use super::sources::{ReadError, Record, Source, is_damage};
 
-/// What to search for.
+/// The parameters of a search.
 #[derive(Clone, Debug)]
 pub struct NewestFirst {
-    /// Which lines.
+    /// The conditions that lines must fulfil.
     pub conditions: Conditions,
-    /// Only lines in front of the one with this number; all of them without it.
+    /// Only lines before the one with this number. Default: all lines.
     pub before: Option<u64>,
-    /// How many lines at most.
+    /// Maximum number of lines.
     pub count: usize,
 }
 
-/// What a search has found.
+/// The result of a search.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundLines {
     /// Newest first.
     pub lines: Vec<FoundLine>,
-    /// What was not searched.
+    /// The part that was not searched.
     pub rest: Rest,
 }
 
-/// A line that a search has found.
+/// A found line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundLine {
     /// Its number.
     pub number: u64,
-    /// The line as it is in the file, without its LF: JSON.
+    /// The line as in the file, without its LF: JSON.
     pub text: String,
 }
 
-/// What a search has not looked at.
+/// The part of the trail that was not searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rest {
-    /// Nothing: it has reached the beginning of the trail.
+    /// None: the search has reached the beginning of the trail.
     Nothing,
-    /// There were as many lines as were asked for.
+    /// The search has found the maximum number of lines.
     Older {
-        /// The next page is that before this line.
+        /// The next page ends before this line.
         before: u64,
     },
     /// The search was stopped.
     Unsearched {
-        /// It has looked at the line with this number, and at all newer ones.
+        /// It has searched the line with this number, and all newer ones.
         before: u64,
         /// The time of that line.
         back_to: Time,
@@ -65,11 +65,11 @@ pub enum Rest {
 }
 
 impl NewestFirst {
-    /// Searches the trail in a directory. After each piece of a file it calls `may_go_on` with the number of bytes that were read
-    /// so far, and stops when the answer is false. A compressed file is one piece.
+    /// Searches the trail in a directory. After each piece of a file, it calls `may_go_on` with the number of bytes read so
+    /// far, and stops if that returns false. A compressed file is one piece.
     ///
     /// # Errors
-    /// [`ReadError`]. Lines that are damaged, and files that are deleted meanwhile, are passed over.
+    /// [`ReadError`]. Damaged lines, and files that are deleted meanwhile, are skipped.
     pub fn search(
         &self,
         directory: &Path,
@@ -97,7 +97,7 @@ struct Search<'w, G> {
     wanted: &'w NewestFirst,
     may_go_on: G,
     found: Vec<FoundLine>,
-    /// The oldest line that was looked at.
+    /// The oldest line that was searched.
     reached: Option<Reached>,
     /// Bytes.
     read: u64,
@@ -110,7 +110,7 @@ struct Reached {
 }
 
 impl<G: FnMut(u64) -> bool> Search<'_, G> {
-    /// Searches a file; says what is left if the search is over.
+    /// Searches a file; returns the rest if the search is over.
     fn file(&mut self, file: File) -> io::Result<Option<Rest>> {
         if is_compressed(&file)? {
             self.compressed(file)?;
@@ -166,7 +166,7 @@ impl<G: FnMut(u64) -> bool> Search<'_, G> {
         self.found.len() >= self.wanted.count
     }
 
-    /// What is left, if the search is over.
+    /// Returns the rest, if the search is over.
     fn rest(&mut self) -> Option<Rest> {
         if let Some(last) = self.found.last().filter(|_| self.is_full()) {
             return Some(Rest::Older { before: last.number });
@@ -178,7 +178,7 @@ impl<G: FnMut(u64) -> bool> Search<'_, G> {
 }
 
 impl NewestFirst {
-    /// The line, if it is wanted.
+    /// Returns the line, if it matches.
     fn look_at(&self, line: &[u8]) -> Option<FoundLine> {
         let text = str::from_utf8(line).ok().filter(|text| self.conditions.may_hold_for(text))?;
         let record = Record::parse(line)?;

@@ -1,9 +1,9 @@
-//! Opening a trail: what a stop of the machine, or another process, left of it.
+//! Opens a trail after a crash, or after changes by another process.
 //!
-//! The newest file is read as far as its lines follow each other. What comes after is cut off: half a line is dropped, whole
-//! lines are kept in a file of their own (`audit-NUMBER.cut`), and a line of the trail says that they are missing. Nothing
-//! that was sealed can get lost by a stop, so if such lines are missing, that line says that they are `lost`. If the current
-//! file is not there or cannot be gone on with, another one is begun.
+//! The newest file is read as far as its lines are consecutive. The rest is cut off: an incomplete line is dropped, complete
+//! lines are moved to a separate file (`audit-NUMBER.cut`), and a line of the trail records that they are missing. A crash
+//! cannot lose sealed lines, so if such lines are missing, that line calls them `lost`. If the current file is missing or
+//! cannot be continued, another one is begun.
 
 use std::io::{self, Read};
 
@@ -16,17 +16,17 @@ use super::seal::SealKey;
 use super::trail::{Current, Opening, Trail, begin_file};
 use super::trail_error::TrailError;
 
-/// What is there.
+/// What the directory contains.
 struct Found {
     /// The newest file that begins with a certificate.
     scan: Option<Scan>,
-    /// The highest number in the name of a file that does not, or 0.
+    /// The highest number in the name of a file without a certificate, or 0.
     unusable: u64,
     /// The content of `seal-key` and `seal-key.next`.
     keys: [Option<SealKey>; 2],
 }
 
-/// The file to go on in, and its keys.
+/// The file to continue, and its keys.
 struct Begun<F> {
     current: Current<F>,
     key: SealKey,
@@ -62,12 +62,12 @@ impl<D: Directory> Trail<D> {
             lost: 0,
         };
         trail.destroy_old_key()?;
-        let _ = trail.directory.remove(NEXT); // of a file that was not begun; usually there is none
+        let _ = trail.directory.remove(NEXT); // of a file that was not begun; usually it does not exist
         trail.note(gaps, now)?;
         Ok(trail)
     }
 
-    /// Writes what is missing into the trail.
+    /// Writes the gaps into the trail.
     fn note(&mut self, gaps: Vec<Gap>, now: Time) -> Result<(), TrailError> {
         let mut last = self.begin_write();
         for gap in &gaps {
@@ -96,7 +96,7 @@ impl Found {
         let key = |name| key_files::load(directory, name, &opening.roots);
         let mut found = Self { scan: None, unusable: 0, keys: [key(CURRENT)?, key(NEXT)?] };
         names.retain(|name| first_number(name).is_some());
-        // Of a file whose compression was not finished, the plain one comes first.
+        // If the compression of a file was not finished, the plain file comes first.
         names.sort_by_key(|name| first_number(name).map(|(first, is_compressed)| (first, !is_compressed)));
         let wanted = opening.noted.map(|noted| noted.number);
         while let Some(name) = names.pop() {
@@ -109,7 +109,7 @@ impl Found {
         Ok(found)
     }
 
-    /// Which lines are missing, as far as the newest file and the store's note tell.
+    /// Returns which lines are missing, according to the newest file and the store's record.
     fn gaps(&self, opening: &Opening) -> Vec<Gap> {
         let last = self.scan.as_ref().map_or(0, |scan| scan.last.number);
         let rest = self.scan.as_ref().map(|scan| scan.rest).unwrap_or_default();
@@ -144,7 +144,7 @@ fn begin<D: Directory>(
     Ok(Begun { current, key, is_old_key_kept: false })
 }
 
-/// Goes on in the newest file, or in another one after it.
+/// Continues the newest file, or begins another one after it.
 fn go_on<D: Directory>(
     directory: &D,
     opening: &Opening,
@@ -163,15 +163,15 @@ fn go_on<D: Directory>(
         (Some(key), _) if is_key(&key) && is_open => {
             Ok(Begun { current: resume(directory, &scan, gaps)?, key, is_old_key_kept: false })
         }
-        // Stopped before the key of the file before it was destroyed.
+        // Stopped before the key of the previous file was destroyed.
         (_, Some(key)) if is_key(&key) && is_open => {
             Ok(Begun { current: resume(directory, &scan, gaps)?, key, is_old_key_kept: true })
         }
-        // Stopped before the next file was there.
+        // Stopped before the next file existed.
         (Some(signer), Some(key)) if is_key(&signer) && is_next(&key) => {
             Ok(Begun { current: begin(&key, &signer, gaps)?, key, is_old_key_kept: true })
         }
-        // The current file is gone.
+        // The current file is missing.
         (Some(signer), _) | (_, Some(signer)) if is_key(&signer) || is_next(&signer) => {
             let key = keep_random(directory, NEXT, opening)?;
             Ok(Begun { current: begin(&key, &signer, gaps)?, key, is_old_key_kept: true })
@@ -185,7 +185,7 @@ fn go_on<D: Directory>(
     }
 }
 
-/// Begins a file after `before`, and after the lines that are missing.
+/// Begins a file after `before`, and after the missing lines.
 fn begin_after<D: Directory>(
     directory: &D,
     opening: &Opening,
@@ -201,7 +201,7 @@ fn begin_after<D: Directory>(
         .map(|(current, _)| current)
 }
 
-/// Opens the newest file to append to it, without what comes after its lines.
+/// Opens the newest file for appending, without the content after its lines.
 fn resume<D: Directory>(directory: &D, scan: &Scan, gaps: &[Gap]) -> Result<Current<D::File>, TrailError> {
     let opened = directory.open(&scan.name).and_then(|mut file| {
         if scan.rest.bytes > 0 {
@@ -214,14 +214,14 @@ fn resume<D: Directory>(directory: &D, scan: &Scan, gaps: &[Gap]) -> Result<Curr
     });
     let file = opened.map_err(|error| TrailError::new(&directory.path(&scan.name), error))?;
     let Scan { first, len, last, sealed, sealed_commit, sealed_epoch, .. } = *scan;
-    // Whether the lines are durable is not known.
+    // Whether the lines are durable is unknown.
     let synced = Position::START;
     let name = scan.name.clone();
-    let for_seal = file.share().ok(); // if not now, then when there is a seal
+    let for_seal = file.share().ok(); // otherwise when there is a seal
     Ok(Current { name, file, for_seal, first, len, last, synced, sealed, sealed_commit, sealed_epoch })
 }
 
-/// Keeps whole lines that do not follow the others: they may say who damaged the file.
+/// Keeps complete lines that are not consecutive: they may reveal who damaged the file.
 fn keep_rest<D: Directory>(directory: &D, scan: &Scan, file: &D::File, gaps: &[Gap]) -> io::Result<()> {
     let mut reader = file.reader()?;
     io::copy(&mut reader.by_ref().take(scan.len), &mut io::sink())?;

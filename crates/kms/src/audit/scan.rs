@@ -1,4 +1,4 @@
-//! Reading one file of the trail as far as its lines follow each other.
+//! Reads one file of the trail as far as its lines are consecutive, for opening a trail.
 
 use std::io;
 
@@ -11,7 +11,7 @@ use super::lines::{Lines, Next};
 use super::seal::PublicKey;
 use super::sources::is_damage;
 
-/// A file, as far as its lines follow each other.
+/// The consecutive lines of a file.
 #[derive(Debug)]
 pub(super) struct Scan {
     pub(super) name: String,
@@ -30,26 +30,27 @@ pub(super) struct Scan {
     pub(super) key: PublicKey,
     /// The key that its last line announces for the next file.
     pub(super) next: Option<PublicKey>,
-    /// The hash of the line that was asked for, if it is in the file.
+    /// The hash of the requested line, if it is in the file.
     pub(super) wanted: Option<Hash>,
     pub(super) rest: Rest,
-    /// The last line, which only the next one proves, and what was known before it.
+    /// The last line, which only the next one proves, and the state before it.
     last_line: Vec<u8>,
     before: Option<(Position, Position, u64)>,
 }
 
-/// What comes after these lines.
+/// The content after these lines.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Rest {
     pub(super) bytes: u64,
     /// Whole lines.
     pub(super) lines: u64,
-    /// Whether one of them has a valid seal: they were not just written when the machine stopped.
+    /// Whether one of them has a valid seal. Then they were not just written when the machine stopped.
     pub(super) is_sealed: bool,
 }
 
 impl Scan {
-    /// Reads a file; none if it does not begin with the certificate of a key. Looks for the line with the number `wanted`.
+    /// Reads a file; none if it does not begin with the certificate of a key. Also finds the hash of the line with the number
+    /// `wanted`.
     pub(super) fn read(
         directory: &impl Directory,
         name: &str,
@@ -112,7 +113,7 @@ impl Scan {
         }))
     }
 
-    /// Takes the line if it follows the last one.
+    /// Adds the line, if it follows the last one.
     fn follow(&mut self, line: &[u8]) -> bool {
         let Some(framed) = Framed::parse(line) else { return false };
         if framed.prev != self.last.hash || framed.number <= self.last.number {
@@ -139,13 +140,13 @@ impl Scan {
         true
     }
 
-    /// Whether the line was written after another one than the last.
+    /// Whether the line was written after a different last line.
     fn disproves_last(&self, line: &[u8]) -> bool {
         Framed::parse(line)
             .is_some_and(|line| line.number == self.last.number + 1 && line.prev != self.last.hash)
     }
 
-    /// Gives the last line back: it is damaged.
+    /// Removes the last line, which is damaged.
     fn step_back(&mut self, wanted: Option<u64>) {
         let Some((last, sealed, len)) = self.before.take() else { return };
         if wanted == Some(self.last.number) {
@@ -173,12 +174,12 @@ impl Scan {
     }
 }
 
-/// Whether the line may be one that the trail itself writes. A text in a line has no quotation marks without a backslash.
+/// Whether the line may be one that the trail itself writes. Texts in a line have no quotation marks without a backslash.
 pub(super) fn is_notable(line: Framed<'_>) -> bool {
     [r#""type":"seal""#, r#""type":"gap""#, r#""type":"key""#].iter().any(|kind| line.members.contains(kind))
 }
 
-/// What a line says; none if it is no JSON, or not a line of a trail.
+/// Parses a line; none if it is not JSON, or not a line of a trail.
 pub(super) fn content(line: &[u8]) -> Option<Content<'_>> {
     serde_json::from_slice(line).ok()
 }

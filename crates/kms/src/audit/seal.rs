@@ -8,12 +8,12 @@
 //! line      = head ‖ ,"signature":"HEX","prev":"HEX"}
 //! ```
 //!
-//! The head has the type of the line, so a seal is no certificate; the store, the epoch, the time, the number of the line, a
-//! commit that is durable and the key. `prev` covers all lines before. So each byte of a sealed trail is signed, also of
-//! members that a later version adds.
+//! The head includes the type of the line, so that a seal cannot pass for a certificate; the store, the epoch, the time and
+//! the number of the line; a durable commit; and the key. `prev` covers all lines before. So each byte of a sealed trail is
+//! signed, including members that a later version adds.
 //!
-//! Each file has a key pair of its own. Its first line is the certificate of the public key, signed by the key of the file
-//! before it, whose private key is then destroyed.
+//! Each file has its own key pair. Its first line is the certificate of the public key, signed by the key of the file before,
+//! whose private key is then destroyed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -30,7 +30,7 @@ use super::line::Members;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PublicKey([u8; 32]);
 
-/// Text is not a public key.
+/// The text is not a public key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotAPublicKey;
 
@@ -58,20 +58,20 @@ impl SealKey {
         self.public
     }
 
-    /// Adds the signature to the members of the line with this number, which follows the line with hash `prev`.
+    /// Adds the signature to the members of a line with this number, which follows the line with hash `prev`.
     pub(super) fn sign(&self, prev: Hash, number: u64, members: &Members) -> Members {
         let message = message(&head(number, members.as_str()), prev);
         let signature = hex(self.pair.sign(&message).as_ref());
         Members::from_rendered([members.as_str(), SIGNATURE, &signature, "\""].concat())
     }
 
-    /// The key as its file keeps it.
+    /// Returns the content of the key's file.
     pub(super) fn wrap(&self, roots: &RootKeys) -> String {
         let wrapped = seal_seed::wrap(roots, &self.public.0, &self.seed, &SystemRandom);
         format!("{PREFIX}{}:{}\n", self.public, hex(&wrapped))
     }
 
-    /// Reads what [`SealKey::wrap`] gave; none if it is damaged, or of another store.
+    /// Parses the result of [`SealKey::wrap`]; none if it is damaged, or belongs to another store.
     pub(super) fn unwrap(text: &str, roots: &RootKeys) -> Option<Self> {
         let (public, wrapped) = text.strip_prefix(PREFIX)?.strip_suffix('\n')?.split_once(':')?;
         let public: PublicKey = public.parse().ok()?;
@@ -91,7 +91,7 @@ impl PublicKey {
     }
 }
 
-/// What is signed.
+/// Returns the signed message.
 fn message(head: &str, prev: Hash) -> Vec<u8> {
     let mut message = Vec::with_capacity(head.len() + 128);
     for part in [LABEL, head.as_bytes(), prev.as_bytes()] {

@@ -1,7 +1,7 @@
-//! The files that a reader of the trail was given, in the order of their lines. Needs no store and no key.
+//! Finds the files that a reader of the trail was given, in the order of their lines. It needs no store and no key.
 //!
-//! A server may write, compress and delete files meanwhile: a file that has got compressed since it was listed is read under
-//! its new name.
+//! A server may write, compress and delete files meanwhile: a file that was compressed after it was listed is read under its
+//! new name.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -20,13 +20,13 @@ use super::key_files::NEXT;
 use super::line::{Content, Time};
 use super::lines::{Lines, Next};
 
-/// The first lines of files that are deleted.
+/// The first lines of deleted files.
 pub(super) const CERTIFICATES: &str = "certificates.jsonl";
 
 /// A file of the trail.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Source {
-    /// The number of its first line, as far as that can be told.
+    /// The number of its first line, if known.
     first: u64,
     path: PathBuf,
 }
@@ -34,13 +34,13 @@ pub struct Source {
 /// A file or directory of the trail cannot be read.
 #[derive(Debug)]
 pub struct ReadError {
-    /// Which one.
+    /// The file or directory.
     pub path: PathBuf,
-    /// What the system says.
+    /// The error of the system.
     pub source: io::Error,
 }
 
-/// A line, read.
+/// A parsed line.
 #[derive(Debug)]
 pub struct Record<'l> {
     /// Its number.
@@ -49,13 +49,13 @@ pub struct Record<'l> {
     pub store: Cow<'l, str>,
     /// The process that wrote it.
     pub node: Cow<'l, str>,
-    /// When it happened.
+    /// The time.
     pub time: Time,
-    /// What happened.
+    /// The content.
     pub content: Content<'l>,
 }
 
-/// What all lines have.
+/// The members of all lines.
 #[derive(Deserialize)]
 pub(super) struct Common<'l> {
     #[serde(borrow)]
@@ -66,7 +66,7 @@ pub(super) struct Common<'l> {
 }
 
 impl Source {
-    /// The files of these paths, those of directories too, by the numbers of their first lines.
+    /// Returns the files of these paths, including those in directories, in the order of their first lines.
     ///
     /// # Errors
     /// [`ReadError`].
@@ -85,7 +85,7 @@ impl Source {
         Ok(found)
     }
 
-    /// The files in a directory. A listing may lack a file that gets its other name meanwhile, so two must agree.
+    /// Returns the files in a directory. A listing may miss a file that is renamed meanwhile, so two listings must agree.
     fn below(directory: &Path) -> io::Result<Vec<Self>> {
         let mut before = Self::list(directory)?;
         for _ in 0..MAX_LISTINGS {
@@ -99,7 +99,8 @@ impl Source {
         Ok(before.into_iter().map(|(first, path)| Self { first, path }).collect())
     }
 
-    /// The files by the numbers of their first lines. While a file is compressed, it has two names: the plain one counts.
+    /// Returns the files by the numbers of their first lines. While a file is compressed, it has two names: the plain one is
+    /// returned.
     fn list(directory: &Path) -> io::Result<BTreeMap<u64, PathBuf>> {
         let mut found = BTreeMap::new();
         for entry in fs::read_dir(directory)? {
@@ -113,13 +114,13 @@ impl Source {
         Ok(found)
     }
 
-    /// Where it lies.
+    /// Its path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The file after this one in its directory, if there is one by now.
+    /// Returns the next file in its directory, if it exists by now.
     ///
     /// # Errors
     /// [`ReadError`].
@@ -130,15 +131,15 @@ impl Source {
         Ok(listed.into_iter().filter(|other| other.first > self.first).min())
     }
 
-    /// The file that the last line of this one announces. A server announces a file, syncs that, and then begins it: it is waited
-    /// for while its key is there that is kept for it.
+    /// Returns the file that the last line of this one announces. A server announces a file, syncs that, and then begins it:
+    /// this waits while the file that stores its key exists.
     ///
     /// # Errors
     /// [`ReadError`].
     pub(super) fn announced(&self) -> Result<Option<Self>, ReadError> {
         let key = crate::files::parent(&self.path).join(NEXT);
         for _ in 0..MAX_WAITS {
-            let is_being_begun = key.try_exists().unwrap_or_default(); // looked at first: it goes when the file is there
+            let is_being_begun = key.try_exists().unwrap_or_default(); // checked first: the key is renamed when the file exists
             let successor = self.successor()?;
             if successor.is_some() || !is_being_begun {
                 return Ok(successor);
@@ -148,7 +149,7 @@ impl Source {
         self.successor()
     }
 
-    /// Calls `visit` with each line until it says `false`. A line that is not whole yet is left out.
+    /// Calls `visit` with each line until it returns `false`. Leaves out an incomplete line.
     ///
     /// # Errors
     /// [`ReadError`].
@@ -178,13 +179,13 @@ impl Source {
 }
 
 impl<'l> Record<'l> {
-    /// Reads a line that has no number yet, which is then 0, and no line before it.
+    /// Parses a line without `seq` and `prev`; its number is then 0.
     pub(crate) fn unnumbered(line: &'l [u8]) -> Option<Self> {
         let Common { store, node, time } = serde_json::from_slice(line).ok()?;
         Some(Self { number: 0, store, node, time, content: serde_json::from_slice(line).ok()? })
     }
 
-    /// Reads a line; none if it is not one of a trail.
+    /// Parses a line; none if it is not a line of a trail.
     #[must_use]
     pub fn parse(line: &'l [u8]) -> Option<Self> {
         let Framed { number, .. } = Framed::parse(line)?;
@@ -202,7 +203,7 @@ fn open(path: &Path) -> io::Result<Lines<Box<dyn BufRead>>> {
     open_file(path).and_then(Lines::new)
 }
 
-/// Opens a file, or what it has become.
+/// Opens a file, or its compressed form.
 fn open_file(path: &Path) -> io::Result<File> {
     match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -214,7 +215,7 @@ fn open_file(path: &Path) -> io::Result<File> {
     }
 }
 
-/// The number of the first line; that of the name if the line does not tell.
+/// Returns the number of the first line; that of the name if the line has none.
 fn first_line_number(path: &Path) -> Result<u64, ReadError> {
     let read = open(path).and_then(|mut lines| match lines.next() {
         Ok(Next::Line(line)) => Ok(Framed::parse(line).map(|line| line.number)),
@@ -226,7 +227,7 @@ fn first_line_number(path: &Path) -> Result<u64, ReadError> {
     Ok(told.or_else(|| named().map(|(first, _)| first)).unwrap_or_default())
 }
 
-/// Whether a failure to read is about the content of a compressed file.
+/// Whether a read error concerns the content of a compressed file.
 pub(super) fn is_damage(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -1,4 +1,4 @@
-//! A directory in memory that stops at a given step, and loses what was not synced.
+//! A directory in memory that stops at a given step, and then loses what was not synced.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use super::trail::{Limits, Opening, Trail};
 use super::trail_error::TrailError;
 use crate::store::Loss;
 
-/// Content in memory, and what of it a power cut leaves.
+/// Content in memory, and the part that survives a power cut.
 #[derive(Debug, Default)]
 struct Inode {
     content: RefCell<Vec<u8>>,
@@ -27,7 +27,7 @@ struct Inode {
 
 type Names = BTreeMap<String, Rc<Inode>>;
 
-/// Shared, so that a test looks at what a trail writes.
+/// Shared, so that a test can read what a trail writes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory(Rc<Machine>);
 
@@ -38,7 +38,7 @@ struct Machine {
     /// Steps until the machine stops; none if it does not.
     fuse: Cell<Option<u64>>,
     steps: Cell<u64>,
-    /// Bytes that the disk still takes; none if it has no end.
+    /// Bytes that the disk still accepts; none if it is unlimited.
     room: Cell<Option<usize>>,
 }
 
@@ -59,12 +59,12 @@ impl Memory {
         self.0.steps.get()
     }
 
-    /// Lets the disk take this many more bytes.
+    /// Makes the disk accept only this number of further bytes.
     pub(super) fn limit(&self, room: Option<usize>) {
         self.0.room.set(room);
     }
 
-    /// The machine after a power cut: of each file, what was synced and `kept` more bytes of what was appended since.
+    /// Returns the machine after a power cut: of each file, the synced content and `kept` bytes of what was appended since.
     pub(crate) fn after_power_cut(&self, kept: usize) -> Self {
         self.rebooted(&self.0.durable_names, |inode| {
             let mut content = inode.durable.borrow().clone();
@@ -76,7 +76,7 @@ impl Memory {
         })
     }
 
-    /// The machine after the process was killed: everything that it wrote is there.
+    /// Returns the machine after the process was killed: everything that it wrote is there.
     pub(crate) fn after_kill(&self) -> Self {
         self.rebooted(&self.0.names, |inode| inode.content.borrow().clone())
     }
@@ -106,7 +106,7 @@ impl Memory {
         self.0.durable_names.borrow_mut().insert(name.to_owned(), inode);
     }
 
-    /// Writes into the file that is there.
+    /// Edits the content of an existing file.
     pub(super) fn edit(&self, name: &str, edit: impl FnOnce(&mut Vec<u8>)) {
         edit(&mut self.0.names.borrow()[name].content.borrow_mut());
     }
@@ -207,7 +207,7 @@ impl LogFile for MemoryFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let stopped = self.machine.step();
         let room = self.machine.room.get().unwrap_or(bytes.len()).min(bytes.len());
-        // A write that a stop interrupts has written a part.
+        // A write that is interrupted has written a part.
         let written = if stopped.is_err() { room / 2 } else { room };
         self.inode.content.borrow_mut().extend_from_slice(&bytes[..written]);
         stopped?;
@@ -246,7 +246,7 @@ impl LogFile for MemoryFile {
     }
 }
 
-/// What the trails of a test have in common.
+/// The common parameters of the trails of a test.
 #[derive(Clone)]
 pub(super) struct Setup {
     pub(super) opening: Opening,
@@ -271,7 +271,7 @@ impl Setup {
         Members::new(&self.opening.identity, &Line { time: at(1), content })
     }
 
-    /// Events that are numbered from 0.
+    /// Events with numbers from 0.
     pub(super) fn lines(&self, count: usize) -> Vec<Members> {
         (0..count).map(|number| self.line(&format!("event-{number}"))).collect()
     }

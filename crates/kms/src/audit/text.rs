@@ -1,4 +1,4 @@
-//! Text of the trail: what others chose is capped, and no character of it steers a terminal.
+//! Texts in the trail: texts that callers chose are truncated, and characters that control a terminal are escaped.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,17 +7,17 @@ use std::io::{self, Write};
 use serde::{Deserialize, Serialize};
 use serde_json::ser::{Formatter, Serializer};
 
-/// Text that a caller chose. It has at most [`Text::MAX_LEN`] bytes; longer text is cut and ends in `… (N bytes)`, where N
-/// is its whole length.
+/// Text that a caller chose. It has at most [`Text::MAX_LEN`] bytes; longer text is truncated and ends in `… (N bytes)`,
+/// where N is its full length.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'a> Text<'a> {
-    /// Bytes of text that is not cut.
+    /// Maximum bytes of text that is not truncated.
     pub const MAX_LEN: usize = 256;
 
-    /// The text, cut if it is too long.
+    /// Returns the text, truncated if it is too long.
     #[must_use]
     pub fn new(text: impl Into<Cow<'a, str>>) -> Self {
         let text = text.into();
@@ -28,7 +28,7 @@ impl<'a> Text<'a> {
         Self(format!("{kept}… ({} bytes)", text.len()).into())
     }
 
-    /// The text as the line has it.
+    /// The text in the line.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -41,13 +41,13 @@ impl fmt::Display for Text<'_> {
     }
 }
 
-/// Appends a value as JSON. Strings have escapes instead of characters that steer a terminal or change the order of text.
+/// Appends a value as JSON. Escapes characters that control a terminal or change the order of text.
 pub(super) fn write_json(value: &impl Serialize, out: &mut Vec<u8>) {
     let mut serializer = Serializer::with_formatter(out, Escaping);
     value.serialize(&mut serializer).expect("names are texts, and no value fails to serialize");
 }
 
-/// A value as JSON on one line, with escapes instead of characters that steer a terminal.
+/// Returns a value as JSON on one line. Escapes characters that control a terminal.
 #[must_use]
 pub fn to_json(value: &impl Serialize) -> String {
     let mut json = Vec::new();
@@ -55,7 +55,7 @@ pub fn to_json(value: &impl Serialize) -> String {
     String::from_utf8(json).expect("JSON is text")
 }
 
-/// JSON without blanks, as serde_json writes it, with more escapes.
+/// JSON without whitespace, as serde_json writes it, with more escapes.
 struct Escaping;
 
 impl Formatter for Escaping {
@@ -76,7 +76,7 @@ impl Formatter for Escaping {
     }
 }
 
-/// Looks at all bytes in any case, without a branch, so that vector instructions do it.
+/// Checks all bytes without a branch, so that it compiles to vector instructions.
 fn is_printable_ascii(text: &[u8]) -> bool {
     text.iter().fold(true, |is_printable, byte| is_printable & matches!(byte, b' '..=b'~'))
 }

@@ -1,7 +1,7 @@
-//! Writing the trail: lines, seals, and one file after another.
+//! Writes the trail: lines, seals, and one file after another.
 //!
-//! A failed write leaves no half line: the file is cut back to its last whole line, at once or before the next write. After an
-//! error the trail takes no lines until [`Trail::resume`] has noted in it how many were missed.
+//! A failed write leaves no incomplete line: the file is truncated to its last complete line, at once or before the next
+//! write. After an error, the trail accepts no lines until [`Trail::resume`] has recorded in it how many were missed.
 
 use std::io;
 use std::mem;
@@ -20,7 +20,7 @@ use super::seal::{PublicKey, SealKey};
 use super::trail_error::TrailError;
 use crate::store::{Loss, LostFile};
 
-/// The files of the trail, open for writing. Used by one thread; times are arguments.
+/// The files of the trail, open for writing. One thread uses it at a time; times are arguments.
 #[derive(Debug)]
 pub struct Trail<D: Directory = Disk> {
     pub(super) directory: D,
@@ -30,43 +30,43 @@ pub struct Trail<D: Directory = Disk> {
     pub(super) current: Current<D::File>,
     /// The key of the current file.
     pub(super) key: SealKey,
-    /// The key of the next file, and when it was begun; the current one takes no more lines.
+    /// The key of the next file, and when that was begun; the current file accepts no more lines.
     pub(super) next: Option<(SealKey, Time)>,
-    /// Whether the current file is begun and the key of the one before it is not destroyed yet.
+    /// Whether the current file is begun but the key of the previous one not destroyed yet.
     pub(super) is_old_key_kept: bool,
-    /// Why the trail takes no lines until it is resumed.
+    /// Why the trail accepts no lines until it is resumed.
     pub(super) stopped: Option<Stopped>,
     pub(super) buffer: Vec<u8>,
-    /// Lines for other sinks, which [`Trail::take_copy`] takes; none if there are no other sinks.
+    /// Lines for other sinks, which [`Trail::take_copy`] returns; none if there are no other sinks.
     pub(super) copy: Option<Vec<u8>>,
     /// The last line that only other sinks have.
     pub(super) elsewhere: Option<Position>,
     pub(super) gaps: Vec<Gap>,
-    /// How many lines are lost, by those gaps and by later ones.
+    /// The number of lost lines, in those gaps and in later ones.
     pub(super) lost: u64,
 }
 
-/// What [`Trail::open`] needs to know.
+/// The parameters of [`Trail::open`].
 #[derive(Clone, Debug)]
 pub struct Opening {
-    /// Whose trail it is.
+    /// The origin of the trail.
     pub identity: Identity,
     /// The keys of the store, which wrap the private key of the seals.
     pub roots: Arc<RootKeys>,
-    /// When files end.
+    /// The limits on files.
     pub limits: Limits,
-    /// The last seal that the store has noted. A trail that does not reach it has lost lines.
+    /// The last seal that the store has recorded. A trail that does not reach it has lost lines.
     pub noted: Option<Position>,
-    /// Now.
+    /// The current time.
     pub now: Time,
 }
 
-/// When files end, and how much of them is kept.
+/// The limits on the size of files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of a file before another one is begun.
     pub file: u64,
-    /// Bytes of all files together, beyond which the oldest are deleted. The current file always stays.
+    /// Bytes of all files together, beyond which the oldest are deleted. The current file is never deleted.
     pub total: u64,
 }
 
@@ -85,16 +85,17 @@ pub struct Sealing<F> {
     synced: io::Result<()>,
 }
 
-/// The file that is written to.
+/// The current file.
 #[derive(Debug)]
 pub(super) struct Current<F> {
     pub(super) name: String,
     pub(super) file: F,
-    /// The same file for a seal to sync, but while one does: a process without a free descriptor can still seal.
+    /// Another handle of the file for syncing a seal, except while one syncs: a process without free descriptors can still
+    /// seal.
     pub(super) for_seal: Option<F>,
     /// The number of its first line.
     pub(super) first: u64,
-    /// Its length after its last whole line.
+    /// Its length up to its last complete line.
     pub(super) len: u64,
     pub(super) last: Position,
     pub(super) synced: Position,
@@ -106,17 +107,17 @@ pub(super) struct Current<F> {
     pub(super) sealed_epoch: u64,
 }
 
-/// Why a trail takes no lines.
+/// Why a trail accepts no lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stopped {
-    /// A write failed, or a look at the file did not return; what a write left behind may still be there.
+    /// A write failed, or a check of the file did not return; a part of a write may still be there.
     Unwritten(io::ErrorKind),
-    /// The file is not ours any more, or what was written to it may not be durable.
+    /// The file was moved or changed, or what was written to it may not be durable.
     Ended(Loss),
 }
 
 impl Trail {
-    /// Opens the trail in this directory, or begins one. What it lacks is noted in it, and told by [`Trail::gaps`].
+    /// Opens the trail in this directory, or begins one. Records what is missing, which [`Trail::gaps`] returns.
     ///
     /// # Errors
     /// [`TrailError`].
@@ -132,7 +133,7 @@ impl Trail {
 }
 
 impl<D: Directory> Trail<D> {
-    /// Appends lines, by one write. They are durable after [`Trail::sync`] or [`Trail::seal`].
+    /// Appends lines with one write. They are durable after [`Trail::sync`] or [`Trail::seal`].
     ///
     /// # Errors
     /// [`TrailError`]; none of the lines is in the trail.
@@ -147,10 +148,10 @@ impl<D: Directory> Trail<D> {
         Ok(last)
     }
 
-    /// Makes everything that was appended durable, and returns the position of the last line.
+    /// Makes all appended lines durable, and returns the position of the last one.
     ///
     /// # Errors
-    /// [`TrailError`]. What was appended since the last success may be lost, also after a later one.
+    /// [`TrailError`]. Lines that were appended since the last success may be lost, even if a later call succeeds.
     pub fn sync(&mut self) -> Result<Position, TrailError> {
         self.check()?;
         if self.current.synced != self.current.last {
@@ -162,9 +163,9 @@ impl<D: Directory> Trail<D> {
         Ok(self.current.synced)
     }
 
-    /// Appends a seal over all lines. It counts once it is durable: after [`Sealing::sync`], which needs no trail, so that
-    /// lines are appended meanwhile, and [`Trail::finish_seal`]. `commit` is the number of a commit that is durable already.
-    /// None if there is nothing new to seal.
+    /// Appends a seal over all lines. It is valid once it is durable: after [`Sealing::sync`], which does not use the trail,
+    /// so that lines can be appended meanwhile, and [`Trail::finish_seal`]. `commit` is the number of a durable commit.
+    /// Returns none if there is nothing new to seal.
     ///
     /// # Errors
     /// [`TrailError`].
@@ -184,10 +185,10 @@ impl<D: Directory> Trail<D> {
         Ok(Some(Sealing { file, position, commit, synced }))
     }
 
-    /// Takes a seal for durable that was synced, and returns its position.
+    /// Records that a synced seal is durable, and returns its position.
     ///
     /// # Errors
-    /// [`TrailError`]. What was appended since the last success may be lost, also after a later one.
+    /// [`TrailError`]. Lines that were appended since the last success may be lost, even if a later call succeeds.
     pub fn finish_seal(&mut self, sealing: Sealing<D::File>) -> Result<Position, TrailError> {
         let Sealing { file, position, commit, synced } = sealing;
         if let Err(error) = synced {
@@ -203,47 +204,47 @@ impl<D: Directory> Trail<D> {
         Ok(position)
     }
 
-    /// [`Trail::begin_seal`] and [`Trail::finish_seal`], with the sync between them. Returns the position of the seal.
+    /// Calls [`Trail::begin_seal`] and [`Trail::finish_seal`], with the sync between them. Returns the position of the seal.
     ///
     /// # Errors
-    /// As for both.
+    /// The errors of both.
     pub fn seal(&mut self, commit: u64, now: Time) -> Result<Option<Position>, TrailError> {
         let Some(mut sealing) = self.begin_seal(commit, now)? else { return Ok(None) };
         sealing.sync();
         self.finish_seal(sealing).map(Some)
     }
 
-    /// Bounds how long an operation on the files is waited for, so that lines get elsewhere while the disk hangs.
+    /// Bounds the wait for an operation on the files, so that other sinks get lines while the disk hangs.
     ///
     /// # Errors
-    /// The thread for it cannot be started; nothing has changed.
+    /// The thread for it cannot be started; nothing is changed.
     pub fn bound_waits(&self, limit: Option<Duration>) -> io::Result<()> {
         self.directory.bound_waits(limit)
     }
 
-    /// Whether lines are kept for other sinks, as they are in the file.
+    /// Sets whether to keep copies of written lines for other sinks.
     pub fn copy_lines(&mut self, is_wanted: bool) {
         self.copy = is_wanted.then(|| self.copy.take().unwrap_or_default());
     }
 
-    /// The lines since the last call.
+    /// Returns the lines since the last call.
     pub fn take_copy(&mut self) -> Vec<u8> {
         self.copy.as_mut().map(mem::take).unwrap_or_default()
     }
 
-    /// Gives lines that the file does not take the next numbers, for other sinks alone. When the file takes lines again, it says
-    /// that these numbers are missing in it.
+    /// Gives the next numbers to lines that the file does not accept, for other sinks only. When the file accepts lines
+    /// again, it gets a line about the missing numbers.
     pub fn append_elsewhere(&mut self, lines: &[Members]) {
         let Some(copy) = &mut self.copy else { return };
         let last = self.elsewhere.unwrap_or(self.current.last);
         self.elsewhere = Some(lines.iter().fold(last, |last, members| last.append(members.as_str(), copy)));
     }
 
-    /// Begins another file if the current one is large enough. Returns whether it did: there is
-    /// [`Trail::housekeeping`] to run then.
+    /// Begins another file if the current one is large enough. Returns whether it did; then [`Trail::housekeeping`] should
+    /// run.
     ///
     /// # Errors
-    /// [`TrailError`]; the next call goes on where this one failed.
+    /// [`TrailError`]; the next call continues where this one failed.
     pub fn rotate_if_due(&mut self, commit: u64, now: Time) -> Result<bool, TrailError> {
         if self.next.is_none() && self.current.len < self.limits.file {
             return Ok(false);
@@ -264,7 +265,7 @@ impl<D: Directory> Trail<D> {
         Ok(true)
     }
 
-    /// Checks that the current file is where it was made and holds what was written to it, and that nothing failed since the
+    /// Checks that the current file is in its place and contains what was written to it, and that nothing failed since the
     /// trail was resumed.
     ///
     /// # Errors
@@ -280,18 +281,19 @@ impl<D: Directory> Trail<D> {
         }
     }
 
-    /// Goes on after an error, if it is over: in the current file if that is intact, else in another one. `missed` is how many
-    /// lines could not be written meanwhile; the trail notes them, and lines that were lost. Returns the last line.
+    /// Continues after an error, if its cause is gone: in the current file if that is intact, otherwise in another one.
+    /// `missed` is the number of lines that could not be written meanwhile; the trail records them, and lines that were lost.
+    /// Returns the last line.
     ///
     /// # Errors
-    /// [`TrailError`]: the trail still takes no lines.
+    /// [`TrailError`]: the trail still accepts no lines.
     pub fn resume(&mut self, missed: u64, now: Time) -> Result<Position, TrailError> {
         let mut gaps = Vec::new();
-        let _ = self.check(); // what is to be done is in `stopped`
+        let _ = self.check(); // its result is in `stopped`
         match self.stopped {
             None => {}
             Some(Stopped::Unwritten(_)) => {
-                // Also what a write has added that failed because it did not return: while it has not, this fails as well.
+                // Includes data of a write that failed because it did not return: while it has not, this fails as well.
                 let cut = self.current.file.truncate(self.current.len);
                 cut.map_err(|error| TrailError::new(&self.path(), error))?;
             }
@@ -309,7 +311,7 @@ impl<D: Directory> Trail<D> {
         self.note_missed(missed, now)
     }
 
-    /// Says how many lines are missing, and which numbers they have elsewhere.
+    /// Records how many lines are missing, and which numbers they have in other sinks.
     fn note_missed(&mut self, missed: u64, now: Time) -> Result<Position, TrailError> {
         let elsewhere = self.elsewhere.map(|last| last.number).filter(|to| *to > self.current.last.number);
         if missed == 0 && elsewhere.is_none() {
@@ -330,7 +332,7 @@ impl<D: Directory> Trail<D> {
         Ok(last)
     }
 
-    /// What is to be done with closed files, by any thread: after a rotation, and once after the trail was opened.
+    /// Returns the work on closed files, for any thread: after a rotation, and once after the trail was opened.
     #[must_use]
     pub fn housekeeping(&self) -> Housekeeping {
         Housekeeping { path: self.directory.path(""), current: self.current.first, limits: self.limits }
@@ -348,13 +350,13 @@ impl<D: Directory> Trail<D> {
         self.current.sealed
     }
 
-    /// The number of the first line of the current file, which tells files apart.
+    /// The number of the first line of the current file, which identifies the file.
     #[must_use]
     pub fn file(&self) -> u64 {
         self.current.first
     }
 
-    /// The commit of the last seal in the current file: the store has been that far. 0 if the file has no seal yet.
+    /// The commit of the last seal in the current file, which the store has reached. 0 if the file has no seal yet.
     #[must_use]
     pub fn sealed_commit(&self) -> u64 {
         self.current.sealed_commit
@@ -366,7 +368,7 @@ impl<D: Directory> Trail<D> {
         self.current.sealed_epoch
     }
 
-    /// The store is in this epoch from now on.
+    /// Sets the epoch of the store for further lines.
     pub fn set_epoch(&mut self, epoch: u64) {
         self.identity.epoch = epoch;
     }
@@ -377,27 +379,27 @@ impl<D: Directory> Trail<D> {
         self.key.public()
     }
 
-    /// What was missing when the trail was opened.
+    /// The gaps when the trail was opened.
     #[must_use]
     pub fn gaps(&self) -> &[Gap] {
         &self.gaps
     }
 
-    /// How many lines were lost when the trail was opened and since, as its gaps say.
+    /// The number of lines that were lost when the trail was opened and since, according to its gaps.
     #[must_use]
     pub fn lost_lines(&self) -> u64 {
         self.lost
     }
 
-    /// Begins another file without a word in the current one.
+    /// Begins another file without a last line in the current one.
     fn leave_file(&mut self, now: Time) -> Result<(), TrailError> {
-        self.directory.renew()?; // it may be the directory that was removed
+        self.directory.renew()?; // the directory may have been removed
         let (key, _) = self.next.get_or_insert_with(|| (SealKey::random(), now));
         keep_next(&self.directory, key, &self.roots)?;
         self.begin_file()
     }
 
-    /// Begins the next file, if its key is there, once the current one is durable.
+    /// Begins the next file, if its key exists, after the current one is durable.
     fn begin_next(&mut self) -> Result<(), TrailError> {
         if self.next.is_none() {
             return Ok(());
@@ -408,7 +410,7 @@ impl<D: Directory> Trail<D> {
 
     fn begin_file(&mut self) -> Result<(), TrailError> {
         self.try_to_begin_file().inspect_err(|error| {
-            // Lines may get elsewhere now, so that the trail takes none before it has said so.
+            // Other sinks may get lines now, so the trail must accept none before it has recorded that.
             self.stopped.get_or_insert(Stopped::Unwritten(error.kind()));
         })
     }
@@ -433,7 +435,7 @@ impl<D: Directory> Trail<D> {
         }
     }
 
-    /// Destroys the key of the file before the current one, if that is still to be done.
+    /// Destroys the key of the previous file, if that was not done yet.
     pub(super) fn destroy_old_key(&mut self) -> Result<(), TrailError> {
         if mem::take(&mut self.is_old_key_kept)
             && let Err(error) = key_files::advance(&self.directory)
@@ -463,13 +465,13 @@ impl<D: Directory> Trail<D> {
         Members::new(&self.identity, &Line { time, content })
     }
 
-    /// Empties the buffer, and returns the line that the first one in it follows.
+    /// Clears the buffer, and returns the position that its first line follows.
     pub(super) fn begin_write(&mut self) -> Position {
         self.buffer.clear();
         self.current.last
     }
 
-    /// Writes the buffer, whose last line gets to be the last one of the trail.
+    /// Writes the buffer, whose last line becomes the last one of the trail.
     pub(super) fn write(&mut self, last: Position) -> Result<(), TrailError> {
         let current = &mut self.current;
         if let Err(error) = current.file.append(&self.buffer) {
@@ -490,7 +492,7 @@ impl<D: Directory> Trail<D> {
         if len == self.current.len { Ok(()) } else { Err(Loss::Overwritten) }
     }
 
-    /// A sync failed: only another file is certain to become durable.
+    /// A sync failed, so only another file is certain to become durable.
     fn not_durable(&mut self, source: io::Error) -> TrailError {
         self.stopped = Some(Stopped::Ended(Loss::Unreadable(source.kind())));
         TrailError::new(&self.path(), source)
@@ -510,7 +512,7 @@ fn keep_next(directory: &impl Directory, key: &SealKey, roots: &RootKeys) -> Res
         .map_err(|error| TrailError::new(&directory.path(NEXT), error))
 }
 
-/// Makes a file whose first line is the certificate of its key. Returns the line too.
+/// Creates a file whose first line is the certificate of its key. Also returns that line.
 pub(super) fn begin_file<D: Directory>(
     directory: &D,
     identity: &Identity,
@@ -536,7 +538,7 @@ pub(super) fn begin_file<D: Directory>(
     let len = bytes.len() as u64;
     let current = Current {
         name,
-        for_seal: file.share().ok(), // if not now, then when there is a seal
+        for_seal: file.share().ok(), // otherwise when there is a seal
         file,
         first: number,
         len,
@@ -550,7 +552,7 @@ pub(super) fn begin_file<D: Directory>(
 }
 
 impl Stopped {
-    /// A look at a file whose disk hangs tells of no loss.
+    /// If a check of the file did not return, it proves no loss.
     fn by(loss: Loss) -> Self {
         match loss {
             Loss::Unreadable(kind @ io::ErrorKind::TimedOut) => Self::Unwritten(kind),
@@ -560,7 +562,7 @@ impl Stopped {
 }
 
 impl<F: LogFile> Sealing<F> {
-    /// Makes the seal and all lines before it durable. Whether that failed is told by [`Trail::finish_seal`].
+    /// Makes the seal and all lines before it durable. [`Trail::finish_seal`] returns the error if that failed.
     pub fn sync(&mut self) {
         self.synced = self.file.sync();
     }
@@ -571,7 +573,7 @@ impl Gap {
         Self { reason: GapReason::Lost, from: Some(from), to: Some(to), lines: None }
     }
 
-    /// How many lines it says are lost.
+    /// The number of lost lines.
     pub(super) fn lost_lines(&self) -> u64 {
         match (self.reason, self.from, self.to) {
             (GapReason::Lost, Some(from), Some(to)) => (to + 1).saturating_sub(from),
@@ -579,7 +581,7 @@ impl Gap {
         }
     }
 
-    /// Whether a line of this number may follow the line `last`, because it says that those between are missing.
+    /// Whether a line with this number may follow the line `last`, because the gap covers those between.
     pub(super) fn explains(&self, last: u64, number: u64) -> bool {
         last < number && self.from == last.checked_add(1) && self.to == number.checked_sub(1)
     }

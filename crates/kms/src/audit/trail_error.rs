@@ -1,4 +1,4 @@
-//! What can go wrong with the files of the trail.
+//! The errors of opening and writing the trail.
 
 use std::fmt;
 use std::io;
@@ -6,22 +6,23 @@ use std::path::{Path, PathBuf};
 
 use crate::store::LostFile;
 
-/// The trail could not be opened or written. Nothing that was not written before is in it: no half line is left behind.
+/// The trail could not be opened or written. It is as before: no incomplete line is left behind.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TrailError {
-    /// The file that is written to was deleted, renamed, replaced or changed by another process. [`super::Trail::resume`]
-    /// begins another one.
+    /// The current file was deleted, renamed, replaced or changed by another process. [`super::Trail::resume`] begins another
+    /// one.
     Lost(LostFile),
-    /// The disk is full, a quota is used up, or a file may not grow. [`super::Trail::resume`] goes on when there is room.
+    /// The disk is full, a quota is exhausted, or the file may not grow. [`super::Trail::resume`] continues when there is
+    /// space.
     Full {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
-    /// An operation on a file does not return, or was given up by the file system. [`super::Trail::resume`] goes on when it has
-    /// returned.
+    /// An operation on a file does not return, or the file system cancelled it. [`super::Trail::resume`] continues when it
+    /// has returned.
     Hangs {
         /// The file.
         path: PathBuf,
@@ -35,12 +36,12 @@ pub enum TrailError {
         /// Its mode.
         mode: u32,
     },
-    /// Any other failure of the file system. After a failed sync only the disk knows what it holds, so
-    /// [`super::Trail::resume`] begins another file.
+    /// Any other error of the file system. After a failed sync the durable content is unknown, so [`super::Trail::resume`]
+    /// begins another file.
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
 }
@@ -65,7 +66,7 @@ impl TrailError {
         }
     }
 
-    /// Whether the file system takes nothing at the moment, as one that is full, or read-only after a fault of the disk.
+    /// Whether the file system accepts no writes at the moment, because it is full, or read-only after a fault of the disk.
     pub(crate) fn is_of_unwritable_disk(&self) -> bool {
         match self {
             Self::Full { .. } => true,

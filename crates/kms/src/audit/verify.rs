@@ -1,14 +1,15 @@
-//! Verifying a trail from its files alone.
+//! Verifies a trail from its files alone.
 //!
-//! Lines are proved by the chain of hashes and by the seals over it. Up to the last seal every change is found: of a byte,
-//! of the order, of the number of lines. Lines after it are "not yet sealed", and a trail may have been cut there; what tells
-//! that is a position or a seal that was kept elsewhere (`expected`).
+//! The chain of hashes and the seals over it prove the lines. Up to the last seal, every change is found: of a byte, of the
+//! order, of the number of lines. Lines after it are "not yet sealed", and a trail may have been truncated there; a position
+//! or a seal that was kept elsewhere (`expected`) reveals that.
 //!
-//! Whose trail it is tells a public key that was kept elsewhere (`anchor`): the key of a file of the trail, or one that the
-//! certificates lead from to the first file. A seal is over all lines before it, so lines that are older than that key are
-//! proved too. Without it, a trail is only proved to be whole.
+//! A public key that was kept elsewhere (`anchor`) proves the origin of the trail: the key of a file, or one that is linked
+//! to the first file by certificates. A seal covers all lines before it, so lines older than that key are proved too. Without
+//! it, only the integrity of the trail is proved.
 //!
-//! Files that were deleted because of their age are not missing: the first file says by its number where the trail begins.
+//! Files that were deleted because of their age are not missing: the number of the first file determines where the trail
+//! begins.
 
 use std::collections::{HashSet, VecDeque};
 use std::fs::{self, File};
@@ -24,12 +25,12 @@ use super::scan::{content, is_notable};
 use super::seal::PublicKey;
 use super::sources::{CERTIFICATES, Common, ReadError, Source, is_damage};
 
-/// What was found in a trail.
+/// The result of verifying a trail.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// How many files were read.
+    /// The number of files.
     pub files: usize,
-    /// The store, as the first line says.
+    /// The store in the first line.
     pub store: Option<String>,
     /// The number of the first line.
     pub first: Option<u64>,
@@ -37,76 +38,76 @@ pub struct Report {
     pub last: Option<Position>,
     /// The last seal. It proves the lines before it.
     pub sealed: Option<Position>,
-    /// The commit of the store that the last seal names.
+    /// The commit of the store in the last seal.
     pub commit: Option<u64>,
-    /// The public key that the first file begins with: of the file before it, if that is certified by one.
+    /// The public key at the beginning of the first file: that of the file before it, if that certifies it.
     pub first_key: Option<PublicKey>,
     /// The public key of the last file.
     pub last_key: Option<PublicKey>,
-    /// Whether the last line is not whole: it is being written, or was when the machine stopped.
+    /// Whether the last line is incomplete: it is being written, or was when the machine stopped.
     pub is_torn: bool,
-    /// What is wrong, in the order in which it was found: at most [`Report::MAX_FAULTS`].
+    /// The faults, in the order of detection: at most [`Report::MAX_FAULTS`].
     pub faults: Vec<Fault>,
-    /// Lines that are missing according to the trail itself, with the number of the line that says so.
+    /// The missing lines that the trail itself records, each with the number of the recording line.
     pub gaps: Vec<(u64, Gap)>,
 }
 
-/// Something that is wrong with a trail.
+/// A fault of a trail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// The file.
     pub path: PathBuf,
-    /// What is wrong.
+    /// The kind of fault.
     pub kind: FaultKind,
 }
 
-/// What can be wrong with a trail.
+/// A kind of fault of a trail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FaultKind {
-    /// What follows this line is not a line of a trail.
+    /// The content after this line is not a line of a trail.
     Malformed {
         /// The number of the line before it; 0 at the beginning.
         after: u64,
     },
-    /// This line is not the one that the next line was written after.
+    /// This line differs from the one that the next line was written after.
     Changed {
         /// Its number.
         number: u64,
     },
     /// Lines are missing.
     Missing {
-        /// The first one.
+        /// The first missing number.
         from: u64,
-        /// The last one.
+        /// The last missing number.
         to: u64,
     },
-    /// A line comes after one that has a higher number, or the same.
+    /// A line comes after one with a higher number, or the same.
     OutOfOrder {
         /// Its number.
         number: u64,
     },
-    /// A line is of another store.
+    /// A line belongs to another store.
     Foreign {
         /// Its number.
         number: u64,
     },
-    /// The signature of a seal is not right.
+    /// The signature of a seal is wrong.
     ForgedSeal {
         /// Its number.
         number: u64,
     },
-    /// A seal is not by the key of its file.
+    /// A seal is by another key than that of its file.
     WrongKey {
         /// Its number.
         number: u64,
     },
-    /// A file does not begin with the certificate of its key, or the certificate is not by the key of the file before.
+    /// A file does not begin with the certificate of its key, or the certificate is not signed by the key of the file before.
     NoCertificate {
         /// The number of its first line.
         number: u64,
     },
-    /// A key introduces itself: no earlier key certifies it.
+    /// A key is not certified by an earlier key.
     NewKey {
         /// The number of its line.
         number: u64,
@@ -131,32 +132,32 @@ pub enum FaultKind {
         /// The number of its first line.
         from: u64,
     },
-    /// The trail has another line of the number that was expected.
+    /// The trail has a line with the expected number, but another hash.
     Unexpected {
         /// Its number.
         number: u64,
     },
-    /// The trail has no line of the number that was expected.
+    /// The trail has no line with the expected number.
     ExpectedMissing {
         /// The number.
         number: u64,
     },
-    /// The public key does not lead to the trail.
+    /// The public key is not linked to the trail.
     NotAnchored,
 }
 
 impl Report {
-    /// Faults that are kept; a trail with so many is no trail.
+    /// Maximum number of faults; a file with so many is not a trail.
     pub const MAX_FAULTS: usize = 1000;
 
-    /// Whether nothing is wrong, and no line that was durable is lost.
+    /// Whether there is no fault, and no durable line is lost.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         let is_loss = |gap: &Gap| !matches!(gap.reason, GapReason::Missed | GapReason::Cut);
         self.faults.is_empty() && !self.gaps.iter().any(|(_, gap)| is_loss(gap))
     }
 
-    /// How many lines come after the last seal.
+    /// The number of lines after the last seal.
     #[must_use]
     pub fn unsealed(&self) -> u64 {
         let number = |position: Option<Position>| position.map_or(0, |position| position.number);
@@ -167,7 +168,7 @@ impl Report {
 /// Verifies the trail in these files and directories.
 ///
 /// # Errors
-/// [`ReadError`] if one of them cannot be read. What is wrong with the trail is in the [`Report`].
+/// [`ReadError`] if one of them cannot be read. Faults of the trail are in the [`Report`].
 pub fn verify(
     paths: &[PathBuf],
     anchor: Option<PublicKey>,
@@ -192,7 +193,7 @@ fn verify_sources(
     expected: Option<Position>,
 ) -> Result<Report, ReadError> {
     let mut files = opened_ahead(sources).peekable();
-    let _ = files.peek(); // files that are deleted before the certificates are read stay open
+    let _ = files.peek(); // files that are deleted before the certificates are read remain open
     let mut verifier = Verifier { anchor, expected, ..Verifier::default() };
     verifier.read_certificates(paths);
     let mut last = None;
@@ -206,7 +207,7 @@ fn verify_sources(
     Ok(verifier.finish())
 }
 
-/// Opens files before it is their turn, since a server may delete them meanwhile: the oldest first.
+/// Opens files in advance, because a server may delete them meanwhile: the oldest first.
 fn opened_ahead(sources: Vec<Source>) -> impl Iterator<Item = (Source, io::Result<File>)> {
     let mut sources = sources.into_iter();
     let mut opened = VecDeque::with_capacity(AHEAD);
@@ -221,33 +222,33 @@ fn opened_ahead(sources: Vec<Source>) -> impl Iterator<Item = (Source, io::Resul
     })
 }
 
-/// Files that are open at once: fewer than any limit of a process, more than are deleted while one is read.
+/// Maximum open files: fewer than any limit of a process, more than are deleted while one is read.
 const AHEAD: usize = 64;
 
-/// How far the trail was read.
+/// The state after the lines so far.
 #[derive(Default)]
 struct Verifier {
     report: Report,
     path: PathBuf,
     anchor: Option<PublicKey>,
     expected: Option<Position>,
-    /// Keys that the anchor leads to by the certificates of deleted files.
+    /// Keys that are linked to the anchor by the certificates of deleted files.
     earlier: HashSet<PublicKey>,
     is_anchored: bool,
     /// The key of the current file.
     key: Option<PublicKey>,
     /// The key that the last line announces for the next file.
     next: Option<PublicKey>,
-    /// Whether the line before could not be read, so that nothing is known about the next one.
+    /// Whether the line before could not be parsed, so that nothing is known about the next one.
     is_unknown: bool,
     /// Whether the next line is the first one of its file.
     is_first: bool,
-    /// Lines missing before the first line of a file, until the next line says why.
+    /// Missing lines before the first line of a file, until the next line explains them.
     unexplained: Option<(u64, u64)>,
 }
 
 impl Verifier {
-    /// Reads files that a server has begun since the last one was listed. One that it has deleted already was begun, too.
+    /// Reads files that a server has begun since the last one was listed, even if it has deleted that one already.
     fn read_begun_since(&mut self, mut last: Option<Source>) -> Result<(), ReadError> {
         while let Some(before) = last.take().filter(|_| self.next.is_some()) {
             let Some(source) = before.announced()? else { break };
@@ -340,7 +341,7 @@ impl Verifier {
         }
     }
 
-    /// Whether the line is taken as the next one. What is wrong about that is noted.
+    /// Whether the line is accepted as the next one. Adds a fault if it is wrong.
     fn follow(&mut self, line: Framed<'_>, gap: Option<&Gap>, is_first_of_file: bool) -> bool {
         let Some(last) = self.report.last.filter(|_| !mem::take(&mut self.is_unknown)) else { return true };
         let number = line.number;
@@ -362,7 +363,7 @@ impl Verifier {
         true
     }
 
-    /// Lines that are missing before a file are a fault, unless its second line says so.
+    /// Missing lines before a file are a fault, unless its second line records them.
     fn explain(&mut self, gap: Option<&Gap>) {
         if let Some((from, to)) = self.unexplained.take()
             && gap.is_none_or(|gap| (gap.from, gap.to) != (Some(from), Some(to)))
@@ -390,7 +391,7 @@ impl Verifier {
             self.is_anchored = self.earlier.contains(&signer) || self.anchor == Some(signer);
             true
         } else if Some(signer) == announced {
-            true // the announced file is missing, which is a fault of its own
+            true // the announced file is missing, which is another fault
         } else {
             Some(signer) == before && announced.is_none_or(|announced| announced == key)
         };
@@ -408,7 +409,7 @@ impl Verifier {
 
     fn seal(&mut self, line: Framed<'_>, hash: Hash, seal: &SealLine<'_>) {
         let number = line.number;
-        let Some(key) = self.key else { return }; // that is a fault already
+        let Some(key) = self.key else { return }; // which is a fault already
         if seal.key.parse() != Ok(key) {
             return self.fault(FaultKind::WrongKey { number });
         }
@@ -420,7 +421,7 @@ impl Verifier {
         self.next = seal.next.as_ref().and_then(|next| next.parse().ok());
     }
 
-    /// Reads the certificates of deleted files. What cannot be read leads nowhere.
+    /// Reads the certificates of deleted files, and skips those that cannot be read.
     fn read_certificates(&mut self, paths: &[PathBuf]) {
         let Some(anchor) = self.anchor else { return };
         let is_file = |path: &&PathBuf| path.file_name().is_some_and(|name| name == CERTIFICATES);
@@ -455,7 +456,7 @@ impl Verifier {
     }
 }
 
-/// The keys that the certificates lead to from `anchor`. Half a line at the end is being written.
+/// Returns the keys that the certificates link to `anchor`. An incomplete line at the end is being written.
 fn led_to(certificates: &[u8], anchor: PublicKey) -> HashSet<PublicKey> {
     let mut reached = HashSet::from([anchor]);
     for line in

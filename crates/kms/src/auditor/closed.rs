@@ -1,4 +1,5 @@
-//! Lines in a trail that no engine writes: about a store that no engine has open, and the last line of a trail that is left.
+//! Writes lines into a trail that no engine writes: about operations on a closed store, and the last line of a trail that is
+//! switched off.
 
 use std::slice;
 use std::sync::Arc;
@@ -18,11 +19,11 @@ use crate::open_error::OpenError;
 use crate::store::StoreError;
 
 impl Kms {
-    /// Notes in a trail of this store that it is not continued, once: for a server whose configuration has switched the trail off
-    /// since the last start. Returns whether it did. There is nothing to note where no trail is.
+    /// Records in a trail of this store that it is not continued, once: for a server whose configuration has switched the
+    /// trail off since the last start. Returns whether it did. Does nothing if there is no trail.
     ///
     /// # Errors
-    /// As when a trail is opened.
+    /// The errors of opening a trail.
     pub fn note_trail_left(&self, left: &AuditOptions) -> Result<bool, OpenError> {
         let anchor = self.state.anchor();
         let (Some(anchor), true) = (anchor, is_open(left)?) else { return Ok(false) };
@@ -35,7 +36,7 @@ impl Kms {
     }
 }
 
-/// Whether there is a trail, and its newest line does not say that it was left.
+/// Whether there is a trail, and its newest line is not the one that ends it.
 fn is_open(trail: &AuditOptions) -> Result<bool, OpenError> {
     let directory = &trail.directory;
     let failed = |error: ReadError| OpenError::Directory { path: error.path, source: error.source };
@@ -54,11 +55,11 @@ fn says_that_it_was_left(line: &str) -> bool {
     event.event == REMOVED && event.resources.iter().any(|it| it.name.as_str() == FILES)
 }
 
-/// Writes and seals the line of something that happened, while no other process can write to the trail. `noted` is the last seal
-/// that the store has noted.
+/// Writes and seals the line of an event, while no other process can write to the trail. `noted` is the last seal that the
+/// store has recorded.
 ///
 /// # Errors
-/// [`OpenError::Audit`]; [`OpenError::Store`] if the store is older than its trail: a seal must not hide that.
+/// [`OpenError::Audit`]; [`OpenError::Store`] if the store is older than its trail, because a seal must not hide that.
 pub(crate) fn note_closed(
     options: &AuditOptions,
     roots: &Arc<RootKeys>,
@@ -82,5 +83,5 @@ pub(crate) fn note_closed(
     Ok(())
 }
 
-/// What says that no lines follow.
+/// The event that ends a trail.
 const REMOVED: &str = "audit-sink-removed";

@@ -1,4 +1,4 @@
-//! What a trail tells of itself while it is written: how far it is sealed, and what it has missed.
+//! The progress of a trail that is being written: how far it is sealed, and how many lines it has missed.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -7,29 +7,29 @@ use super::{AuditOptions, SinkHealth};
 use crate::Kms;
 use crate::audit::Position;
 
-/// How far an audit trail is.
+/// The progress of an audit trail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuditFigures {
     /// The newest seal.
     pub sealed: Position,
-    /// How long the oldest line has waited that no seal is over yet; zero if there is none.
+    /// How long the oldest unsealed line has waited; zero if there is none.
     pub lag: Duration,
-    /// How many lines of requests the files have missed since the start.
+    /// The number of lines of requests that the files have missed since the start.
     pub missed: u64,
-    /// How many lines that the files had were found lost at the start or since.
+    /// The number of lines that the files had and that were found lost, at the start or since.
     pub lost: u64,
 }
 
-/// An audit trail while it is written.
+/// An audit trail that is being written.
 pub(crate) struct TrailInUse {
     /// The directory of its files.
     pub(crate) directory: PathBuf,
     pub(crate) figures: AuditFigures,
-    /// The files first.
+    /// The sinks, the files first.
     pub(crate) sinks: Vec<SinkHealth>,
 }
 
-/// The figures behind [`AuditFigures`].
+/// The counters of [`AuditFigures`].
 pub(super) struct Figures {
     sealed: Position,
     /// Lines that were found lost.
@@ -38,7 +38,7 @@ pub(super) struct Figures {
     waiting_since: Option<Instant>,
     /// When the first line came that was taken since the last seal was begun.
     unsealed_since: Option<Instant>,
-    /// When the first line came that the seal is over which is not durable yet.
+    /// When the first line came that is covered by the seal which is not durable yet.
     sealing_since: Option<Instant>,
 }
 
@@ -75,24 +75,24 @@ impl Kms {
 }
 
 impl Figures {
-    /// A line waits from now on.
+    /// Records that a line waits.
     pub(super) fn line_came(&mut self) {
         self.waiting_since.get_or_insert_with(Instant::now);
     }
 
-    /// All lines were taken.
+    /// Records that all lines were taken.
     pub(super) fn lines_taken(&mut self) {
         let since = self.waiting_since.take();
         self.unsealed_since = self.unsealed_since.or(since);
     }
 
-    /// A seal is made over all lines that were taken.
+    /// Records that a seal over all taken lines is begun.
     pub(super) fn seal_begins(&mut self) {
         let since = self.unsealed_since.take();
-        self.sealing_since = self.sealing_since.or(since); // of an attempt that failed
+        self.sealing_since = self.sealing_since.or(since); // of a failed attempt
     }
 
-    /// The seal is durable.
+    /// Records that the seal is durable.
     pub(super) fn sealed(&mut self, sealed: Position) {
         self.sealed = sealed;
         self.sealing_since = None;
@@ -164,7 +164,7 @@ mod tests {
         assert!(lag(&figures) > Duration::ZERO, "the second line is not sealed");
         figures.lines_taken();
         figures.seal_begins();
-        figures.line_came(); // the seal fails, and another one is over both
+        figures.line_came(); // the seal fails, and the next one covers both
         figures.lines_taken();
         figures.seal_begins();
         assert!(lag(&figures) > Duration::ZERO);

@@ -1,34 +1,35 @@
-//! Whether lines of the audit trail can be written, and to which sinks.
+//! Decides whether lines of the audit trail can be written, and to which sinks. While no required sink accepts lines, the
+//! engine refuses requests.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What the sinks of the trail can do. Requests are answered while at least one that is required takes lines.
+/// The state of the sinks of the trail. Requests are answered while at least one required sink accepts lines.
 pub(super) struct Health {
     is_available: AtomicBool,
-    /// Nothing is written any more, to any sink.
+    /// Writing has ended for all sinks.
     has_ended: AtomicBool,
-    /// A write to the files does not come back and nothing bounds the wait, so nothing is written to any sink: lines get their
-    /// numbers there.
+    /// A write to the files does not return and its wait is not bounded, so no sink gets lines: lines get their numbers from
+    /// the files.
     is_stalled: AtomicBool,
     sinks: Mutex<Vec<SinkHealth>>,
 }
 
-/// How a sink of the audit trail is.
+/// The health of a sink of the audit trail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SinkHealth {
-    /// What it is called; the files are `file`.
+    /// Its name; that of the files is `file`.
     pub name: String,
-    /// Whether it counts.
+    /// Whether it is required.
     pub is_required: bool,
-    /// Why it takes no lines, if that is so.
+    /// Why it accepts no lines, if that is so.
     pub fault: Option<String>,
-    /// How many lines it has not got since the start.
+    /// The number of lines that it has missed since the start.
     pub missed: u64,
 }
 
 impl Health {
-    /// How all sinks are, the files first.
+    /// Returns the health of all sinks, the files first.
     pub(super) fn sinks(&self) -> Vec<SinkHealth> {
         self.lock().clone()
     }
@@ -38,7 +39,7 @@ impl Health {
         self.is_available.load(Ordering::Acquire)
     }
 
-    /// Why they cannot.
+    /// Why lines cannot be written, if that is so.
     pub(super) fn fault(&self) -> Option<String> {
         if self.is_available() {
             return None;
@@ -55,7 +56,7 @@ impl Health {
         Some(faults.join("; "))
     }
 
-    /// Why the files take no lines, if that is so.
+    /// Why the files accept no lines, if that is so.
     pub(super) fn file_fault(&self) -> Option<String> {
         self.lock().first().and_then(|file| file.fault.clone())
     }
@@ -65,12 +66,12 @@ impl Health {
         self.lock().first().is_some_and(|file| file.is_required)
     }
 
-    /// Whether a sink that counts takes lines, other than the files.
+    /// Whether a required sink other than the files accepts lines.
     pub(super) fn has_other(&self) -> bool {
         self.lock().iter().skip(1).any(SinkHealth::counts)
     }
 
-    /// A sink is there; it takes lines until it turns out otherwise.
+    /// Adds a sink, which is assumed to accept lines.
     pub(super) fn set_sink(&self, name: &str, is_required: bool) {
         self.change(|sinks| match sinks.iter_mut().find(|sink| sink.name == name) {
             Some(sink) => sink.is_required = is_required,
@@ -82,7 +83,7 @@ impl Health {
         self.change(|sinks| sinks.retain(|sink| sink.name != name));
     }
 
-    /// A sink takes lines, or does not for this reason.
+    /// Records that a sink accepts lines, or why it does not.
     pub(super) fn set_fault(&self, name: &str, fault: Option<String>) {
         self.change(|sinks| {
             if let Some(sink) = sinks.iter_mut().find(|sink| sink.name == name) {
@@ -99,13 +100,13 @@ impl Health {
         });
     }
 
-    /// Nothing is written any more.
+    /// Ends writing for all sinks.
     pub(super) fn end(&self) {
         self.has_ended.store(true, Ordering::Release);
         self.change(|_| {});
     }
 
-    /// A write to the files does not come back, or has come back after all.
+    /// Records whether a write to the files does not return.
     pub(super) fn set_stalled(&self, is_stalled: bool) {
         if self.is_stalled.swap(is_stalled, Ordering::SeqCst) != is_stalled {
             self.change(|_| {});

@@ -9,20 +9,20 @@ use super::Running;
 use crate::Kms;
 use crate::audit::{Caller, CallerType, Content, Line, Members, Outcome, Request, Time};
 
-/// A call of an operator.
+/// A call by the operator.
 #[derive(Clone, Copy, Debug)]
 pub struct OperatorCall<'c> {
-    /// Names the call in the trail.
+    /// The id of the call in the trail.
     pub request_id: &'c str,
-    /// The id of the user of this machine who calls, as the kernel says.
+    /// The id of the user on this machine who calls, according to the kernel.
     pub user: u32,
-    /// The name of the call, if it is one of ours.
+    /// The name of the call, if it exists.
     pub name: Option<&'static str>,
-    /// The status of the answer, as of an HTTP answer.
+    /// The status of the reply, as in HTTP.
     pub status: u16,
     /// The error code, if it was refused.
     pub code: Option<&'static str>,
-    /// How long it took.
+    /// Its duration.
     pub took: Duration,
 }
 
@@ -57,5 +57,5 @@ impl Running {
     }
 }
 
-/// Where a line of the API has the name of its product.
+/// In place of the name of the product in a line of the API.
 const PRODUCT: &str = "Control";

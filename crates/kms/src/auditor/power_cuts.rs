@@ -1,5 +1,4 @@
-//! The power goes at every step of the store and of its trail together: there is no durable change without its line, and no
-//! store is refused.
+//! A power cut at every step of the store and its trail together: no durable change lacks its line, and no store is refused.
 
 use std::collections::HashSet;
 use std::fs::{self, Permissions};
@@ -24,7 +23,7 @@ use crate::watch::Watch;
 use crate::{Kms, Options, Role, SystemClock};
 
 const NODE: &str = "node";
-/// Small, so that files follow each other.
+/// Small, so that there are several files.
 const LIMITS: Limits = Limits { file: 3000, total: 1 << 20 };
 
 /// A store and its trail in memory, driven step by step by one thread.
@@ -35,7 +34,7 @@ struct Machine {
     identity: Identity,
     memory: Memory,
     writer: Writer<Memory>,
-    /// What the file of the store held before the first step that was noted.
+    /// The content of the file of the store before the first recorded step.
     before: Vec<u8>,
 }
 
@@ -82,11 +81,11 @@ impl Machine {
     }
 }
 
-/// What is there after something was done to the store or to the trail, not to both.
+/// The state after an operation on either the store or the trail.
 struct Moment {
     /// Steps of the store so far.
     steps: usize,
-    /// The trail as a power cut or the end of the process may leave it.
+    /// The trail as a power cut or a killed process may leave it.
     trails: [Memory; 3],
 }
 
@@ -119,7 +118,7 @@ fn life(machine: &mut Machine) -> Vec<Moment> {
     moments
 }
 
-/// Opens what is left, and returns the changes that the store has.
+/// Opens the remaining files, and returns the changes that the store has.
 fn opened(machine: &Machine, image: &[u8], trail: &Memory, what: &str) -> usize {
     let data = tempfile::tempdir().unwrap();
     let root_key = data.path().join("root-key");

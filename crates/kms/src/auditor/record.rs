@@ -17,23 +17,23 @@ use crate::origin::{self, Connection, RoleSession, SessionSource};
 use crate::state::{MadeResource as Made, Snapshot};
 use crate::store::Rollback;
 
-/// A request that did not reach [`Kms::call`]: it had no valid signature or wrong parameters, or it was for the console's
-/// sign-in.
+/// A request that did not reach [`Kms::call`]: it had no valid signature or wrong parameters, or it was a sign-in to the
+/// console.
 #[derive(Clone, Copy, Debug)]
 pub struct OutsideRequest<'r> {
-    /// What the network says of it.
+    /// Its connection.
     pub connection: &'r Connection,
-    /// Who sent it, if that is proved.
+    /// The caller, if proved.
     pub caller: Option<&'r origin::Caller>,
     /// The access key that the request names, if it exists.
     pub access_key_id: Option<&'r str>,
-    /// The product and the action, if they are ours.
+    /// The product and the action, if they exist.
     pub asked_for: Option<(&'static str, &'static str)>,
-    /// The status of the answer.
+    /// The status of the reply.
     pub status: u16,
     /// The error code, if it was refused.
     pub code: Option<&'r str>,
-    /// How long it took.
+    /// Its duration.
     pub took: Duration,
 }
 
@@ -142,7 +142,7 @@ impl Running {
     }
 }
 
-/// The line of a start that takes a store which was put back.
+/// The line of a start that accepts a store which was rolled back.
 pub(super) fn rollback_accepted(identity: &Identity, time: SystemTime, rollback: &Rollback) -> Members {
     let event = Event {
         event: "rollback-accepted".into(),
@@ -285,7 +285,7 @@ fn chain<'c>(session: &'c RoleSession, snapshot: &'c Snapshot) -> Vec<SessionLin
 
 const SUCCESS: u16 = 200;
 const KEY: &str = "key";
-/// Resources in a line; an action can name many.
+/// Maximum resources in a line; an action can name many.
 const MAX_RESOURCES: usize = 64;
-/// Pairs of the encryption context in a line.
+/// Maximum pairs of the encryption context in a line.
 const MAX_PAIRS: usize = 32;

@@ -1,4 +1,5 @@
-//! The thread of the trail: once a second it syncs and seals what was written, and it writes what no request writes.
+//! The thread of the trail: once a second it syncs and seals the written lines. It also writes the lines that no request
+//! waits for.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use crate::audit::TrailError;
 
 pub(super) struct Sealer {
     shared: Arc<Shared>,
-    /// A seal whose sync has not returned. Until it does, there is no other one, and a trail that has stopped is not resumed.
+    /// A seal whose sync has not returned. Until it does, no other seal begins, and a stopped trail is not resumed.
     late: Option<Syncing>,
 }
 
@@ -18,7 +19,7 @@ impl Sealer {
         Self { shared, late: None }
     }
 
-    /// Runs until there will be no more lines.
+    /// Runs until the trail is closed.
     pub(super) fn run(mut self) {
         let mut next_seal = Instant::now() + SEAL_EACH;
         loop {
@@ -34,7 +35,7 @@ impl Sealer {
             for request in wanted {
                 let Some(writer) = self.shared.lock() else { return };
                 let sealed = if self.late.is_some() { Err(LATE.into()) } else { writer.sealed() };
-                let _ = request.send(sealed); // the caller may have gone away
+                let _ = request.send(sealed); // the caller may have been dropped
             }
             if is_last {
                 return;
@@ -69,7 +70,7 @@ impl Sealer {
             let Ok(syncing) = Syncing::start(begun) else { return Ok(()) }; // the next seal covers its lines
             return self.finish(syncing, SYNC_PATIENCE, is_last);
         }
-        // Lines are written meanwhile: a sync takes as long as the disk needs.
+        // Lines are written meanwhile, because a sync takes as long as the disk needs.
         if let Some(sealing) = &mut begun.sealing {
             sealing.sync();
         }
@@ -89,13 +90,13 @@ impl Sealer {
 }
 
 impl Drop for Sealer {
-    /// Also after a panic: a request must not wait for a line that is not written.
+    /// Also after a panic, so that no request waits for a line forever.
     fn drop(&mut self) {
         self.shared.waiting.end();
     }
 }
 
-/// How often what was written is synced and sealed.
+/// The interval of syncs and seals.
 const SEAL_EACH: Duration = Duration::from_secs(1);
 /// How long the thread waits for a sync before it writes lines for other sinks again.
 const SYNC_PATIENCE: Duration = Duration::from_secs(2);

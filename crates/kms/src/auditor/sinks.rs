@@ -1,5 +1,5 @@
-//! Where lines go beside the files of the trail, such as to syslog. Each sink has a queue and a thread, so that none is held up
-//! by another one.
+//! The sinks of lines besides the files of the trail, such as syslog. Each sink has a queue and a thread, so that none delays
+//! another.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -15,20 +15,20 @@ use super::health::Health;
 use crate::audit::{Content, Gap, GapReason, Identity, Line, Members, Time};
 use crate::clock::Clock;
 
-/// Where lines of the audit trail go beside its files.
+/// A destination of lines besides the files of the trail.
 pub struct AuditSink {
-    /// What it is called in the log and in lines of the trail. Sinks of one name are the same one.
+    /// Its name in the log and in lines of the trail. Sinks with the same name are the same sink.
     pub name: String,
-    /// Whether a request may be answered when this sink has its line, also if no file has it.
+    /// Whether a request may be answered when this sink has its line, even if no file has it.
     pub is_required: bool,
-    /// Takes the lines.
+    /// Writes the lines.
     pub output: Box<dyn AuditOutput>,
 }
 
-/// Takes lines of the audit trail, on a thread of its own.
+/// Writes lines of the audit trail, on its own thread.
 pub trait AuditOutput: Send + 'static {
-    /// Writes whole lines, each of which ends in LF. It may block, for a few seconds at most. After an error it gets the same
-    /// lines again, and connects again if it must.
+    /// Writes whole lines, each of which ends in LF. It may block for a few seconds. After an error it is called again with
+    /// the same lines, and reconnects if necessary.
     ///
     /// # Errors
     /// The lines may be lost.
@@ -38,7 +38,7 @@ pub trait AuditOutput: Send + 'static {
 /// The requests that are answered when the first required sink has their lines.
 pub(super) type Answers = Arc<Mutex<Vec<oneshot::Sender<()>>>>;
 
-/// A sink at work.
+/// A running sink.
 pub(super) struct Running {
     pub(super) name: String,
     pub(super) is_required: bool,
@@ -54,13 +54,13 @@ struct Queue {
 
 #[derive(Default)]
 struct State {
-    /// What waits.
+    /// Waiting lines.
     parts: VecDeque<Part>,
-    /// What the output writes now.
+    /// The lines that the output is writing.
     writing: Vec<Part>,
-    /// Of all these lines.
+    /// The number of bytes of all these lines.
     bytes: usize,
-    /// When the output began to write what it has not written yet.
+    /// When the output began the current write.
     writes_since: Option<Instant>,
     is_closed: bool,
     has_ended: bool,
@@ -71,7 +71,7 @@ enum Part {
         bytes: Arc<[u8]>,
         answers: Option<Answers>,
     },
-    /// Lines that had no room in the queue.
+    /// A number of lines for which the queue had no space.
     Missed(u64),
 }
 
@@ -92,7 +92,7 @@ impl Running {
         Ok(Self { name, is_required, queue })
     }
 
-    /// Adds lines. Without room for them they are counted as missed, and `answers` are left to other sinks.
+    /// Adds lines. If the queue is full, they count as missed, and `answers` are left to other sinks.
     pub(super) fn push(&self, bytes: &Arc<[u8]>, answers: Option<&Answers>) {
         let mut state = self.queue.lock();
         if state.bytes + bytes.len() > ROOM {
@@ -110,7 +110,7 @@ impl Running {
         self.queue.changed.notify_one();
     }
 
-    /// Whether the output has not come back for so long that requests cannot wait for it.
+    /// Checks whether the output has not returned for so long that requests cannot wait for it.
     pub(super) fn check(&self) {
         let state = &mut *self.queue.lock();
         if state.writes_since.is_some_and(|since| since.elapsed() > PATIENCE) {
@@ -119,7 +119,7 @@ impl Running {
         }
     }
 
-    /// There will be no more lines. Waits a moment until those that wait are written.
+    /// Closes the sink. Waits a few seconds for the waiting lines to be written.
     pub(super) fn close(self) {
         let mut state = self.queue.lock();
         state.is_closed = true;
@@ -135,14 +135,14 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for lines; false if there will be no more.
+    /// Waits for lines; false on closing.
     fn wait(&self) -> bool {
         let is_idle = |state: &mut State| state.parts.is_empty() && !state.is_closed;
         let waited = self.changed.wait_while(self.lock(), is_idle);
         !waited.unwrap_or_else(PoisonError::into_inner).parts.is_empty()
     }
 
-    /// Waits before another attempt; false if there will be no other.
+    /// Waits before another attempt; false on closing.
     fn pause(&self) -> bool {
         let mut state = self.lock();
         state.writes_since = None;
@@ -167,7 +167,7 @@ impl Sender {
         while self.queue.wait() && self.send() {}
     }
 
-    /// Writes what waits, as often as it takes. False if that was given up, because the sink is closed.
+    /// Writes the waiting lines, retrying as often as necessary. False if it gave up because the sink is closed.
     fn send(&mut self) -> bool {
         let bytes = self.take();
         while let Err(error) = self.output.write(&bytes) {
@@ -200,7 +200,7 @@ impl Sender {
         })
     }
 
-    /// The line that tells how many lines this sink has not got. It belongs to no chain.
+    /// Returns the line about lines that this sink has missed. It belongs to no chain.
     fn missed(&self, lines: u64) -> String {
         let gap = Gap { reason: GapReason::Missed, from: None, to: None, lines: Some(lines) };
         let line = Line { time: Time::from(self.clock.now()), content: Content::Gap(gap) };
@@ -209,7 +209,7 @@ impl Sender {
 }
 
 impl Drop for Sender {
-    /// Also after a panic of the output: nothing may wait for it.
+    /// Also after a panic of the output, so that no request waits for it.
     fn drop(&mut self) {
         let mut state = self.queue.lock();
         state.has_ended = true;
@@ -234,11 +234,11 @@ impl Part {
         let Self::Lines { answers: Some(answers), .. } = self else { return };
         let answers = mem::take(&mut *answers.lock().unwrap_or_else(PoisonError::into_inner));
         for answer in answers {
-            let _ = answer.send(()); // the caller may have gone away
+            let _ = answer.send(()); // the caller may have been dropped
         }
     }
 
-    /// Its requests do not wait for this sink any more: if they wait for no other one, they are refused.
+    /// Releases the requests that wait for this sink: if they wait for no other one, they are refused.
     fn refuse(&mut self) {
         if let Self::Lines { answers, .. } = self {
             *answers = None;
@@ -260,9 +260,9 @@ fn lines(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
-/// Bytes of lines that wait for a sink.
+/// Maximum bytes of waiting lines.
 const ROOM: usize = 4 << 20;
-/// How long requests wait for a sink, and an engine for the last lines.
+/// How long requests wait for a sink, and a closing engine for the last lines.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Between two attempts.
+/// The delay between two attempts.
 const RETRY: Duration = Duration::from_secs(1);

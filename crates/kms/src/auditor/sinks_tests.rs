@@ -1,4 +1,4 @@
-//! Sinks beside the files: what they get, and which of them answers wait for.
+//! Sinks besides the files: which lines they get, and which of them requests wait for.
 
 use std::fs;
 use std::io;
@@ -16,7 +16,7 @@ use super::{AuditOptions, AuditOutput, AuditSink};
 use crate::audit::{GapReason, Latch, verify};
 use crate::{Kms, Options, Role, SystemClock};
 
-/// What a sink has got, and what it does with more.
+/// The lines that a sink has received, and how it reacts to more.
 #[derive(Clone, Default)]
 struct Output(Arc<Mutex<Got>>);
 
@@ -44,7 +44,7 @@ impl Output {
         self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// The lines, once one of them is as wanted.
+    /// Returns the lines, once one of them matches.
     fn lines_with(&self, is_wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
         wait(|| self.lines().iter().any(&is_wanted));
         self.lines()
@@ -122,7 +122,7 @@ fn a_sink_that_is_removed_gets_a_line_that_says_so_last() {
     assert!(newest_file(data.path()).contains("audit-sink-removed"));
 }
 
-/// A start without a trail, such as by another configuration.
+/// A start without a trail, for example with another configuration.
 #[test]
 fn a_trail_that_is_left_says_so_once_in_its_last_line_and_goes_on_later() {
     let data = tempfile::tempdir().unwrap();
@@ -192,7 +192,7 @@ fn without_the_files_another_required_sink_is_enough() {
     kms.set_audit_sinks(true, vec![output.sink("other", true)]).unwrap();
     let trail = data.path().join("audit");
     fs::rename(&trail, data.path().join("away")).unwrap();
-    fs::write(&trail, "not a directory").unwrap(); // so that the engine makes no other one
+    fs::write(&trail, "not a directory").unwrap(); // so that the engine cannot create another one
     wait(|| kms.audit_sinks()[0].fault.is_some());
     assert!(kms.is_ready());
     describe(&kms, &key).unwrap();
@@ -225,7 +225,7 @@ fn latch(kms: &Kms) -> Latch {
     kms.auditor.0.as_ref().unwrap().shared.lock().unwrap().latch()
 }
 
-/// At a look at the file, at a write, or at the sync of a seal, as it happens.
+/// At a check of the file, at a write, or at the sync of a seal, depending on the timing.
 #[test]
 fn a_file_whose_disk_hangs_holds_up_no_other_required_sink() {
     for operations in [0, 1, 5] {
@@ -288,7 +288,7 @@ fn an_engine_ends_while_the_disk_of_the_file_hangs_if_another_sink_is_required()
     latch.let_go();
 }
 
-/// Without another one, a write that takes long is waited for.
+/// Without another required sink, the engine waits for a slow write.
 #[test]
 fn only_another_required_sink_bounds_the_wait_for_the_disk() {
     let data = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Requests without a valid signature: anybody can send any number of them, so they have few lines.
+//! Limits the lines about requests without a valid signature, because an attacker can send any number of them.
 
 use std::collections::HashMap;
 use std::mem;
@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use crate::audit::Strangers;
 
-/// How many requests of strangers have lines of their own, second by second; the others are counted.
+/// The number of requests without a signature that get their own lines in each second; further ones are only counted.
 #[derive(Default)]
 pub(super) struct StrangerBudget {
     second: u64,
     lines: u32,
     bytes: usize,
     counted: HashMap<IpAddr, u64>,
-    /// Of addresses beyond [`SOURCES`], and of requests without an address.
+    /// The count for addresses beyond [`SOURCES`], and for requests without an address.
     others: u64,
 }
 
 impl StrangerBudget {
-    /// Takes one request at this time. Whether it gets a line of its own; else it is counted.
+    /// Counts one request at this time. Returns whether it gets its own line.
     pub(super) fn take(&mut self, now: Duration, source: Option<IpAddr>) -> bool {
         if self.second != now.as_secs() {
             self.second = now.as_secs();
@@ -39,12 +39,12 @@ impl StrangerBudget {
         false
     }
 
-    /// The line of a request that got one is so long.
+    /// Subtracts the length of a line from the budget.
     pub(super) fn spend(&mut self, bytes: usize) {
         self.bytes += bytes;
     }
 
-    /// What was counted since the last call.
+    /// Returns the counts since the last call.
     pub(super) fn counted(&mut self) -> Vec<Strangers> {
         let of_sources = mem::take(&mut self.counted).into_iter();
         let mut counted: Vec<_> =
@@ -56,11 +56,11 @@ impl StrangerBudget {
     }
 }
 
-/// Lines of strangers in a second.
+/// Maximum lines in each second.
 const LINES: u32 = 100;
-/// Bytes of lines of strangers in a second, beyond which none is begun.
+/// Bytes of lines in each second, after which no further one is begun.
 const BYTES: usize = 40 << 10;
-/// Sources that are counted apart in a second.
+/// Maximum sources that are counted separately in each second.
 const SOURCES: usize = 64;
 
 #[cfg(test)]

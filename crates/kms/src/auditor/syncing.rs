@@ -1,4 +1,4 @@
-//! The sync of a seal on a thread of its own, where the thread of the trail may not hang with the disk: other sinks need it.
+//! Syncs a seal on a separate thread, if the thread of the trail must not hang with the disk because other sinks need it.
 
 use std::io;
 use std::sync::mpsc::{self, Receiver};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::writer::Begun;
 use crate::audit::{Directory, Disk, Sealing};
 
-/// A seal that is being synced. Dropped, it leaves the sync alone.
+/// A seal that is being synced. Dropping this does not stop the sync.
 pub(super) struct Syncing {
     begun: Begun,
     /// None if there is nothing new to seal.
@@ -19,7 +19,7 @@ impl Syncing {
     /// Begins to sync a seal.
     ///
     /// # Errors
-    /// The thread cannot be started; the seal is given up.
+    /// The thread cannot be started; the seal is abandoned.
     pub(super) fn start(mut begun: Begun) -> io::Result<Self> {
         let Some(mut sealing) = begun.sealing.take() else { return Ok(Self { begun, synced: None }) };
         let (done, synced) = mpsc::channel();
@@ -31,7 +31,7 @@ impl Syncing {
         Ok(Self { begun, synced: Some(synced) })
     }
 
-    /// Waits for at most `limit`. Whether the sync has returned.
+    /// Waits for at most `limit`. Returns whether the sync has returned.
     pub(super) fn wait(&mut self, limit: Duration) -> bool {
         let Some(synced) = &self.synced else { return true };
         let Ok(sealing) = synced.recv_timeout(limit) else { return false };
@@ -40,7 +40,7 @@ impl Syncing {
         true
     }
 
-    /// What was begun, once the sync has returned.
+    /// Returns the seal, once the sync has returned.
     pub(super) fn into_begun(self) -> Begun {
         self.begun
     }

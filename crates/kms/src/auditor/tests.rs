@@ -1,4 +1,4 @@
-//! An engine with a trail: what lines it writes, and what happens when it cannot.
+//! An engine with a trail: which lines it writes, and what happens if it cannot.
 
 use std::fs;
 use std::path::Path;
@@ -29,7 +29,7 @@ pub(super) fn create_key(kms: &Kms) -> String {
     CreateKey::reply(call(kms, CreateKey::default()).unwrap()).unwrap().key_metadata.key_id
 }
 
-/// The lines of requests in all files, oldest first.
+/// Returns the lines of requests in all files, oldest first.
 pub(super) fn requests(data: &Path) -> Vec<Value> {
     let mut files: Vec<_> =
         fs::read_dir(data.join("audit")).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -57,7 +57,7 @@ fn each_request_has_one_line_when_it_is_answered() {
     let seen: Vec<_> = lines.iter().map(|line| (&line["action"], &line["outcome"]["status"])).collect();
     let mut wanted = [("CreateKey", 200), ("GenerateDataKey", 200), ("DescribeKey", 404)]
         .map(|(action, status)| (Value::from(action), Value::from(status)));
-    // The line of a change is written after its answer.
+    // The line of a change is written after its reply.
     let mut seen: Vec<_> =
         seen.into_iter().map(|(action, status)| (action.clone(), status.clone())).collect();
     seen.sort_by_key(|(action, _)| action.to_string());
@@ -94,7 +94,7 @@ fn the_line_of_a_change_is_written_once_wherever_the_process_ends() {
     let kms = open(data.path());
     create_key(&kms);
     let before = copy(data.path());
-    // The writer has the line by now, or not yet.
+    // The writer may or may not have written the line.
     while actions(data.path()).is_empty() {
         std::thread::yield_now();
     }
@@ -114,7 +114,7 @@ fn the_line_of_a_change_is_written_once_wherever_the_process_ends() {
     }
 }
 
-/// The data directory with its trail, as it is.
+/// Returns a copy of the data directory with its trail.
 fn copy(data: &Path) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
     copy_all(data, copy.path());
@@ -162,7 +162,7 @@ fn without_its_trail_the_engine_refuses_and_changes_nothing() {
     assert_eq!(actions(data.path()).iter().filter(|action| *action == "CreateAlias").count(), 1);
 }
 
-/// As after a panic, which nothing but a restart mends.
+/// As after a panic, which requires a restart.
 #[test]
 fn an_engine_whose_trail_has_no_thread_refuses() {
     let data = tempfile::tempdir().unwrap();
@@ -180,7 +180,7 @@ fn an_engine_whose_trail_has_no_thread_refuses() {
     create_key(&open(data.path()));
 }
 
-/// A seal tells the outbox that the file is durable; until then the line goes into the next file as well.
+/// A seal tells the outbox that the file is durable; until then the line is also written to the next file.
 #[test]
 fn the_line_of_a_change_is_written_again_if_its_file_is_lost_before_a_seal() {
     let data = tempfile::tempdir().unwrap();
@@ -250,7 +250,7 @@ fn a_store_that_is_older_than_its_trail_is_refused_until_that_is_accepted() {
     assert_eq!(epoch(&Kms::open(&options, SystemClock).unwrap()), 3);
 }
 
-/// The store knows how far the trail was, so it may not be shorter.
+/// The store knows the length of the trail, so the trail must not be shorter.
 #[test]
 fn a_trail_that_lost_its_end_says_so_for_ever() {
     for is_removed in [true, false] {

@@ -1,4 +1,4 @@
-//! Lines on their way to the trail.
+//! The queue of lines for the trail, with the requests that wait for them.
 
 use std::mem;
 use std::net::IpAddr;
@@ -14,13 +14,13 @@ use super::strangers::StrangerBudget;
 use crate::audit::{Members, Position, Strangers, Trail, TrailError};
 use crate::state::OutboxNumber;
 
-/// What waits for the thread of the trail.
+/// The lines and requests that wait for the trail.
 pub(super) struct Waiting {
     queue: Mutex<Queue>,
     changed: Condvar,
     pub(super) health: Arc<Health>,
     started: Instant,
-    /// Since when the trail is held by a thread that writes to it: milliseconds after `started`, or [`FREE`]. Not in the queue,
+    /// Since when a thread holds the trail to write to it: milliseconds after `started`, or [`FREE`]. Outside of the queue,
     /// which requests contend for.
     held_since: AtomicU64,
 }
@@ -29,40 +29,40 @@ pub(super) struct Waiting {
 struct Queue {
     lines: Vec<Waiter>,
     is_closed: bool,
-    /// The thread has ended, as planned or by a panic: lines are not written any more.
+    /// Whether the thread has ended, as planned or by a panic, so that lines are no longer written.
     has_ended: bool,
-    /// There are lines that no request writes: they are for the thread.
+    /// Whether there are lines that no request writes, so that the thread must.
     is_for_thread: bool,
     strangers: StrangerBudget,
     figures: Figures,
     seals: Vec<SealRequest>,
-    /// Lines of requests that were refused because the thread that holds the trail does not come back.
+    /// Lines of requests that were refused because the thread that holds the trail does not return.
     refused: u64,
 }
 
-/// Who waits for a seal over all lines that were there before.
+/// A caller who waits for a seal over all lines so far.
 pub(super) type SealRequest = oneshot::Sender<Result<Position, String>>;
 
-/// A line, and what is to be done when it is written.
+/// A line, and the action to take when it is written.
 pub(super) struct Waiter {
     pub(super) members: Members,
-    /// The trail has it from an earlier run.
+    /// Whether the trail has it from an earlier run.
     pub(super) is_written: bool,
     pub(super) then: Then,
 }
 
-/// What is to be done when a line is written.
+/// The action to take when a line is written.
 pub(super) enum Then {
-    /// A request is answered. If the sender is dropped instead, the request is refused.
+    /// Answer a request. If the sender is dropped instead, the request is refused.
     Answer(oneshot::Sender<()>),
-    /// The outbox may forget the line once it is durable.
+    /// Let the outbox forget the line once it is durable.
     Forget(OutboxNumber),
-    /// Nothing: of an event, and of a request that was refused in any case.
+    /// None: for an event, and for a request that was refused in any case.
     Nothing,
 }
 
 impl Waiting {
-    /// Adds the line of a request, which the caller or the thread writes; resolves when it is written.
+    /// Adds the line of a request, which the caller or the thread writes. Resolves when it is written.
     pub(super) fn push(&self, members: Members, is_for_thread: bool) -> oneshot::Receiver<()> {
         let (answer, written) = oneshot::channel();
         self.add(Waiter { members, is_written: false, then: Then::Answer(answer) }, is_for_thread);
@@ -74,7 +74,7 @@ impl Waiting {
         self.add(Waiter { members, is_written: false, then: Then::Nothing }, true);
     }
 
-    /// Adds the line of a request without a valid signature, if strangers have lines left in this second.
+    /// Adds the line of a request without a valid signature, if the budget of this second permits one.
     pub(super) fn push_stranger(
         &self,
         now: Duration,
@@ -89,17 +89,17 @@ impl Waiting {
         }
     }
 
-    /// The strangers that were counted since the last call.
+    /// Returns the requests without a signature that were only counted since the last call.
     pub(super) fn counted_strangers(&self) -> Vec<Strangers> {
         self.lock().strangers.counted()
     }
 
-    /// Adds the line of a change that is durable.
+    /// Adds the line of a durable change.
     pub(super) fn push_change(&self, number: OutboxNumber, members: Members) {
         self.add(Waiter { members, is_written: false, then: Then::Forget(number) }, true);
     }
 
-    /// Marks the lines that the trail has: the outbox kept them because the process ended before it could forget them.
+    /// Marks the lines that the trail has: the outbox kept them because the process ended before it could delete them.
     pub(super) fn mark_written(&self, trail: &Trail) -> Result<(), TrailError> {
         let mut queue = self.lock();
         if queue.lines.is_empty() {
@@ -111,7 +111,7 @@ impl Waiting {
         Ok(())
     }
 
-    /// Asks for a seal over all lines so far; resolves when they are sealed, or to why they cannot be.
+    /// Requests a seal over all lines so far. Resolves when they are sealed, or to the reason why they cannot be.
     pub(super) fn request_seal(&self) -> oneshot::Receiver<Result<Position, String>> {
         let (answer, sealed) = oneshot::channel();
         let mut queue = self.lock();
@@ -127,7 +127,7 @@ impl Waiting {
         mem::take(&mut self.lock().seals)
     }
 
-    /// A thread holds the trail from now on, or does not any more.
+    /// Records whether a thread holds the trail.
     pub(super) fn hold(&self, is_held: bool) {
         let since = if is_held { self.milliseconds() } else { FREE };
         self.held_since.store(since, Ordering::SeqCst);
@@ -136,15 +136,15 @@ impl Waiting {
         }
     }
 
-    /// Refuses the requests that wait, if the trail has been held for too long. Who waits no more may have been answered, such as
-    /// an operator's question for the status: such a line is written when the trail is free.
+    /// Refuses the waiting requests, if the trail has been held for too long. The line of a request that no longer waits,
+    /// such as an operator's request for the status, is written when the trail is free.
     pub(super) fn check_write(&self) {
         if !self.is_stalled() {
             return;
         }
         self.health.set_stalled(true);
         if !self.is_stalled() {
-            return self.health.set_stalled(false); // it came back meanwhile, and may have said so too early
+            return self.health.set_stalled(false); // it returned meanwhile, and may have been recorded as stalled after that
         }
         let mut queue = self.lock();
         let before = queue.lines.len();
@@ -157,22 +157,22 @@ impl Waiting {
         since != FREE && self.milliseconds().saturating_sub(since) >= PATIENCE
     }
 
-    /// Milliseconds since this was made.
+    /// Milliseconds since this was created.
     fn milliseconds(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(FREE)
     }
 
-    /// How many requests were refused so since the last call: their lines are missing.
+    /// Returns the number of requests that were refused in this way since the last call: their lines are missing.
     pub(super) fn take_refused(&self) -> u64 {
         mem::take(&mut self.lock().refused)
     }
 
-    /// How far the trail is.
+    /// Reads or updates the progress of the trail.
     pub(super) fn figures<T>(&self, look: impl FnOnce(&mut Figures) -> T) -> T {
         look(&mut self.lock().figures)
     }
 
-    /// Waits for lines for the thread, or a request for a seal, for at most `limit`. Whether there will be no more.
+    /// Waits for lines for the thread, or a request for a seal, for at most `limit`. Returns whether the queue is closed.
     pub(super) fn wait(&self, limit: Duration) -> bool {
         let is_idle = |queue: &mut Queue| !queue.is_for_thread && !queue.is_closed;
         let waited = self.changed.wait_timeout_while(self.lock(), limit, is_idle);
@@ -192,13 +192,13 @@ impl Waiting {
         self.lock().lines.is_empty()
     }
 
-    /// There will be no more lines.
+    /// Closes the queue.
     pub(super) fn close(&self) {
         self.lock().is_closed = true;
         self.changed.notify_one();
     }
 
-    /// The thread ends. Requests that wait are refused; the outbox keeps the lines of changes.
+    /// Ends the thread's part. Waiting requests are refused; the outbox keeps the lines of changes.
     pub(super) fn end(&self) {
         self.health.end();
         let mut queue = self.lock();
@@ -210,7 +210,7 @@ impl Waiting {
     fn add(&self, waiter: Waiter, is_for_thread: bool) {
         let mut queue = self.lock();
         if queue.has_ended {
-            return; // dropped, so that nothing waits for it
+            return; // dropped, so that no request waits for it
         }
         queue.lines.push(waiter);
         queue.figures.line_came();
@@ -219,7 +219,7 @@ impl Waiting {
         }
     }
 
-    /// Wakes the thread, if that is not done yet.
+    /// Wakes the thread, if that was not done already.
     fn wake(&self, mut queue: MutexGuard<'_, Queue>) {
         if !mem::replace(&mut queue.is_for_thread, true) {
             drop(queue);
@@ -246,5 +246,5 @@ impl Default for Waiting {
 
 /// Milliseconds that a write may take before requests are refused.
 const PATIENCE: u64 = 5_000;
-/// No thread holds the trail.
+/// The value while no thread holds the trail.
 const FREE: u64 = u64::MAX;

@@ -1,5 +1,5 @@
-//! Writing lines: the thread that finds the trail free writes every line that waits. So a request alone is not handed to another thread and back, and
-//! requests side by side share a write.
+//! Writes lines: the thread that finds the trail free writes all waiting lines. So a single request is not handed to another
+//! thread and back, and concurrent requests share a write.
 
 use std::io;
 use std::mem;
@@ -23,13 +23,13 @@ use crate::audit::{
 use crate::clock::Clock;
 use crate::state::{OutboxDoor, OutboxNumber};
 
-/// The trail, for one thread at a time, and the lines that wait for it.
+/// The trail, which one thread uses at a time, and the waiting lines.
 pub(super) struct Shared {
     pub(super) waiting: Arc<Waiting>,
     writer: Mutex<Writer>,
 }
 
-/// What is written to the trail, and what has become of it.
+/// The trail, and the state of the lines written to it.
 pub(super) struct Writer<D: Directory = Disk> {
     trail: Trail<D>,
     identity: Identity,
@@ -37,17 +37,17 @@ pub(super) struct Writer<D: Directory = Disk> {
     outbox: OutboxDoor,
     clock: Arc<dyn Clock>,
     sync_always: bool,
-    /// Other sinks, which get what the files get.
+    /// The other sinks, which get the same lines as the files.
     sinks: Vec<sinks::Running>,
     /// Lines of changes that could not be written to the files, in order; the outbox has them too.
     kept: Vec<(OutboxNumber, Members)>,
-    /// The last line of a change that is written, in this run or an earlier one.
+    /// The last written line of a change, in this run or an earlier one.
     written: Option<OutboxNumber>,
     /// Lines of changes that are written and not sealed yet, in order: they are lost with their file.
     unsealed: Vec<(OutboxNumber, Members)>,
-    /// Lines of requests that could not be written to the files since these stopped.
+    /// The number of lines of requests that could not be written to the files since these stopped.
     missed: u64,
-    /// Whether the files may not hold up other sinks.
+    /// Whether the files must not delay other sinks.
     bounds_waits: bool,
 }
 
@@ -55,7 +55,7 @@ pub(super) struct Writer<D: Directory = Disk> {
 pub(super) struct Begun<D: Directory = Disk> {
     pub(super) sealing: Option<Sealing<D::File>>,
     written: Option<OutboxNumber>,
-    /// How many of [`Writer::unsealed`] it covers.
+    /// The number of [`Writer::unsealed`] lines that it covers.
     changes: usize,
 }
 
@@ -64,7 +64,8 @@ impl Shared {
         Self { waiting: Arc::clone(&writer.waiting), writer: Mutex::new(writer) }
     }
 
-    /// Writes the lines that wait, unless another thread is writing: that one looks for more lines afterwards, so no line is left.
+    /// Writes the waiting lines, unless another thread is writing: that one checks for more lines afterwards, so none is
+    /// left.
     pub(super) fn write(&self) {
         while !self.waiting.is_empty() {
             match self.writer.try_lock() {
@@ -75,13 +76,13 @@ impl Shared {
         }
     }
 
-    /// The trail, when it is free. None after a panic: what it left is not known.
+    /// Returns the trail when it is free. None after a panic, whose effect is unknown.
     pub(super) fn lock(&self) -> Option<Held<'_>> {
         Some(Held::new(self.writer.lock().ok()?, &self.waiting))
     }
 }
 
-/// The trail while a thread holds it. The queue knows, because a write to a disk that hangs does not come back.
+/// The trail while a thread holds it. The queue records that, because a write to a disk that hangs does not return.
 pub(super) struct Held<'a> {
     writer: MutexGuard<'a, Writer>,
     waiting: &'a Waiting,
@@ -143,14 +144,14 @@ impl<D: Directory> Writer<D> {
         }
     }
 
-    /// Writes what waits.
+    /// Writes the waiting lines.
     pub(super) fn write_waiting(&mut self) {
         let lines = self.waiting.take();
         let kept = if self.is_stopped() { vec![] } else { mem::take(&mut self.kept) };
         self.write(Batch::new(kept, lines));
     }
 
-    /// Writes lines; then their requests are answered.
+    /// Writes lines, and then answers their requests.
     fn write(&mut self, mut batch: Batch) {
         if batch.is_empty() {
             return;
@@ -166,7 +167,7 @@ impl<D: Directory> Writer<D> {
                 self.unsealed.extend(batch.into_changes());
             }
             Err(error) => {
-                self.stop(&error); // before the refusals
+                self.stop(&error); // before the requests are refused
                 let requests = batch.answers.len() as u64 + batch.others;
                 self.missed += requests;
                 self.health().add_missed(FILES, requests);
@@ -179,8 +180,8 @@ impl<D: Directory> Writer<D> {
         }
     }
 
-    /// Gives other sinks what was written. Those of them that are required answer the requests that still wait: the first one
-    /// that has the lines.
+    /// Passes written lines to the other sinks. The first required one that has the lines answers the requests that still
+    /// wait.
     fn pass_on(&mut self, answers: Vec<oneshot::Sender<()>>) {
         if self.sinks.is_empty() {
             return;
@@ -203,8 +204,8 @@ impl<D: Directory> Writer<D> {
         Ok(())
     }
 
-    /// Replaces the other sinks. One that is removed gets a line that says so first; it is returned, to be closed when the trail
-    /// is free. Sinks of the same name stay as they are.
+    /// Replaces the other sinks. A removed sink first gets a line about that; it is returned, to be closed when the trail is
+    /// free. Sinks with the same name are kept.
     pub(super) fn set_sinks(
         &mut self,
         is_file_required: bool,
@@ -238,7 +239,7 @@ impl<D: Directory> Writer<D> {
         Ok(removed)
     }
 
-    /// The other sinks, to be closed.
+    /// Removes the other sinks, to be closed.
     pub(super) fn take_sinks(&mut self) -> Vec<sinks::Running> {
         mem::take(&mut self.sinks)
     }
@@ -248,17 +249,17 @@ impl<D: Directory> Writer<D> {
         self.write(Batch::new(vec![], lines.into_iter().map(waiter).collect()));
     }
 
-    /// Looks whether the other sinks take lines.
+    /// Checks whether the other sinks accept lines.
     pub(super) fn check_sinks(&self) {
         self.sinks.iter().for_each(sinks::Running::check);
     }
 
-    /// Whether another sink is required, so that the files may not hold it up.
+    /// Whether another sink is required, so that the files must not delay it.
     pub(super) fn bounds_waits(&self) -> bool {
         self.bounds_waits
     }
 
-    /// Writes a seal over everything that is written. A trail that has stopped is tried again.
+    /// Writes a seal over all written lines. A stopped trail is tried again.
     pub(super) fn begin_seal(&mut self) -> Result<Begun<D>, TrailError> {
         let now = Time::from(self.clock.now());
         self.check_sinks();
@@ -281,7 +282,7 @@ impl<D: Directory> Writer<D> {
         Ok(Begun { sealing, written: self.written, changes: self.unsealed.len() })
     }
 
-    /// The seal is synced: the outbox forgets the lines before it. Also begins the next file if it is time.
+    /// Completes a synced seal: the outbox deletes the lines before it. Also begins the next file if that is due.
     pub(super) fn finish_seal(&mut self, begun: Begun<D>, is_last: bool) -> Result<(), TrailError> {
         let Begun { sealing, written, changes } = begun;
         if let Some(sealing) = sealing {
@@ -297,7 +298,7 @@ impl<D: Directory> Writer<D> {
             self.written = None;
         }
         if is_last || written.is_none() {
-            self.outbox.sweep(is_last); // no change that comes will do it
+            self.outbox.sweep(is_last); // no further change will do it
         }
         if self.trail.rotate_if_due(self.outbox.commit_number(), Time::from(self.clock.now()))? {
             self.tidy();
@@ -306,14 +307,14 @@ impl<D: Directory> Writer<D> {
         Ok(())
     }
 
-    /// Goes on after a failure, if that is over.
+    /// Continues after an error, if its cause is gone.
     fn resume(&mut self, now: Time) -> Result<(), TrailError> {
         let file = self.trail.file();
         self.trail.resume(self.missed, now)?;
         self.missed = 0;
         self.waiting.figures(|figures| figures.lost = self.trail.lost_lines());
         if self.trail.file() != file {
-            // What was written to the file before, and is not sealed, may be lost.
+            // Lines that were written to the file and not sealed may be lost.
             self.kept.splice(0..0, mem::take(&mut self.unsealed));
         }
         self.health().set_fault(FILES, None);
@@ -322,18 +323,18 @@ impl<D: Directory> Writer<D> {
         Ok(())
     }
 
-    /// Compresses and deletes closed files, on a thread of its own: that takes seconds. What fails is done after the next
-    /// rotation.
+    /// Compresses and deletes closed files on a separate thread, because that takes seconds. Failed work is repeated after
+    /// the next rotation.
     fn tidy(&self) {
         let housekeeping = self.trail.housekeeping();
         let work = move || {
-            let _ = nice(LOW_PRIORITY); // of this thread; where it is refused, requests share the cores with it
+            let _ = nice(LOW_PRIORITY); // of this thread; if it is refused, requests share the cores with it
             housekeeping.run()
         };
         let _ = thread::Builder::new().name("audit-files".into()).spawn(work);
     }
 
-    /// The newest seal, or why the files take no lines.
+    /// Returns the newest seal, or why the files accept no lines.
     pub(super) fn sealed(&self) -> Result<Position, String> {
         self.health().file_fault().map_or(Ok(self.trail.sealed()), Err)
     }
@@ -360,21 +361,21 @@ impl Writer {
 }
 
 fn answer(request: oneshot::Sender<()>) {
-    let _ = request.send(()); // the caller may have gone away
+    let _ = request.send(()); // the caller may have been dropped
 }
 
 /// Lines that are written together.
 struct Batch {
     members: Vec<Members>,
-    /// The lines of changes: their numbers, where they are among `members`, and whether an earlier run has written them.
+    /// The lines of changes: their numbers, their indexes in `members`, and whether an earlier run has written them.
     changes: Vec<(OutboxNumber, usize, bool)>,
     answers: Vec<oneshot::Sender<()>>,
-    /// How many lines nothing waits for.
+    /// The number of lines that nothing waits for.
     others: u64,
 }
 
 impl Batch {
-    /// Lines that were kept first: their changes are older.
+    /// Creates a batch: kept lines come first, because their changes are older.
     fn new(kept: Vec<(OutboxNumber, Members)>, lines: Vec<Waiter>) -> Self {
         let room = kept.len() + lines.len();
         let mut batch =
@@ -401,7 +402,7 @@ impl Batch {
         self.members.is_empty() && self.changes.is_empty()
     }
 
-    /// The lines of changes, without those of an earlier run. Requests that still wait are refused.
+    /// Returns the lines of changes, without those of an earlier run. Requests that still wait are refused.
     fn into_changes(self) -> Vec<(OutboxNumber, Members)> {
         let mut members: Vec<_> = self.members.into_iter().map(Some).collect();
         let unwritten = self.changes.iter().filter(|(.., is_written)| !is_written);
@@ -409,6 +410,6 @@ impl Batch {
     }
 }
 
-/// How long another required sink waits for the files. Shorter than the time for which requests wait for a write.
+/// How long another required sink waits for the files. Shorter than the time that requests wait for a write.
 const DISK_PATIENCE: Duration = Duration::from_secs(2);
 const LOW_PRIORITY: i32 = 19;

@@ -1,3 +1,5 @@
+//! Searches from the newest line backwards: their pages, conditions and limits.
+
 use tempfile::TempDir;
 
 use super::super::files::first_number;
@@ -5,7 +7,7 @@ use super::super::housekeeping::tidy;
 use super::super::testing::{Memory, Setup, at};
 use super::*;
 
-/// A trail of three files of 20 events each, called event-0 to event-19, of which the first two are compressed if that is wanted.
+/// A trail of three files of 20 events each, called event-0 to event-19, of which the first two are compressed on request.
 fn written(is_compressed: bool) -> TempDir {
     let setup = Setup::new();
     let memory = Memory::default();
@@ -35,7 +37,7 @@ fn numbers(found: &FoundLines) -> Vec<u64> {
     found.lines.iter().map(|line| line.number).collect()
 }
 
-/// The numbers of all pages.
+/// The numbers of the lines on all pages.
 fn all_pages(directory: &TempDir, event: Option<&str>, count: usize) -> Vec<u64> {
     let mut before = None;
     let mut all = Vec::new();

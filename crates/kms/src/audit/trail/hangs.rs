@@ -1,5 +1,5 @@
-//! The disk hangs at each operation, and does it later: the trail goes on without what was late, and names what only other
-//! sinks have.
+//! The disk hangs at each operation, and completes it later: the trail continues without the late lines, and records which
+//! lines only other sinks have.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +10,7 @@ use super::super::testing::{Setup, at};
 use super::super::verify::verify;
 use super::*;
 
-/// Also short enough to strike without a hang where a machine is busy, which the tests allow for.
+/// So short that a busy machine may exceed it without a hang, which the tests allow for.
 const LIMIT: Duration = Duration::from_millis(100);
 
 /// Fills a file, and begins another one.

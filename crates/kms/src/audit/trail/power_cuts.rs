@@ -1,15 +1,15 @@
-//! The machine stops at every step, and what was not synced is lost or there in part: the trail verifies and goes on.
+//! The machine stops at every step, and unsynced content is lost or there in part: the trail verifies and continues.
 
 use super::super::testing::{Memory, Setup, at};
 use super::super::verify::{Report, verify};
 use super::*;
 
-/// What was answered before the stop.
+/// What was confirmed before the stop.
 #[derive(Default)]
 struct Answered {
     /// The last line that was durable.
     synced: Option<Position>,
-    /// The last seal, as the store would note it.
+    /// The last seal, as the store would record it.
     sealed: Option<Position>,
 }
 
@@ -118,7 +118,7 @@ fn a_rotation_goes_on_when_there_is_room_again() {
     assert!((20..50).contains(&failed), "{failed}");
 }
 
-/// What was done to the files while nothing was running.
+/// Changes to the files while no process was running.
 #[test]
 fn what_was_lost_while_it_was_closed_is_told_for_ever() {
     type Damage = fn(&Memory);

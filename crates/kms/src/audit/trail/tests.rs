@@ -1,4 +1,4 @@
-//! Lines get into the trail whole, and what becomes of the files is noticed.
+//! Lines in the trail are complete, and changes to its files are noticed.
 
 use std::fs;
 
@@ -86,7 +86,7 @@ fn a_full_disk_leaves_no_half_line_and_the_missed_ones_are_counted() {
     trail.append(&setup.lines(1)).unwrap();
 }
 
-/// On a real disk: what others do to the current file.
+/// On a real disk: changes to the current file by others.
 #[test]
 fn a_file_that_is_not_ours_any_more_is_noticed_and_another_one_begins() {
     let directory = tempfile::tempdir().unwrap();
@@ -165,7 +165,7 @@ fn a_large_file_is_followed_by_another_one_with_a_key_of_its_own() {
     assert_eq!(SealKey::unwrap(&kept, &setup.opening.roots).unwrap().public(), trail.public_key());
 }
 
-/// Another sink takes the lines while the file does not.
+/// Another sink gets the lines while the file accepts none.
 #[test]
 fn numbers_that_only_another_sink_has_are_missing_in_the_file() {
     let setup = Setup::new();

@@ -1,4 +1,4 @@
-//! Each way to tamper with a trail is found.
+//! Each kind of tampering with a trail is found.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use super::super::testing::{Memory, Setup, at};
 use super::super::trail::Trail;
 use super::*;
 
-/// A trail of three files, each of 20 events, and the last one with a seal and two lines after it.
+/// A trail of three files with 20 events each; the last one also has a seal and two lines after it.
 struct Written {
     setup: Setup,
     memory: Memory,
@@ -84,14 +84,14 @@ fn a_whole_trail_is_sound_and_says_what_is_not_sealed_yet() {
         (Some(written.first_key), Some(written.trail.public_key()))
     );
     assert_eq!(report.store, Some(written.setup.opening.identity.store.to_string()));
-    // Half a line is being written.
+    // An incomplete line is being written.
     let name = written.memory.trail_files().pop().unwrap();
     written.memory.edit(&name, |content| content.extend_from_slice(b"{\"seq\":70,"));
     let report = written.verify();
     assert!(report.is_sound() && report.is_torn);
 }
 
-/// Of every byte of a file that is sealed; the last bit of each.
+/// The last bit of every byte of a sealed file.
 #[test]
 fn a_flipped_bit_is_found() {
     let written = Written::new();
@@ -127,7 +127,7 @@ fn swapped_lines_are_found() {
 
 #[test]
 fn a_cut_tail_is_found() {
-    // Of a file that another one follows, also within a line.
+    // In a file that is followed by another one, also within a line.
     let written = Written::new();
     written.tamper(1, |lines| lines.truncate(10));
     assert_eq!(written.faults(), [FaultKind::Missing { from: 33, to: 44 }]);
@@ -135,13 +135,13 @@ fn a_cut_tail_is_found() {
     let name = written.memory.trail_files()[1].clone();
     written.memory.edit(&name, |content| content.truncate(content.len() - 5));
     assert_eq!(written.faults(), [FaultKind::Torn { after: 43 }, FaultKind::Missing { from: 44, to: 44 }]);
-    // The newest file: the one before it announces it.
+    // The newest file: the one before announces it.
     let written = Written::new();
     let directory = written.directory();
     fs::remove_file(directory.path().join(&written.memory.trail_files()[2])).unwrap();
     let report = verify(&[directory.path().to_owned()], None, None).unwrap();
     assert_eq!(kinds(&report), [FaultKind::FileMissing { from: 45 }]);
-    // The end of the newest file, with its seal: only what was noted elsewhere tells.
+    // The end of the newest file, with its seal: only a position that was kept elsewhere reveals it.
     let written = Written::new();
     let sealed = written.trail.sealed();
     assert!(written.verify_with(None, Some(sealed)).is_sound());
@@ -153,7 +153,7 @@ fn a_cut_tail_is_found() {
 
 #[test]
 fn a_replaced_file_is_found() {
-    // By one of another trail of the same store, with the same numbers.
+    // A line of another trail of the same store, with the same number.
     let written = Written::new();
     let other = Memory::default();
     let mut trail = written.setup.open(&other, None).unwrap();
@@ -184,12 +184,12 @@ fn a_file_of_another_store_is_found() {
     for expected in [FaultKind::Changed { number: 44 }, FaultKind::Foreign { number: 45 }] {
         assert!(faults.contains(&expected), "{faults:?}");
     }
-    // The whole trail: only a key that was kept elsewhere tells.
+    // The whole trail: only a key that was kept elsewhere reveals it.
     assert!(other.verify().is_sound());
     assert_eq!(kinds(&other.verify_with(Some(written.first_key), None)), [FaultKind::NotAnchored]);
 }
 
-/// Chains the lines of a file again after they were edited.
+/// Computes the chain of a file again after its lines were edited.
 fn rechain(lines: &mut [String], mut before: Position) {
     for line in lines {
         let framed = Framed::parse(line.trim_end().as_bytes()).unwrap();
@@ -210,7 +210,7 @@ fn a_forged_seal_is_found() {
         rechain(lines, before);
     });
     assert_eq!(written.faults(), [FaultKind::ForgedSeal { number: 44 }, FaultKind::Changed { number: 44 }]);
-    // The last file, chained again up to its end: nothing but the seal tells.
+    // The last file, with a new chain up to its end: only the seal reveals it.
     let written = Written::new();
     written.tamper(2, |lines| {
         lines[4] = lines[4].replace("event-3", "event-4");
@@ -221,7 +221,7 @@ fn a_forged_seal_is_found() {
     assert_eq!(written.faults(), [FaultKind::ForgedSeal { number: 66 }]);
 }
 
-/// The attacker has the key of the newest file, but not those of earlier ones, which are destroyed.
+/// The attacker has the key of the newest file, but not those of earlier ones, which were destroyed.
 #[test]
 fn a_key_that_is_stolen_today_cannot_seal_yesterdays_file_again() {
     let written = Written::new();
@@ -253,7 +253,7 @@ fn a_key_that_is_stolen_today_cannot_seal_yesterdays_file_again() {
         let end = Position { number: 43, hash: Hash::of(others.last().unwrap().trim_end().as_bytes()) };
         let end = sign_again(seal, end, if keeps_key { "no key" } else { &old_key });
         written_by.put(&names[1], lines.concat().as_bytes());
-        // The file after it is chained to the forged one, and sealed again.
+        // The file after it gets a new chain and a new seal.
         let text = String::from_utf8(written_by.get(&names[2]).unwrap()).unwrap();
         let mut lines: Vec<String> = text.lines().map(|line| format!("{line}\n")).collect();
         let mut last = sign_again(&mut lines[0], end, "no key");

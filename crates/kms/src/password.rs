@@ -1,5 +1,5 @@
-//! Hashes of passwords: Argon2id (RFC 9106) with the parameters that its section 4 recommends second, which needs 64 MiB
-//! and no more. The hash names its parameters, so that later ones can differ.
+//! Password hashes: Argon2id (RFC 9106) with the parameters of its second recommendation (section 4), which need only 64 MiB.
+//! The hash names its parameters, so that later versions can change them.
 
 mod hasher;
 mod turns;
@@ -17,10 +17,10 @@ use zeroize::{Zeroize, Zeroizing};
 pub(crate) use self::hasher::{CheckError, Hasher};
 pub(crate) use self::turns::Source;
 
-/// The longest password, in bytes: longer ones are never set, so none is right.
+/// Maximum bytes of a password. Longer ones cannot be set, so they never match.
 pub(crate) const MAX_PASSWORD: usize = 128;
 
-/// The hash of a password under a new salt, as a PHC string. Takes a tenth of a second and 64 MiB, which are wiped.
+/// Hashes a password with a new salt, and returns a PHC string. Takes a tenth of a second and 64 MiB, which are wiped.
 ///
 /// # Errors
 /// There is not enough memory.
@@ -33,10 +33,10 @@ fn hash_password(password: &SecretText) -> Result<SecretText, argon2::Error> {
     Ok(phc_string(&salt, &*tag).into())
 }
 
-/// Whether a password is the one of a hash, by the parameters that it names. The memory of one check can serve the next.
+/// Whether a password matches a hash, with the parameters that the hash names. The memory of one check can serve the next.
 ///
 /// # Errors
-/// It is not a hash that was made here; there is not enough memory.
+/// The hash was not made by this module; there is not enough memory.
 fn verify_password(password: &SecretText, hash: &SecretText, memory: &mut Blocks) -> Result<bool, PhcError> {
     let hash = PasswordHash::new(hash.expose())?;
     let is_ours =
@@ -49,12 +49,12 @@ fn verify_password(password: &SecretText, hash: &SecretText, memory: &mut Blocks
     Ok(verify_slices_are_equal(&tag, expected.as_bytes()).is_ok())
 }
 
-/// The hash of no password: for the work of a check where there is none. It has the parameters of those that are made.
+/// A hash that no password matches, so that a check without a user does the same work. It has the parameters of new hashes.
 fn no_password_hash() -> SecretText {
     phc_string(&[0; SALT], &[0; TAG]).into()
 }
 
-/// A hash that takes no time, for tests of what is done with it.
+/// A hash that takes no time, for tests of its uses.
 #[cfg(test)]
 pub(crate) fn cheap_hash(password: &str) -> SecretText {
     use argon2::PasswordHasher;
@@ -80,7 +80,7 @@ fn argon2id(
     hashed
 }
 
-/// Of this length from the start, so that no part of it is left behind.
+/// Allocated in full, so that no part is left in memory.
 fn phc_string(salt: &[u8], tag: &[u8]) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(MAX_LEN));
     text.push_str(&format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}$"));
@@ -90,12 +90,12 @@ fn phc_string(salt: &[u8], tag: &[u8]) -> Zeroizing<String> {
     text
 }
 
-/// The memory of a hash, from which a password is guessed faster than from the hash.
+/// The memory of a hash computation, from which a password is guessed faster than from the hash.
 #[derive(Default)]
 struct Blocks(Vec<Block>);
 
 impl Blocks {
-    /// Returns this many blocks. What they hold does not matter: each is written before it is read.
+    /// Returns this many blocks. Their content does not matter, because each block is written before it is read.
     fn reserve(&mut self, count: usize) -> argon2::Result<&mut [Block]> {
         let missing = count.saturating_sub(self.0.len());
         self.0.try_reserve_exact(missing).map_err(|_| argon2::Error::OutOfMemory)?;

@@ -1,11 +1,12 @@
-//! Signing in to the console, by access key or by password.
+//! Sign-in to the console, by access key or by password.
 //!
-//! A sign-in ([`SignedIn`]) names an access key, or a password and an MFA device, by ids. Every request compares it with the snapshot, so it ends for
-//! the first request after the answer to the one that disables, deletes or changes what it names; no clock takes part. The
-//! console limits how long a sign-in lasts, keeps the cookies and delays failures.
+//! A sign-in ([`SignedIn`]) names an access key, or a password and an MFA device, by ids. Every request compares it with the
+//! snapshot, so it ends when any of these is disabled, deleted or changed: the first request after the confirmation of such a
+//! change is refused, independent of any clock. The console limits how long a sign-in lasts, stores the cookies and delays
+//! failures.
 //!
-//! An outsider gets one refusal for everything that is wrong, after the same work: one secret of an access key opened and
-//! compared, or one password hashed. Whether a user has an MFA device is told after the right password only.
+//! An outsider gets the same refusal for every error, after the same work: one secret of an access key opened and compared,
+//! or one password hashed. Only a right password reveals whether the user has an MFA device.
 
 mod device;
 mod login_name;
@@ -36,29 +37,29 @@ use crate::state::{AccessKey, Snapshot};
 pub enum SignInRefusal {
     /// There is no such access key or user, it is inactive or has no password, or the secret is wrong.
     Wrong,
-    /// The server takes signatures of version 3 only, so that it never sees the secret of an access key.
+    /// The server accepts only signatures of version 3, so that it never sees the secret of an access key.
     NoSecretsHere,
-    /// Too many passwords wait for their check: in all, or from this address.
+    /// Too many passwords wait for their check, in total or from this address.
     Busy,
-    /// The engine could not check.
+    /// The engine failed.
     Store(Error),
 }
 
-/// Why a sign-in is good for no request.
+/// Why a sign-in permits no request.
 #[derive(Debug)]
 pub enum SignInEnded {
-    /// What signed in was disabled, deleted, made again or changed since.
+    /// The credentials were disabled, deleted, replaced or changed since.
     Ended,
-    /// The user has to choose another password first ([`Kms::choose_password`]).
+    /// The user must choose another password first ([`Kms::choose_password`]).
     PasswordDue,
-    /// The user has to bind an MFA device first ([`Kms::bind_own_device`]).
+    /// The user must bind an MFA device first ([`Kms::bind_own_device`]).
     DeviceDue,
-    /// The engine could not tell; the sign-in may still hold.
+    /// The engine failed; the sign-in may still be valid.
     Store(Error),
 }
 
 impl Kms {
-    /// Whether somebody can sign in by an access key here.
+    /// Whether sign-in by access key is enabled.
     #[must_use]
     pub fn takes_secrets(&self) -> bool {
         self.options.accept_v1
@@ -82,15 +83,15 @@ impl Kms {
         Ok(signed_in)
     }
 
-    /// Signs in a user by password. The name is found without case, and may be followed by `@` and the id or the alias of the
-    /// account, with or without `.onaliyun.com`.
+    /// Signs in a user by password. The name is found regardless of case, and may be followed by `@` and the id or the alias
+    /// of the account, with or without `.onaliyun.com`.
     ///
     /// Passwords are checked one at a time. Addresses take turns, so that a flood of sign-ins delays itself; `from` is the
-    /// address of the client. A password for the user `known` does not wait for addresses: the caller has to know that the
+    /// address of the client. A password for the user `known` does not wait for addresses: the caller must know that the
     /// client has signed in as this user before.
     ///
-    /// The password of a user with an MFA device is enough for nothing but [`Kms::second_factor`]. A user who has to choose
-    /// another password, or to bind a device, signs in for nothing but [`Kms::choose_password`] and [`Kms::bind_own_device`].
+    /// After the password of a user with an MFA device, only [`Kms::second_factor`] is permitted. A user who must choose
+    /// another password, or bind a device, may only call [`Kms::choose_password`] and [`Kms::bind_own_device`].
     ///
     /// # Errors
     /// [`SignInRefusal::Wrong`], [`SignInRefusal::Busy`], [`SignInRefusal::Store`].
@@ -127,7 +128,7 @@ impl Kms {
         Ok(first)
     }
 
-    /// The origin of a request of a signed-in caller. The console asks for it at every request.
+    /// Returns the origin of a request of a signed-in caller. The console calls it for every request.
     ///
     /// # Errors
     /// [`SignInEnded`].
@@ -145,21 +146,21 @@ impl Kms {
         Ok(Origin { caller, connection })
     }
 
-    /// The name of a signed-in caller, for the head of a page: the current name of the user, or `root`. A user may have the name
-    /// `root` too ([`SignedIn::is_root`] tells them apart).
+    /// Returns the name of a signed-in caller, for the head of a page: the current name of the user, or `root`. A user may be
+    /// named `root` too ([`SignedIn::is_root`] distinguishes them).
     #[must_use]
     pub fn name_of(&self, signed_in: &SignedIn) -> String {
         signed_in.user_id().map_or_else(|| ROOT.into(), |user| self.name_of_user(user))
     }
 
-    /// The current name of a user, for pages and the log; the id of one who was deleted.
+    /// Returns the current name of a user, for pages and the log; the id if the user was deleted.
     #[must_use]
     pub fn name_of_user(&self, user: PrincipalId) -> String {
         let snapshot = self.state.published();
         snapshot.user_by_id(user).map_or_else(|| user.to_string(), |row| row.record.name.to_string())
     }
 
-    /// The user whom a name leads to; none also if it names another account.
+    /// Returns the user of a login name; none also if it names another account.
     fn user_to_sign_in<'s>(&self, snapshot: &'s Snapshot, name: &str) -> Option<&'s User> {
         let account = snapshot.get::<Account>(&Account::NAME.into());
         let alias = account.and_then(|row| row.record.alias.as_deref());

@@ -1,4 +1,4 @@
-//! The one thread that hashes passwords, at a low priority: a hash takes a tenth of a second and 64 MiB.
+//! The single thread that hashes passwords, with low priority: a hash takes a tenth of a second and 64 MiB.
 
 #[cfg(test)]
 use std::sync::{Arc, atomic::AtomicUsize};
@@ -9,11 +9,11 @@ use super::turns::{Busy, Source, Turns};
 use super::{MAX_PASSWORD, hash_password, no_password_hash, verify_password};
 use crate::worker::Worker;
 
-/// Hashes new passwords, and checks given ones. Both have a lane of their own.
+/// Hashes new passwords, and checks passwords at sign-in. Each has a lane of its own.
 pub(crate) struct Hasher {
     worker: Worker<2>,
     turns: Turns,
-    /// How many passwords were checked.
+    /// The number of checks.
     #[cfg(test)]
     pub(crate) checks: Arc<AtomicUsize>,
 }
@@ -21,7 +21,7 @@ pub(crate) struct Hasher {
 /// Why a password was not checked.
 #[derive(Debug)]
 pub(crate) enum CheckError {
-    /// Too many wait for their check.
+    /// Too many passwords wait for their check.
     Busy,
     Failed(Error),
 }
@@ -38,17 +38,17 @@ impl Default for Hasher {
 }
 
 impl Hasher {
-    /// The hash of a new password, as a PHC string.
+    /// Hashes a new password, and returns a PHC string.
     ///
     /// # Errors
-    /// Throttling.User when many wait for theirs; ServiceUnavailableTemporary; InternalFailure.
+    /// Throttling.User if the queue is full; ServiceUnavailableTemporary; InternalFailure.
     pub(crate) async fn hash(&self, password: &SecretText) -> Result<SecretText, Error> {
         let password = password.clone();
         self.worker.run(HASHES, move || hash_password(&password)).await?.map_err(Error::internal)
     }
 
-    /// Whether a password is the one of a hash. Without a hash, and for a password that is too long to have one, the work is the
-    /// same and the answer no. One check at a time is in the lane, even if its caller is gone: the job holds the turn.
+    /// Whether a password matches a hash. Without a hash, and for a password that is too long, the work is the same and the
+    /// result false. The lane has one check at a time, even if its caller was dropped, because the job holds the turn.
     ///
     /// # Errors
     /// [`CheckError`].
@@ -77,7 +77,7 @@ impl Hasher {
 
 #[cfg(test)]
 impl Hasher {
-    /// Lets no password be checked until it is dropped.
+    /// Blocks all checks until it is dropped.
     pub(crate) async fn held(&self) -> impl Drop + use<> {
         self.turns.next(Source::Local).await.unwrap()
     }

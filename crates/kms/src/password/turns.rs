@@ -2,10 +2,10 @@
 //! sources take turns: the source that was served least recently is next, and its passwords are checked in order of arrival.
 //! Where users and addresses wait, every second turn is a user's.
 //!
-//! A flood of sign-ins therefore delays itself: a password from an address without a recent turn waits for the check that is
-//! running, and one from an address of the flood for those that the address sent before it. A user whose browser has signed in
-//! before waits for no address, whatever their number. Where there is no room, the address with the most waiting passwords
-//! loses its newest one.
+//! A flood of sign-ins therefore delays itself: a password from an address without a recent turn waits only for the current
+//! check, and one from an address of the flood for those that the address sent before it. A user whose browser has signed in
+//! before does not wait for addresses, regardless of their number. When the queue is full, the address with the most waiting
+//! passwords loses its newest one.
 
 use std::collections::{HashMap, VecDeque};
 use std::mem;
@@ -22,21 +22,21 @@ use crate::people::PrincipalId;
 #[derive(Default)]
 pub(super) struct Turns(Arc<Mutex<Queue>>);
 
-/// The right to one check. Dropping it gives the next waiter the turn, and the memory with it: getting 64 MiB from the system takes
-/// a quarter of the time of a check.
+/// The right to one check. Dropping it passes the turn to the next waiter, with the memory: allocating 64 MiB takes a quarter
+/// of the time of a check.
 pub(super) struct Turn {
     queue: Arc<Mutex<Queue>>,
     memory: Blocks,
 }
 
-/// Too many passwords wait, in all or from one source.
+/// Too many passwords wait, in total or from one source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Busy;
 
-/// What shares a place in the rotation.
+/// A source of passwords; each source has one place in the rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Source {
-    /// A user who has proved to know the password before: one who is signed in, or whose browser has signed in.
+    /// A user who has proved the password before: one who is signed in, or whose browser has signed in.
     User(PrincipalId),
     /// An IPv4 address, or the /64 of an IPv6 address.
     Address(IpAddr),
@@ -58,7 +58,7 @@ struct Queue {
 }
 
 struct Waiter {
-    /// The number of its arrival.
+    /// The order of its arrival.
     number: u64,
     turn: oneshot::Sender<Turn>,
 }
@@ -67,7 +67,7 @@ impl Turns {
     /// Waits for a turn.
     ///
     /// # Errors
-    /// [`Busy`] at once or later: a waiter of the longest line makes room for one of a shorter line.
+    /// [`Busy`], at once or later: a waiter of the longest line is removed for one of a shorter line.
     pub(super) async fn next(&self, source: Source) -> Result<Turn, Busy> {
         let entered = lock(&self.0).enter(source)?;
         match entered {
@@ -88,7 +88,7 @@ impl Drop for Turn {
     fn drop(&mut self) {
         let next = lock(&self.queue).next();
         if let Some(waiter) = next {
-            // A waiter that is gone does not take the turn: it is dropped here, which gives it to the next one.
+            // If the waiter is gone, the turn is dropped here, which passes it to the next one.
             let memory = mem::take(&mut self.memory);
             drop(waiter.turn.send(Self { queue: Arc::clone(&self.queue), memory }));
         }
@@ -96,7 +96,7 @@ impl Drop for Turn {
 }
 
 impl Queue {
-    /// Takes the turn if it is free, else joins the line of the source.
+    /// Takes the turn if it is free; otherwise joins the line of the source.
     fn enter(&mut self, source: Source) -> Result<Option<oneshot::Receiver<Turn>>, Busy> {
         if !self.is_taken {
             self.is_taken = true;
@@ -118,8 +118,8 @@ impl Queue {
         });
     }
 
-    /// Removes a waiter if the queue is full: the newest one of the longest line of an address, and of equal lines of that which
-    /// was served last. That line has to be worse than the one of `source` with its new waiter.
+    /// Removes a waiter if the queue is full: the newest one of the longest line of an address; among equal lines, that of
+    /// the address served last. That line must be worse than the one of `source` with its new waiter.
     fn make_room(&mut self, source: Source) -> Result<(), Busy> {
         let length = self.lines.get(&source).map_or(0, VecDeque::len);
         if length >= WAITING_PER_SOURCE {
@@ -138,7 +138,7 @@ impl Queue {
         Ok(())
     }
 
-    /// The waiter that gets the turn; without one the turn is free.
+    /// Returns the waiter that gets the turn; without one, the turn is free.
     fn next(&mut self) -> Option<Waiter> {
         let oldest = self.lines.iter().filter_map(|(source, line)| Some((*source, line.front()?.number)));
         let next = oldest.min_by_key(|(source, number)| {
@@ -165,7 +165,7 @@ impl Queue {
         waiter
     }
 
-    /// The number of the last turn of a source, 0 without a recent one.
+    /// The number of the last turn of a source; 0 without a recent one.
     fn last_turn(&self, source: Source) -> u64 {
         self.last_turns.get(&source).copied().unwrap_or(0)
     }
@@ -195,13 +195,13 @@ fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The most waiters of all sources. A check takes about a tenth of a second, so the last of them waits for 10 to 15 seconds.
+/// Maximum waiters of all sources. A check takes about a tenth of a second, so the last of them waits for 10 to 15 seconds.
 const WAITING: usize = 128;
 
-/// The most waiters of one source: several people behind one address do not refuse each other.
+/// Maximum waiters of one source, so that several people behind one address do not displace each other.
 const WAITING_PER_SOURCE: usize = 8;
 
-/// Turns whose sources are remembered: those of a minute and a half. Takes at most 64 KiB.
+/// The number of turns whose sources are remembered: those of a minute and a half. Takes at most 64 KiB.
 const REMEMBERED: usize = 1024;
 
 #[cfg(test)]
@@ -236,7 +236,7 @@ mod tests {
         matches!(poll(&mut (Box::pin(turns.next(source)) as Waiting<'_>)), Poll::Ready(Err(Busy)))
     }
 
-    /// The one that has the turn; all others wait.
+    /// Returns the waiter that has the turn; all others wait.
     fn served(waiting: &mut [Waiting<'_>]) -> Option<(usize, Turn)> {
         let mut served = waiting.iter_mut().enumerate().filter_map(|(number, waiting)| match poll(waiting) {
             Poll::Ready(turn) => Some((number, turn.unwrap())),
@@ -247,8 +247,8 @@ mod tests {
         first
     }
 
-    /// Lets each source of `flood` wait with as many passwords as it may, and serves them `rounds` times. Each sends another
-    /// password as soon as one is served.
+    /// Lets each source of `flood` wait with the maximum number of passwords, and serves them `rounds` times. Each source
+    /// sends another password as soon as one is served.
     fn flooded<'t>(turns: &'t Turns, flood: &[Source], rounds: usize) -> (Turn, Vec<Waiting<'t>>) {
         let mut turn = pollster::block_on(turns.next(flood[0])).unwrap();
         let sources: Vec<_> = (0..WAITING_PER_SOURCE).flat_map(|_| flood).take(WAITING).collect();
@@ -279,7 +279,7 @@ mod tests {
         let (mut turn, mut waiting) = flooded(&turns, &flood, 0);
         for round in 0..3 {
             let mut ann = enter(&turns, user(1));
-            waiting.retain_mut(|waiting| poll(waiting).is_pending()); // one made room for her
+            waiting.retain_mut(|waiting| poll(waiting).is_pending()); // one was removed for it
             drop(turn);
             let Poll::Ready(Ok(hers)) = poll(&mut ann) else { panic!("round {round}") };
             drop(hers);

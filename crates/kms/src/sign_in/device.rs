@@ -1,5 +1,5 @@
-//! A user who signed in by password binds an MFA device to herself, or removes it. Neither needs a permission: a user whose
-//! login profile requires a device has to bind one before anything else.
+//! Lets a user who signed in by password bind an MFA device, or remove it. Neither needs a permission, because a user whose
+//! login profile requires a device must bind one before anything else.
 
 use bulla_wire::{Error, SecretText};
 
@@ -9,36 +9,36 @@ use crate::mfa::{Code, Enrolment, Seed};
 use crate::password::{CheckError, Source};
 use crate::people::{MfaDevice, PrincipalId};
 
-/// A device that a user may bind to herself: no row of the store, and its seed is sealed.
+/// A device that is offered to a user for binding: it has no row in the store, and its seed is sealed.
 #[derive(Clone, Debug)]
 pub struct OfferedDevice {
     pub(crate) user: PrincipalId,
     pub(crate) device: MfaDevice,
 }
 
-/// Why a device is not bound or removed.
+/// Why a device cannot be bound or removed.
 #[derive(Debug)]
 pub enum DeviceRefusal {
     /// The user did not sign in by password, or that sign-in ended.
     Ended,
     /// The user has a device already, or none to remove.
     NotNow,
-    /// The account has as many devices as its quota allows.
+    /// The account has the maximum number of devices.
     LimitExceeded,
     /// The password is wrong or missing.
     WrongPassword,
-    /// The codes are not those of the device, or do not follow each other.
+    /// The codes are not those of the device, or not consecutive.
     WrongCode,
     /// Too many wrong codes were tried in the last 30 seconds.
     TooManyCodes,
-    /// Too many passwords wait to be checked.
+    /// Too many passwords wait for their check.
     Busy,
     /// The engine could not check or write it.
     Store(Error),
 }
 
 impl Kms {
-    /// A device with a new seed, for a user who signed in by password and has none.
+    /// Creates a device with a new seed, for a user who signed in by password and has none.
     ///
     /// # Errors
     /// [`DeviceRefusal::Ended`], [`DeviceRefusal::NotNow`], [`DeviceRefusal::Store`].
@@ -53,7 +53,7 @@ impl Kms {
         Ok(OfferedDevice { user: row.record.id, device })
     }
 
-    /// What the user enters into an authenticator app.
+    /// Returns the forms in which the user can enter the device into an authenticator app.
     ///
     /// # Errors
     /// InternalFailure if the seed does not open.
@@ -64,8 +64,9 @@ impl Kms {
         Ok(Enrolment::new(self.keyring.seed_of(&offered.device)?.base32(), &label))
     }
 
-    /// Binds an offered device to the user who signed in, by two codes that follow each other. The password is asked for,
-    /// unless a device is due, when it was just given. All sign-ins by the password alone end; that by both is answered.
+    /// Binds an offered device to the signed-in user, with two consecutive codes. Requires the password, unless a device is
+    /// due, because the password was just given then. All sign-ins by the password alone end; returns a sign-in with both
+    /// factors.
     ///
     /// # Errors
     /// [`DeviceRefusal`].
@@ -91,8 +92,8 @@ impl Kms {
         self.bind_offered(signed_in, offered, &codes).await
     }
 
-    /// Removes the device of the user who signed in by it, by a code. The sign-in without it is answered, and ends in binding
-    /// another one if the login profile requires that.
+    /// Removes the device with which the user signed in, with one of its codes. Returns a sign-in without it, which only
+    /// permits binding another device if the login profile requires one.
     ///
     /// # Errors
     /// [`DeviceRefusal`].

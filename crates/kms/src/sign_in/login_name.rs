@@ -1,15 +1,15 @@
-//! The name that a user types: `alice`, `alice@111122223333`, `alice@alias` or `alice@alias.onaliyun.com`.
+//! The login name that a user types: `alice`, `alice@111122223333`, `alice@alias` or `alice@alias.onaliyun.com`.
 
 use crate::people::NameKey;
 
-/// The name of a user, with the account that was written beside it.
+/// The name of a user, with the account that was typed with it.
 pub(super) struct LoginName<'n> {
     pub(super) user: NameKey,
     account: Option<&'n str>,
 }
 
 impl<'n> LoginName<'n> {
-    /// Takes a text apart. It need not be a good name: then no user has it.
+    /// Splits a text. The name need not be valid: then no user has it.
     pub(super) fn parse(text: &'n str) -> Self {
         let (user, account) = match text.split_once('@') {
             Some((user, account)) => (user, Some(without_domain(account))),
@@ -18,7 +18,7 @@ impl<'n> LoginName<'n> {
         Self { user: NameKey::of(user), account }
     }
 
-    /// Whether it is a name of this account.
+    /// Whether it belongs to this account.
     pub(super) fn is_of(&self, account: &str, alias: Option<&str>) -> bool {
         let is = |name: &str| self.account.is_none_or(|written| written.eq_ignore_ascii_case(name));
         is(account) || alias.is_some_and(is)

@@ -1,4 +1,4 @@
-//! A user who signed in by password chooses another one.
+//! Lets a user who signed in by password choose another password.
 
 use bulla_wire::{Error, SecretText};
 
@@ -7,16 +7,16 @@ use crate::Kms;
 use crate::password::{CheckError, Source};
 use crate::people::{LoginProfile, PasswordFault};
 
-/// Why a password is not replaced.
+/// Why a password cannot be replaced.
 #[derive(Debug)]
 pub enum PasswordRefusal {
     /// The user did not sign in by password, or that sign-in ended.
     Ended,
     /// The old password is wrong or missing.
     WrongOld,
-    /// The new password is the old one.
+    /// The new password equals the old one.
     Same,
-    /// The new password is not good enough.
+    /// The new password breaks a rule.
     Unfit(PasswordFault),
     /// Too many passwords wait to be checked or hashed.
     Busy,
@@ -25,8 +25,8 @@ pub enum PasswordRefusal {
 }
 
 impl Kms {
-    /// Replaces the password of the user who signed in by it, who needs no permission for that. The old one is asked for, unless
-    /// another one is due ([`SignedIn::must_choose_password`]). All sign-ins by the old password end; the new one is answered.
+    /// Replaces the password of the signed-in user, without a permission. Requires the old password, unless a new one is due
+    /// ([`SignedIn::must_choose_password`]). All sign-ins with the old password end; returns one with the new password.
     ///
     /// # Errors
     /// [`PasswordRefusal`].
@@ -43,7 +43,7 @@ impl Kms {
         };
         LoginProfile::check_password(new.expose(), name.as_str()).map_err(PasswordRefusal::Unfit)?;
         if signed_in.must_choose_password() {
-            // The old one was given at the sign-in, which is good for nothing else.
+            // The old one was given at the sign-in, which permits nothing else.
             if self.hasher.is_right(new, Some(hash), source).await? {
                 return Err(PasswordRefusal::Same);
             }

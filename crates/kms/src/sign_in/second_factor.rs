@@ -7,22 +7,22 @@ use crate::Kms;
 use crate::mfa::Code;
 use crate::people::PrincipalId;
 
-/// Why a code signs no user in.
+/// Why a code does not sign a user in.
 #[derive(Debug)]
 pub enum CodeRefusal {
     /// The password or the MFA device has changed since the password was given.
     Ended,
-    /// It is no code of the device at this time, or it was used before.
+    /// It is not a current code of the device, or was used before.
     Wrong,
-    /// Too many wrong codes were tried in the last 30 seconds; this one was not looked at.
+    /// Too many wrong codes were tried in the last 30 seconds; this one was not checked.
     TooMany,
-    /// The engine could not check it, or not note that it is used.
+    /// The engine could not check the code, or record its use.
     Store(Error),
 }
 
 impl Kms {
-    /// Signs in a user who has given the password, by a code of the MFA device. That the code is used is durable before the
-    /// answer, so of two requests with the same code, to whatever process, one signs in.
+    /// Signs in a user who has given the password, with a code of the MFA device. The use of the code is durable before the
+    /// reply, so of two requests with the same code, to any processes, only one signs in.
     ///
     /// # Errors
     /// [`CodeRefusal`].
@@ -34,7 +34,7 @@ impl Kms {
         self.try_code(half.user_id(), code, async |code| self.spend_code(half, &code).await).await
     }
 
-    /// Counts a code as a wrong one until `check` finds it right, so that no number of requests at once has more tries.
+    /// Counts a code as wrong until `check` finds it right, so that concurrent requests get no additional attempts.
     pub(super) async fn try_code<T>(
         &self,
         user: PrincipalId,

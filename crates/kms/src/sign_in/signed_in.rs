@@ -1,4 +1,5 @@
-//! Who signed in and by what, what is still needed for it, and whether it still holds.
+//! The state of a sign-in: which user signed in with which credentials, what is still required, and whether they are still
+//! valid.
 
 use std::fmt;
 
@@ -8,39 +9,40 @@ use crate::origin::{Caller, PrincipalId, Proof};
 use crate::people::{BindingMark, LoginProfile, PasswordMark, User};
 use crate::state::{AccessKey, AccessKeyOwner, Row, Snapshot};
 
-/// Who signed in and by what, by ids: it holds no secret, and gives no right by itself ([`Kms::origin_of`](crate::Kms::origin_of)).
+/// A sign-in: the user and the credentials, by ids. It contains no secret, and grants nothing without a check
+/// ([`Kms::origin_of`](crate::Kms::origin_of)).
 #[derive(Clone, PartialEq, Eq)]
 pub struct SignedIn(By);
 
-/// What has to be in the snapshot as it was at the sign-in.
+/// What must be unchanged in the snapshot since the sign-in.
 #[derive(Clone, PartialEq, Eq)]
 enum By {
-    /// The row of an access key. Every change of it has another revision, so it does not come back when it is activated again,
-    /// nor when another one gets its id.
+    /// The row of an access key. Every change gives it another revision, so the sign-in does not become valid again when the
+    /// key is activated again, nor when another key gets its id.
     AccessKey { id: Box<str>, owner: AccessKeyOwner, revision: Revision },
-    /// The password of a user. Every password that is set has another mark, also the same one.
+    /// The password of a user. Every password that is set has another mark, even if it is the same password.
     Password { user: PrincipalId, password: PasswordMark, is_due: bool, factor: SecondFactor },
 }
 
-/// What a sign-in by password rests on beside the password.
+/// The second factor of a sign-in by password.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SecondFactor {
-    /// Nothing: the user has no device and needs none.
+    /// None: the user has no device and needs none.
     None,
-    /// Nothing yet: the user has no device and must bind one.
+    /// None yet: the user has no device and must bind one.
     Due,
     /// A code of the device that is bound to the user by this binding.
     Proved(BindingMark),
 }
 
 impl SecondFactor {
-    /// Of a user without a device.
+    /// Returns the factor of a user without a device.
     pub(crate) fn unproved(is_required: bool) -> Self {
         if is_required { Self::Due } else { Self::None }
     }
 }
 
-/// A user who gave a right password and has an MFA device. It is good for nothing but [`Kms::second_factor`](crate::Kms::second_factor).
+/// A user who gave a right password and has an MFA device. It permits only [`Kms::second_factor`](crate::Kms::second_factor).
 #[derive(Clone)]
 pub struct HalfSignedIn {
     user: PrincipalId,
@@ -48,17 +50,17 @@ pub struct HalfSignedIn {
     binding: BindingMark,
 }
 
-/// What a right password is enough for.
+/// What a right password permits.
 #[derive(Clone, Debug)]
 pub enum FirstFactor {
-    /// To sign in.
+    /// The sign-in is complete.
     Enough(SignedIn),
-    /// To be asked for a code of the user's MFA device.
+    /// A code of the user's MFA device is required.
     CodeNeeded(HalfSignedIn),
 }
 
 impl FirstFactor {
-    /// What the right password of a user is enough for; none without a login profile.
+    /// Returns what the right password of a user permits; none without a login profile.
     pub(super) fn of(user: &User) -> Option<Self> {
         let profile = user.login_profile.as_ref()?;
         Some(match &user.mfa {
@@ -80,7 +82,7 @@ impl HalfSignedIn {
         self.user
     }
 
-    /// The row and the profile of the user, if the password and the device are still those.
+    /// Returns the row and the profile of the user, if the password and the device are unchanged.
     pub(crate) fn user<'s>(&self, snapshot: &'s Snapshot) -> Option<(&'s Row<User>, &'s LoginProfile)> {
         let row = snapshot.user_by_id(self.user)?;
         let profile = row.record.login_profile.as_ref().filter(|profile| profile.mark() == self.password)?;
@@ -88,7 +90,7 @@ impl HalfSignedIn {
         is_same.then_some((row, profile))
     }
 
-    /// The sign-in after a right code.
+    /// Returns the sign-in after a right code.
     pub(crate) fn with_code(&self, profile: &LoginProfile) -> SignedIn {
         SignedIn::by_password(self.user, profile, SecondFactor::Proved(self.binding))
     }
@@ -104,13 +106,13 @@ impl SignedIn {
         Self(By::Password { user, password: profile.mark(), is_due: profile.reset_required, factor })
     }
 
-    /// The same sign-in, as it is after another password or device replaced the one before.
+    /// Returns this sign-in after its password or device was replaced.
     pub(crate) fn renewed(&self, profile: &LoginProfile, factor: Option<SecondFactor>) -> Option<Self> {
         let By::Password { user, factor: before, .. } = self.0 else { return None };
         Some(Self::by_password(user, profile, factor.unwrap_or(before)))
     }
 
-    /// Whether it is the account's root, which no policy binds.
+    /// Whether it belongs to the account's root, which policies do not bind.
     #[must_use]
     pub fn is_root(&self) -> bool {
         matches!(self.0, By::AccessKey { owner: AccessKeyOwner::Root, .. })
@@ -134,26 +136,26 @@ impl SignedIn {
         }
     }
 
-    /// Whether it is good for nothing but [`Kms::choose_password`](crate::Kms::choose_password).
+    /// Whether it permits only [`Kms::choose_password`](crate::Kms::choose_password).
     #[must_use]
     pub fn must_choose_password(&self) -> bool {
         matches!(self.0, By::Password { is_due: true, .. })
     }
 
-    /// Whether a code of an MFA device was given.
+    /// Whether the user gave a code of an MFA device.
     #[must_use]
     pub fn has_given_code(&self) -> bool {
         matches!(self.0, By::Password { factor: SecondFactor::Proved(_), .. })
     }
 
-    /// Whether it is good for nothing but binding an MFA device ([`Kms::bind_own_device`](crate::Kms::bind_own_device)), once
-    /// another password is chosen if that is due too.
+    /// Whether it permits only binding an MFA device ([`Kms::bind_own_device`](crate::Kms::bind_own_device)), after choosing
+    /// another password if that is due too.
     #[must_use]
     pub fn must_bind_device(&self) -> bool {
         matches!(self.0, By::Password { factor: SecondFactor::Due, .. })
     }
 
-    /// Who acts, if what signed in is still there as it was.
+    /// Returns the caller, if the credentials are unchanged.
     pub(super) fn caller(&self, snapshot: &Snapshot) -> Option<Caller> {
         match &self.0 {
             By::AccessKey { id, revision, .. } => {
@@ -167,9 +169,8 @@ impl SignedIn {
         }
     }
 
-    /// The row and the profile of a user who signed in by password, if the password and the MFA device are still those. A
-    /// profile that came to require another password or a device since asks for a new sign-in, and so does a device that was
-    /// bound since.
+    /// Returns the row and the profile of a user who signed in by password, if the password and the MFA device are unchanged.
+    /// If the profile requires another password or a device since, or a device was bound since, a new sign-in is required.
     pub(crate) fn user_by_password<'s>(
         &self,
         snapshot: &'s Snapshot,

@@ -1,4 +1,4 @@
-//! Signing in to an engine: by what, what it is good for, and what ends it.
+//! Signing in to an engine: the credentials, what a sign-in permits, and what ends it.
 
 mod endings;
 mod mfa;
@@ -72,7 +72,7 @@ fn is_over(world: &World, signed_in: &SignedIn) -> bool {
     matches!(world.kms_ref().origin_of(signed_in, connection()), Err(SignInEnded::Ended))
 }
 
-/// The answer to a request of a signed-in caller.
+/// Returns the reply to a request of a signed-in caller.
 fn call(world: &World, by: &SignedIn, request: Request) -> Result<Value, String> {
     let origin = world.kms_ref().origin_of(by, connection()).unwrap();
     let reply = pollster::block_on(world.kms_ref().call(request, &origin));
@@ -196,7 +196,7 @@ fn a_user_who_signed_in_by_password_assumes_no_role() {
     assert_eq!(refused, Err("NoPermission".into()));
 }
 
-/// Each refusal takes one hash, so the time does not tell which names exist.
+/// Each refusal takes one hash, so the time does not reveal which names exist.
 #[test]
 fn whatever_is_wrong_with_a_password_is_one_refusal_after_the_same_work() {
     let world = world();
@@ -317,7 +317,7 @@ fn a_flood_from_one_address_delays_no_other_address_and_no_user_known_at_that_ad
     assert_eq!(kms.hasher.checks.load(Ordering::SeqCst) - checks, 8 + 2);
 }
 
-/// The profile is there when its password is looked up, and deleted when the check of it ends.
+/// The profile exists when its password is read, and is deleted when its check ends.
 #[test]
 fn a_profile_that_is_deleted_while_its_password_is_hashed_signs_no_user_in() {
     let world = world();

@@ -1,5 +1,5 @@
-//! No sign-in outlives what it rests on: random changes of two users and of root, against a model in which every ending and
-//! every beginning of an access key, a password or the binding of an MFA device has a number of its own.
+//! No sign-in outlives its credentials: random changes of two users and of root, against a model in which every version of an
+//! access key, a password or the binding of an MFA device has its own number.
 
 use super::mfa::{Phone, enter};
 use super::*;
@@ -7,7 +7,7 @@ use crate::people::Profile;
 use crate::sessions::tests::world::Credentials;
 use crate::state::AccessKeyOwner;
 
-/// What a user can sign in by, as the model has it: the number of the active access key, of the password and of the binding.
+/// The credentials of a user in the model: the numbers of the active access key, the password and the binding.
 #[derive(Clone, Copy, Default)]
 struct Subject {
     key: Option<u64>,
@@ -55,7 +55,7 @@ impl Model {
         self.numbers
     }
 
-    /// A number below `end`, by a linear congruential generator.
+    /// Returns a number below `end`, from a linear congruential generator.
     fn random(&mut self, end: usize) -> usize {
         self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.seed >> 33).unwrap() % end
@@ -82,7 +82,7 @@ impl Model {
         self.users[user].needs_mfa = profile.is_some_and(|profile| profile.mfa_required);
     }
 
-    /// Keeps the password, and asks for more or less.
+    /// Keeps the password, and changes what the profile requires.
     fn edit_flags(&mut self, user: usize, edit: impl FnOnce(&mut LoginProfile)) {
         if let Some(mut profile) = self.profile(user) {
             edit(&mut profile);
@@ -102,7 +102,7 @@ impl Model {
         }
     }
 
-    /// Another access key of the same id and secret.
+    /// Another access key with the same id and secret.
     fn make_key(&mut self, user: usize) {
         self.delete_key(user);
         let Credentials { id, secret, .. } = Self::credentials(user);
@@ -112,7 +112,7 @@ impl Model {
         self.users[user].key = Some(self.number());
     }
 
-    /// Another user of the same name, with another access key of the same id.
+    /// Another user with the same name, and another access key with the same id.
     fn make_user_again(&mut self, user: usize) {
         self.delete_key(user);
         self.world.delete_user(NAMES[user]);
@@ -130,7 +130,7 @@ impl Model {
         }
     }
 
-    /// What ends no sign-in.
+    /// Makes changes that end no sign-in.
     fn change_other_things(&mut self, user: usize) {
         self.world.pass(1);
         change_user(&self.world, NAMES[user], |user| user.profile.comments = "changed".into());

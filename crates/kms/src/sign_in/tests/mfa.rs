@@ -1,17 +1,17 @@
-//! Codes of MFA devices: they work once, for their own user and device, and what ends a sign-in by one.
+//! Codes of MFA devices: they work once, for their own user and device; and the ends of sign-ins with them.
 
 use super::*;
 use crate::mfa::{Code, Seed};
 use crate::people::{DeviceName, MfaDevice};
 use crate::state::Changes;
 
-/// What shows the codes of a device.
+/// A phone that shows the codes of a device.
 pub(super) struct Phone {
     seed: Seed,
 }
 
 impl Phone {
-    /// Binds a new device to a user, without the actions that do.
+    /// Binds a new device to a user, without the actions for that.
     pub(super) fn bind(world: &World, user: &str, device: &str) -> Self {
         let seed = Seed::random();
         let kms = world.kms_ref();
@@ -23,13 +23,13 @@ impl Phone {
         Self { seed }
     }
 
-    /// The code that it shows so many steps from now.
+    /// Returns the code that it shows this number of steps from now.
     pub(super) fn code(&self, world: &World, steps: i64) -> SecretText {
         let step = u64::try_from(world.now() / 30 + steps).unwrap();
         text(str::from_utf8(&self.seed.code(step)).unwrap())
     }
 
-    /// A code that is none of now.
+    /// Returns a code that is not valid now.
     fn wrong_code(&self, world: &World) -> SecretText {
         let good = [-1, 0, 1].map(|steps| self.code(world, steps));
         let wrong = ["000000", "111111", "222222", "333333"].map(text);
@@ -127,7 +127,7 @@ fn whatever_is_no_code_of_the_device_is_wrong() {
     enter(&world, &half, &alice.code(&world, 0)).unwrap();
 }
 
-/// So many requests at once have no more tries than one after another, and the next step begins again.
+/// Concurrent requests have no more attempts than sequential ones, and the next step begins again.
 #[test]
 fn five_wrong_codes_in_a_step_are_looked_at_and_no_user_is_locked_out() {
     let world = world();
@@ -147,7 +147,7 @@ fn five_wrong_codes_in_a_step_are_looked_at_and_no_user_is_locked_out() {
     }
 }
 
-/// Both requests read the state in which the code is fresh.
+/// Both requests read the state in which the code is unused.
 #[test]
 fn of_many_sign_ins_at_once_with_one_code_one_succeeds() {
     let world = world();
@@ -165,7 +165,7 @@ fn of_many_sign_ins_at_once_with_one_code_one_succeeds() {
     }
 }
 
-/// Another process has spent the code between the decision of this one and its commit: the store compares revisions.
+/// Another process has used the code between the decision of this one and its commit: the store compares revisions.
 #[test]
 fn a_code_that_another_node_has_spent_signs_nobody_in() {
     let world = world();
@@ -210,7 +210,7 @@ fn a_half_sign_in_ends_with_the_password_and_the_device() {
     }
 }
 
-/// The same device again, bound to the same user: codes that were used stay used.
+/// The same device again, bound to the same user: used codes remain used.
 #[test]
 fn another_binding_ends_the_sign_ins_by_the_one_before() {
     let world = world();
@@ -232,7 +232,7 @@ fn a_sign_in_by_password_alone_ends_when_a_device_is_bound() {
     assert!(is_over(&world, &alice));
 }
 
-/// As a user enters them: the codes of an authenticator app, from the seed that she is shown.
+/// The codes that a user enters: those of an authenticator app with the offered seed.
 fn offered_codes(world: &World, offered: &OfferedDevice) -> [SecretText; 2] {
     let seed = world.kms_ref().keyring.seed_of(&offered.device).unwrap();
     let shown = world.kms_ref().enrolment_of(offered).unwrap();

@@ -1,4 +1,4 @@
-//! Every action through the one entry, with its fields, limits, state rules and errors.
+//! Every action through `Kms::call`: its fields, limits, state rules and errors.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 

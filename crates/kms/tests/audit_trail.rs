@@ -1,4 +1,4 @@
-//! The audit trail from outside: the golden trail, and the reader in docs/audit-format.md.
+//! The audit trail through its public interface: the golden trail, and the reader in docs/audit-format.md.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -58,7 +58,7 @@ fn kind(content: &Content<'_>) -> usize {
     }
 }
 
-/// A server writes, rotates, compresses and deletes while a reader verifies: no false alarm.
+/// A server writes, rotates, compresses and deletes while a reader verifies, without false alarms.
 #[test]
 fn a_trail_that_is_being_written_verifies() {
     let directory = tempfile::tempdir().unwrap();
@@ -197,7 +197,7 @@ fn denied<'a>() -> Request<'a> {
     }
 }
 
-/// The account makes a key, and a request without a valid signature.
+/// Root creates a key, and a request has no valid signature.
 fn others<'a>() -> [Request<'a>; 2] {
     let created = Request {
         request_id: "6d0b3f0e-38f6-4b55-9c52-6dfcbd7a1b02".into(),
@@ -298,5 +298,5 @@ fn make_the_golden_trail() {
     fs::remove_file(golden.join("seal-key")).unwrap();
 }
 
-/// Some disks sync so fast that files would be deleted before a reader has listed them.
+/// Some disks sync so fast that files are deleted before a reader has listed them.
 const MAX_ROUNDS: u64 = 3_000;

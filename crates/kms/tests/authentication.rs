@@ -1,4 +1,4 @@
-//! Who may call: signatures, access keys, time and nonces, on an engine whose clock the tests set.
+//! Authentication: signatures, access keys, time and nonces, with a clock that the tests set.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -19,7 +19,7 @@ struct Bench {
     kms: Option<Kms>,
     clock: Arc<AtomicU64>,
     data: tempfile::TempDir,
-    /// Whose access key signs.
+    /// The access key that is expected to sign.
     expected: String,
 }
 
@@ -45,7 +45,7 @@ impl Bench {
         self.clock.store(seconds, Ordering::Relaxed);
     }
 
-    /// The outcome of a v1 request: `Ok`, or the error's code.
+    /// Returns the outcome of a v1 request: `Ok`, or the code of the error.
     fn v1(&self, id: &str, secret: &str, signed_at: u64, nonce: &str) -> Result<(), ErrorCode> {
         let mut parameters = Parameters::from_query("Action=ListKeys&Version=2016-01-20").unwrap();
         v1::sign("GET", &mut parameters, id, secret, &time(signed_at), nonce);

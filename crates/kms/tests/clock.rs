@@ -1,4 +1,5 @@
-//! A clock that is ahead for a while: who gets in, what is accepted twice, what ends, and how the next start goes.
+//! A clock that is ahead for a while: which requests are accepted, possibly twice, what is removed, and how the next start
+//! behaves.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -15,7 +16,7 @@ use support::{Bench, DAY, base64, text};
 
 const JUMPS: [i64; 5] = [3, 20 * 60, 2 * 3600, 400 * DAY, 3650 * DAY];
 
-/// A server with an access key, and with something of each kind that ends: a key and a secret that are scheduled for
+/// A server with an access key, and one of each kind of thing that is removed: a key and a secret that are scheduled for
 /// deletion, material that expires, and an import token.
 struct Endings {
     bench: Bench,
@@ -44,7 +45,7 @@ impl Endings {
         Self { bench, scheduled, imported, token: format!("{waiting} {token}") }
     }
 
-    /// Whether a request is accepted that was signed at that time.
+    /// Whether a request is accepted that was signed at this time.
     fn sign(&self, signed_at: i64, nonce: &str) -> Result<(), ErrorCode> {
         sign(&self.bench.kms, signed_at, nonce)
     }
@@ -190,7 +191,7 @@ fn neither_a_jump_nor_its_return_ends_or_revives_anything() {
     }
 }
 
-/// The key is used by no one meanwhile, so what ends it must not be the jump.
+/// No request uses the key meanwhile, so the jump must not be what removes it.
 #[test]
 fn what_is_scheduled_during_a_jump_does_not_end_too_soon() {
     let endings = Endings::new();
@@ -257,7 +258,7 @@ fn a_clock_that_was_ahead_at_the_stop_is_asked_about() {
     assert!(!bench.run_due().held, "once is enough");
 }
 
-/// The mark is as old as it can be then: what counts is when the next run locked the store.
+/// The mark is as old as possible then: the time at which the next run locked the store decides.
 #[test]
 fn no_request_is_accepted_twice_after_a_crash() {
     let endings = Endings::new();
@@ -269,7 +270,7 @@ fn no_request_is_accepted_twice_after_a_crash() {
     for (signed, nonce) in [(now - 40, "earlier"), (now, "last")] {
         assert_eq!(endings.sign(signed, nonce), Ok(()));
     }
-    endings.bench.key(); // nothing else is being written then
+    endings.bench.key(); // no other write is pending then
     let crashed = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(endings.bench.data.path()).unwrap() {
         let entry = entry.unwrap();
@@ -284,7 +285,7 @@ fn no_request_is_accepted_twice_after_a_crash() {
     assert_eq!(sign(&kms, endings.now(), "fresh"), Ok(()));
 }
 
-/// A machine without a battery for its clock begins anywhere, and asks for the time later.
+/// A machine without a battery for its clock starts with a random time, and synchronises it later.
 #[test]
 fn a_clock_that_is_wrong_at_the_start_is_believed_when_it_is_right() {
     let Endings { bench, imported, .. } = Endings::new();
@@ -325,7 +326,7 @@ fn a_clock_behind_the_believed_time_is_reported_and_nothing_is_removed() {
     assert_eq!(bench.state(&key), "PendingDeletion");
 }
 
-/// The store holds nothing that ends when the clock jumps, and something when it comes back.
+/// The store has no scheduled removals when the clock jumps, and some when it comes back.
 #[test]
 fn what_is_scheduled_during_a_jump_is_counted_from_the_later_time_and_stops_nothing() {
     for jump in [7200, 3650 * DAY] {

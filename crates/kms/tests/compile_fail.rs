@@ -1,4 +1,4 @@
-//! The gates are closed: what goes around one does not compile, although it is a sibling of the actions.
+//! The gates hold: code that bypasses one does not compile, even among the actions.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -6,30 +6,30 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-/// Each module below `src/actions/breaches`, with the error of the compiler.
+/// Each module below `src/actions/breaches`, with the expected error of the compiler.
 const BREACHES: [(&str, &str); 13] = [
-    // An `Allowed` is made by the authorizer alone.
+    // Only the authorizer creates an `Allowed`.
     ("allowed_built", "E0451"),
     ("allowed_made", "E0624"),
-    // Nothing is committed without an `Allowed` or the proof of maintenance.
+    // A commit needs an `Allowed` or the proof of maintenance.
     ("changes_built", "E0451"),
     ("maintenance_built", "E0451"),
     ("maintenance_borrowed", "E0603"),
-    // A record is read by the proof that it may be used; there is no way to the snapshot.
+    // Reading a record needs the proof that it may be used; actions cannot reach the snapshot.
     ("record_read", "E0616"),
     ("key_of_a_list_read", "E0616"),
     ("access_key_read", "E0616"),
     ("value_read", "E0308"),
-    // The committer, the root keys and the engine are reached by their doors alone.
+    // The committer, the root keys and the engine are reached only through their methods.
     ("committer_reached", "E0616"),
     ("root_keys_reached", "E0616"),
     ("engine_reached", "E0616"),
-    // Material is opened by the keyring alone, for a key that was allowed.
+    // Only the keyring opens material, for a key that was allowed.
     ("material_opened", "E0624"),
 ];
 
-/// The errors that the compiler finds in one pass: it stops after the first pass that found some. All breaches whose errors
-/// belong to one pass are compiled at once.
+/// The errors that the compiler reports in one pass; it stops after the first pass with errors. All breaches whose errors
+/// belong to one pass are compiled together.
 const PHASES: [&[&str]; 3] = [&["E0603"], &["E0308", "E0616", "E0624"], &["E0451"]];
 
 #[test]
@@ -61,8 +61,8 @@ fn each_breach_is_compiled() {
     assert!(BREACHES.iter().all(|(_, code)| phase_of(code) == 1));
 }
 
-/// Compiles the library of this package with these breaches, by what the tests were built of. Only the library itself is
-/// compiled: an argument for it alone leaves the dependencies as they are.
+/// Compiles the library of this package with these breaches, with the dependencies of the tests. Only the library is
+/// compiled: flags for it alone leave the dependencies unchanged.
 fn compile(breaches: impl Iterator<Item = &'static str>) -> (bool, String) {
     let test = std::env::current_exe().unwrap();
     let profile = test.parent().unwrap().parent().unwrap();

@@ -1,4 +1,4 @@
-//! Stores with keys of every spec, imported material, tags and secrets, each made once: `testdata/golden/README.md`.
+//! Golden stores with keys of every spec, imported material, tags and secrets, each made once: `testdata/golden/README.md`.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -19,7 +19,7 @@ struct Step {
     expected: Value,
 }
 
-/// The versions, and the moment after each was made: some of it ends by the calendar.
+/// The versions, and the time just after each was made, because some records expire by the calendar.
 const STORES: [(u32, u64); 5] =
     [(2, 1_796_083_200), (3, 1_767_225_600), (4, 1_767_225_600), (5, 1_767_225_600), (6, 1_767_225_600)];
 
@@ -53,7 +53,7 @@ fn every_answer_of(version: u32, made: u64) {
     }
 }
 
-/// Whether `reply` has all of `expected`, and perhaps more.
+/// Whether `reply` contains all of `expected`.
 fn holds(reply: &Value, expected: &Value) -> bool {
     match (reply, expected) {
         (Value::Object(reply), Value::Object(expected)) => {

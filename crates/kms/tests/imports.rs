@@ -1,4 +1,4 @@
-//! Material that its owner brings: wrapped for a token, ended, brought again.
+//! Imported material: wrapped for a token, expired, imported again.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -17,7 +17,7 @@ use support::{Bench, DAY, base64, text};
 /// 9999-12-30T22:00:00Z.
 const LATEST: i64 = 253_402_207_200;
 
-/// Somebody who has the material of a key and brings it.
+/// An importer, who has the material of a key.
 struct Importer<'a> {
     bench: &'a Bench,
     key: String,
@@ -176,7 +176,7 @@ fn every_failed_unwrapping_is_the_same_and_the_third_ends_the_token() {
             "ended"
         );
     }
-    // Other material than the first is a guess too.
+    // Material other than the first counts as a failed attempt too.
     importer.import(&material, None).unwrap();
     let parameters = importer.parameters("RSAES_OAEP_SHA_256");
     let good = wrap("RSAES_OAEP_SHA_256", &parameters, &material);
@@ -196,7 +196,7 @@ fn every_failed_unwrapping_is_the_same_and_the_third_ends_the_token() {
         other.bring(&parameters, &good, None).unwrap_err().starts_with("400 InvalidImportToken"),
         "of another key"
     );
-    // Whether it unwraps or not: that is found out before.
+    // Whether it unwraps or not, because this is checked before.
     for expires in [1, -1, bench.clock.unix(), LATEST + 1, i64::MAX] {
         for wrapped in [&good[..], b"x"] {
             let answer = importer.bring(&parameters, wrapped, Some(expires)).unwrap_err();
@@ -229,7 +229,7 @@ fn every_failed_unwrapping_is_the_same_and_the_third_ends_the_token() {
     }
 }
 
-/// Tokens do not pile up: the oldest of many is of no use any more.
+/// Tokens do not accumulate: the oldest of many is removed.
 #[test]
 fn a_key_has_few_tokens() {
     let bench = Bench::new();
@@ -245,7 +245,7 @@ fn a_key_has_few_tokens() {
     assert_eq!(answer(&tokens[1]), "400 InvalidKeyMaterial");
 }
 
-/// Many at once get no more answers than one after another.
+/// Concurrent attempts get no more answers than sequential ones.
 #[test]
 fn tries_at_once_are_counted() {
     let bench = Bench::new();
@@ -265,7 +265,7 @@ fn tries_at_once_are_counted() {
     assert!(answers.iter().all(|answer| answer != "500 InternalFailure"));
 }
 
-/// A token that has ended says so for a day, and is removed with its private key.
+/// An expired token is reported as such for a day, and then removed with its private key.
 #[test]
 fn tokens_end() {
     let bench = Bench::new();

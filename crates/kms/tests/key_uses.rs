@@ -1,4 +1,4 @@
-//! How often keys were used: what counts, and that counts outlive the engine.
+//! How often keys were used: which operations count, and that counts persist.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -12,7 +12,7 @@ fn uses(bench: &Bench, key: &str) -> KeyUses {
     pollster::block_on(bench.kms.query(query, &bench.kms.owner())).unwrap()
 }
 
-/// Encryptions and other operations of each version, newest first.
+/// Returns the encryptions and other operations of each version, newest first.
 fn counts(bench: &Bench, key: &str) -> Vec<(u64, u64)> {
     let versions = uses(bench, key).versions;
     versions.iter().map(|version| (version.encryptions, version.other_operations)).collect()
@@ -94,7 +94,7 @@ fn a_key_takes_its_counts_with_it() {
     }
     bench.clock.pass(60);
     bench.run_due();
-    bench.ok("Encrypt", &[("KeyId", &gone), ("Plaintext", "aGk=")]); // not written when the key ends
+    bench.ok("Encrypt", &[("KeyId", &gone), ("Plaintext", "aGk=")]); // not written when the key is deleted
     bench.ok("ScheduleKeyDeletion", &[("KeyId", &gone), ("PendingWindowInDays", "7")]);
     for _ in 0..8 {
         bench.clock.pass(DAY);

@@ -1,4 +1,4 @@
-//! What becomes of keys over time: versions, rotation, deletion, protection, tags.
+//! The life of keys: versions, rotation, deletion, protection, tags.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -147,7 +147,7 @@ fn rotation_follows_its_policy() {
     let metadata = bench.metadata(&key);
     assert_eq!(metadata["AutomaticRotation"], json!("Disabled"));
     assert!(metadata.get("NextRotationDate").is_none() && metadata.get("RotationInterval").is_none());
-    // A command does it too: a key of an embedded store would else never rotate.
+    // A command rotates keys too: otherwise a key of an embedded store would never rotate.
     policy("7d").unwrap();
     let bench = bench.restarted(Role::Command, false);
     bench.clock.pass(8 * DAY);
@@ -230,7 +230,7 @@ fn nothing_is_removed_after_a_jump_of_the_clock_until_an_operator_confirms_it() 
     assert_eq!(bench.code("DescribeKey", &[("KeyId", &key)]), "404 Forbidden.KeyNotFound");
 }
 
-/// Time that passes while the server runs is known to have passed; while it is off, the clock may have been set.
+/// While the server runs, the engine knows how much time has passed; while it is off, the clock may have been set.
 #[test]
 fn nothing_ends_unseen_while_the_server_is_off() {
     let bench = Bench::with_role(Role::Server);
@@ -254,7 +254,7 @@ fn nothing_ends_unseen_while_the_server_is_off() {
     assert_eq!(bench.run_due().changed, 1);
 }
 
-/// Whatever notes the time looks at the clock first: else the next start would find nothing unseen.
+/// Writing the time checks the clock first: otherwise the next start would not find the jump.
 #[test]
 fn a_jump_that_was_not_checked_is_found_after_a_restart() {
     let bench = Bench::with_role(Role::Server);
@@ -271,7 +271,7 @@ fn a_jump_that_was_not_checked_is_found_after_a_restart() {
     assert_eq!(bench.state(&key), "PendingDeletion");
 }
 
-/// A command has no clock of its own to compare with; the machine may not have asked for the time yet.
+/// A command cannot compare its clock with an earlier reading; the machine may not have synchronised the time yet.
 #[test]
 fn a_command_with_a_clock_that_is_behind_lets_nothing_end_too_soon() {
     let bench = Bench::with_role(Role::Server);
@@ -311,7 +311,7 @@ fn a_store_that_no_server_had_is_not_believed() {
     let report = bench.run_due();
     assert_eq!((report.changed, report.held), (0, true));
     bench.ok("CancelKeyDeletion", &[("KeyId", &key)]);
-    // With nothing that could be lost, the clock is taken as it is.
+    // If the store has nothing that could be removed, the clock is accepted as it is.
     assert!(!bench.run_due().held);
     bench.ok("ScheduleKeyDeletion", &[("KeyId", &key), ("PendingWindowInDays", "7")]);
     bench.clock.pass(7 * DAY);
@@ -359,7 +359,7 @@ fn a_protected_key_is_not_scheduled() {
         ("DeletionProtectionDescription", &long),
     ];
     assert_eq!(bench.code("SetDeletionProtection", &too_long), "400 InvalidParameter");
-    protect("false", &long); // ignored without protection
+    protect("false", &long); // without protection it is ignored
     assert_eq!(bench.metadata(&key)["DeletionProtection"], json!("Disabled"));
     bench.ok("ScheduleKeyDeletion", &[("KeyId", &key)]);
     let again = [("KeyId", key.as_str()), ("EnableDeletionProtection", "true")];

@@ -1,4 +1,4 @@
-//! A store that is removed, replaced or overwritten under a running engine.
+//! A store that is removed, replaced or overwritten while an engine has it open.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -15,7 +15,7 @@ use bulla_kms::{Kms, Loss, OpenError, Options, Role};
 use serde_json::Value;
 use support::{Bench, base64, text};
 
-/// An engine over `DATA` below a directory of its own, with a key, a ciphertext, and a backup from before the key.
+/// An engine over `DATA` in its own directory, with a key, a ciphertext, and a backup from before the key.
 struct Trial {
     bench: Bench,
     data: PathBuf,
@@ -50,7 +50,7 @@ impl Trial {
         self.bench.key();
     }
 
-    /// A write is refused before anybody has checked, the check says why, and reads go on.
+    /// A write is refused even before the next check, the check reports the cause, and reads continue.
     fn refuses_writes(&self, path: &Path, loss: Loss) {
         for _ in 0..2 {
             assert_eq!(self.bench.code("CreateKey", &[]), "503 ServiceUnavailableTemporary", "{loss:?}");
@@ -62,7 +62,7 @@ impl Trial {
         assert_eq!(opened["Plaintext"], Value::from(base64("precious")), "{loss:?}");
         match self.bench.send("GetSecretValue", &[("SecretName", "s")]) {
             Ok(value) => assert_eq!(value["SecretData"], "secret", "{loss:?}"),
-            // It is read from what another process has written over it.
+            // It is read from the content that another process has written.
             Err(error) => {
                 assert_eq!(loss, Loss::Overwritten, "{error}");
                 assert!(error.starts_with("503 ServiceUnavailableTemporary"), "{error}");
@@ -70,7 +70,7 @@ impl Trial {
         }
     }
 
-    /// What the next start finds.
+    /// Returns what the next start finds.
     fn restarted(self) -> Result<Vec<String>, OpenError> {
         let Self { bench: Bench { kms, clock, data: directory }, data, .. } = self;
         drop(kms);
@@ -166,7 +166,7 @@ fn a_backup_that_was_copied_over_the_store_stays_whole() {
     assert_eq!(bench.ok("ListKeys", &[])["TotalCount"], 1, "the backup");
 }
 
-/// Also when nobody has noticed before the engine is dropped.
+/// Even if no check noticed it before the engine is dropped.
 #[test]
 fn a_backup_that_was_copied_over_the_store_just_before_the_stop_stays_whole() {
     for role in [Role::Server, Role::Command] {

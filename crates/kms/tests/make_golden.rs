@@ -2,7 +2,7 @@
 //!
 //!     cargo test -p bulla-kms --test make_golden -- --ignored
 //!
-//! Raise `VERSION` with `Header::VERSION`, add what the version is for to `fill`, and add the store to `golden.rs`. An
+//! Raise `VERSION` with `Header::VERSION`, add the new records or fields to `fill`, and add the store to `golden.rs`. An
 //! existing store is never replaced.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
@@ -23,7 +23,7 @@ const VERSION: u32 = 6;
 
 type Parameters<'a> = &'a [(&'a str, &'a str)];
 
-/// A store that is being made, and the requests that later versions must answer as this one did.
+/// A store in progress, and the requests that later versions must answer in the same way.
 struct Maker {
     bench: Bench,
     steps: Vec<Value>,
@@ -39,7 +39,7 @@ fn make_a_golden_store() {
     let mut maker = Maker { bench: bench(), steps: vec![] };
     fill(&mut maker);
     let Maker { bench, steps } = maker;
-    drop(bench.kms); // the store is closed
+    drop(bench.kms); // closes the store
     fs::create_dir(&store).unwrap();
     for file in ["store.redb", "root-key"] {
         fs::copy(bench.data.path().join(file), store.join(file)).unwrap();
@@ -48,7 +48,7 @@ fn make_a_golden_store() {
     fs::write(golden.join(format!("life-v{VERSION}.json")), life).unwrap();
 }
 
-/// A server with an account and a region of its own.
+/// A server with its own account and region.
 fn bench() -> Bench {
     let Bench { clock, .. } = Bench::new();
     let data = std::sync::Arc::new(tempfile::tempdir().unwrap());
@@ -58,7 +58,7 @@ fn bench() -> Bench {
     Bench { kms, clock, data }
 }
 
-/// One record at least of each table, with each field.
+/// At least one record of each table, with every field.
 fn fill(maker: &mut Maker) {
     blobs(maker);
     pairs(maker);
@@ -125,7 +125,7 @@ fn macs(maker: &mut Maker) {
     }
 }
 
-/// One key with material that ends, one that waits for its material, with a token.
+/// A key with material that expires, and one that waits for its material, with a token.
 fn imported(maker: &mut Maker) {
     let external = [("KeySpec", "Aliyun_AES_256"), ("Origin", "EXTERNAL")];
     let keys = [maker.key(&external), maker.key(&external)];
@@ -205,7 +205,7 @@ impl Maker {
         self.bench.ok(action, parameters)
     }
 
-    /// Asks, and notes that later versions must answer the same.
+    /// Sends a request, and records that later versions must give the same reply.
     fn keep(&mut self, action: &str, parameters: Parameters<'_>) {
         let mut expected = self.ask(action, parameters);
         expected.as_object_mut().unwrap().remove("RequestId");
@@ -222,7 +222,7 @@ impl Maker {
         self.bench.metadata(key)
     }
 
-    /// A key pair and its version.
+    /// Creates a key pair; returns the key and its version.
     fn pair(&self, spec: &str, usage: &str) -> (String, String) {
         let key = self.key(&[("KeySpec", spec), ("KeyUsage", usage)]);
         let versions = self.ask("ListKeyVersions", &[("KeyId", &key)]);
@@ -230,7 +230,7 @@ impl Maker {
         (key, version)
     }
 
-    /// A blob of the current version of a key, which must open for ever.
+    /// Creates a blob with the current version of a key, which every later version must open.
     fn blob(&mut self, key: &str) {
         let context = ("EncryptionContext", r#"{"file":"sales.csv"}"#);
         let encrypt = [("KeyId", key), ("Plaintext", &*base64("hello")), context];

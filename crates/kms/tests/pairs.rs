@@ -1,4 +1,4 @@
-//! Key pairs, authentication codes, and data keys that leave for other keys.
+//! Key pairs, MACs, and data keys that are exported under other keys.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -28,7 +28,7 @@ fn joined<'a>(some: &[(&'a str, &'a str)], more: &[(&'a str, &'a str)]) -> Vec<(
 const SIGN: &str = "SIGN/VERIFY";
 const ENCRYPT: &str = "ENCRYPT/DECRYPT";
 
-/// As docs/sdk.md says: who needs a low s makes it.
+/// As docs/sdk.md says: callers who need a low s normalise it.
 #[test]
 fn signatures_of_secp256k1_are_not_normalised() {
     let bench = Bench::new();
@@ -162,7 +162,7 @@ fn every_pair_decrypts_what_it_encrypts() {
                 .unwrap_err()
                 .contains("UnsupportedOperation")
         );
-        // A key for one usage is not for another.
+        // A key for one usage is refused for another.
         let sign = [
             ("KeyId", key.as_str()),
             ("KeyVersionId", &version),
@@ -217,7 +217,7 @@ fn keys_of_other_kinds_are_refused() {
         assert_eq!(bench.code("UpdateRotationPolicy", &policy), "400 Rejected.UnsupportedOperation");
     }
     assert_eq!(bench.code("CreateKeyVersion", &[("KeyId", &mac)]), "400 Rejected.UnsupportedOperation");
-    // The state of a key comes before what it is.
+    // The state of a key is checked before its kind.
     for key in [&key, &mac] {
         bench.ok("DisableKey", &[("KeyId", key)]);
         let named = ("KeyId", key.as_str());
@@ -466,7 +466,7 @@ fn data_keys_leave_for_a_public_key() {
     assert!(with(&[("NumberOfBytes", "190")]).is_ok());
     assert!(with(&[("KeySpec", "SM4_128")]).unwrap_err().starts_with("400 InvalidParameter"));
     assert!(with(&[("KeySpec", "SM4_128"), ("NumberOfBytes", "16")]).is_ok(), "the number wins");
-    // SM2: exported for a key pair of the same KMS, which can open it.
+    // SM2: exported under a key pair of the same KMS, which can decrypt it.
     let (pair, version) = pair(&bench, "EC_SM2", ENCRYPT);
     let named = [("KeyId", pair.as_str()), ("KeyVersionId", &version)];
     let pem = text(&bench.ok("GetPublicKey", &named)["PublicKey"]);

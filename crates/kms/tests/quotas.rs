@@ -22,7 +22,7 @@ fn no_more_is_made_than_the_quotas_say() {
     };
     let bench = Bench::with_quotas(quotas);
     let create_secret = |name| [("SecretName", name), ("VersionId", "v1"), ("SecretData", "hunter2")];
-    bench.ok("CreateSecret", &create_secret("one")); // and with it the key of the service and its alias
+    bench.ok("CreateSecret", &create_secret("one")); // creates the service key and its alias too
     assert_eq!(bench.code("CreateSecret", &create_secret("two")), FULL);
     assert_eq!(bench.code("CreateSecret", &create_secret("one")), "409 Rejected.ResourceExist");
 

@@ -14,7 +14,7 @@ const ALLOW: &str =
     r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"kms:Encrypt","Resource":"*"}]}"#;
 const TRUST: &str = r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"RAM":"acs:ram::111122223333:root"}}]}"#;
 
-/// What policies are attached to, with the words of its actions and errors.
+/// A kind of holder of policies, with the names in its actions and errors.
 struct Kind {
     name: &'static str,
     parameter: &'static str,
@@ -84,7 +84,7 @@ fn add(bench: &Bench, kind: &Kind, name: &str) {
     bench.ram(&action, &[(kind.parameter, name)].into_iter().chain(trust).collect::<Vec<_>>());
 }
 
-/// A user, a group and a role, each named `Ops`, and a policy `p`.
+/// A bench with a user, a group and a role, each named `Ops`, and a policy `p`.
 fn bench(quotas: Quotas) -> Bench {
     let bench = Bench::with_quotas(quotas);
     policy(&bench, "P");

@@ -207,7 +207,7 @@ fn members_and_groups_are_listed_by_name_a_page_at_a_time() {
             assert_eq!(code, format!("400 InvalidParameter.{parameter}"));
         }
     }
-    // A member that left where a page ended is passed over as well.
+    // A member that left where a page ended is skipped as well.
     let first = bench.ram("ListUsersForGroup", &[("GroupName", "d"), ("MaxItems", "2")]);
     bench.ram("RemoveUserFromGroup", &[("UserName", "b"), ("GroupName", "d")]);
     let marker = text(&first["Marker"]);

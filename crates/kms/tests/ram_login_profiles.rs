@@ -1,4 +1,4 @@
-//! Login profiles: how users may sign in to the console.
+//! Login profiles: the passwords of users for the console.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 

@@ -1,4 +1,4 @@
-//! Virtual MFA devices: making them, binding them to users by two codes, and what stands in the way.
+//! Virtual MFA devices: creating them, binding them to users with two codes, and the conflicts of both.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -13,17 +13,17 @@ use serde_json::json;
 use support::{Bench, text};
 
 const ALICE: (&str, &str) = ("UserName", "alice");
-/// When the clock of a bench begins: 2026-01-01.
+/// The time at which the clock of a bench begins: 2026-01-01.
 const START: u64 = 1_767_225_600;
 const PHONE: &str = "acs:ram::111122223333:mfa/Phone.1";
 
-/// A new device, by the seed that was shown.
+/// Creates a device; returns the seed in the reply.
 fn create(bench: &Bench, name: &str) -> String {
     let made = bench.ram("CreateVirtualMFADevice", &[("VirtualMFADeviceName", name)]);
     text(&made["VirtualMFADevice"]["Base32StringSeed"])
 }
 
-/// What binds a device, with the codes of two moments.
+/// Returns the parameters that bind a device, with the codes of two times.
 fn binding<'a>(device: &'a str, user: &'a str, codes: &'a [String; 2]) -> [(&'a str, &'a str); 4] {
     [
         ("SerialNumber", device),
@@ -140,7 +140,7 @@ fn a_device_is_bound_by_two_codes_that_follow_each_other() {
     }
     bench.ram("BindMFADevice", &binding(&PHONE.replace("Phone", "PHONE"), "alice", &[at(now - 30), at(now)]));
 
-    // The device stays with what it has spent: it is bound again by later codes only.
+    // The device remains with its used codes: only later codes bind it again.
     bench.ram("UnbindMFADevice", &[ALICE]);
     let again = bench.ram_code("BindMFADevice", &binding(PHONE, "alice", &[at(now - 30), at(now)]));
     assert_eq!(again, "403 CheckAuthenticationCodeFail");

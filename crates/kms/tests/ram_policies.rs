@@ -14,7 +14,7 @@ const LATER: &str = "2026-01-01T00:00:09Z";
 const NO_POLICY: &str = "404 EntityNotExist.Policy: The policy does not exist.";
 const NO_VERSION: &str = "404 EntityNotExist.Policy.Version: The policy version does not exist.";
 
-/// A document that differs from those of other numbers.
+/// Returns a document that differs from those of other numbers.
 fn document(number: u32) -> String {
     format!(
         r#"{{"Version": "1", "Statement": [{{"Effect": "Allow", "Action": "kms:Encrypt", "Resource": "acs:kms:*:*:key/{number}"}}]}}"#
@@ -126,7 +126,7 @@ fn a_system_policy_is_read_and_never_changed() {
         assert_eq!(bench.ram_error(action, &[&[named], &more[..]].concat()), NO_POLICY, "{action}");
     }
     assert_eq!(bench.ram_error("GetPolicy", &[("PolicyType", "Custom"), named]), NO_POLICY);
-    create(&bench, "AliyunKMSFullAccess"); // the type is part of what a policy is found by
+    create(&bench, "AliyunKMSFullAccess"); // a policy is found by its type and name
     let custom = bench.ram("GetPolicy", &[("PolicyType", "Custom"), named]);
     assert_eq!(custom["DefaultPolicyVersion"]["PolicyDocument"], document(1));
     let system = bench.ram("GetPolicy", &[("PolicyType", "System"), named]);
@@ -240,7 +240,7 @@ fn the_default_version_is_another_one_or_stays() {
     assert_eq!(bench.ram_error("DeletePolicy", &cascading), NO_POLICY);
 }
 
-/// All pages of a list of policies, each as its names.
+/// Returns all pages of a list of policies, each as its names.
 fn pages(bench: &Bench, parameters: &[(&str, &str)]) -> Vec<Vec<String>> {
     let mut pages = Vec::new();
     let mut marker = None::<String>;

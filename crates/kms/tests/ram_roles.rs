@@ -12,7 +12,7 @@ const DATE: &str = "2026-01-01T00:00:00Z";
 const LATER: &str = "2026-01-01T00:00:09Z";
 const NO_ROLE: &str = "404 EntityNotExist.Role: The role does not exist.";
 
-/// A trust policy for one principal of the account.
+/// Returns a trust policy for one principal of the account.
 fn trust(principal: &str) -> String {
     format!(
         r#"{{"Version": "1", "Statement": [{{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {{"RAM": "acs:ram::111122223333:{principal}"}}}}]}}"#
@@ -145,7 +145,7 @@ fn a_trust_policy_names_principals_that_exist_and_conditions_on_tokens() {
     };
     malformed(&trust("user/nobody"), "Statement[0].Principal.RAM: there is no user/nobody");
     malformed(&trust("role/nothing"), "there is no role/nothing");
-    malformed(&trust("role/job"), "there is no role/job"); // not yet
+    malformed(&trust("role/job"), "there is no role/job"); // not created yet
     malformed(&trust("user/*"), "is no principal");
     malformed(&trust("root").replace("1111", "2222"), "belongs to another account");
     malformed(&trust("root").replace("sts:AssumeRole", "kms:Encrypt"), "kms:Encrypt");
@@ -155,12 +155,12 @@ fn a_trust_policy_names_principals_that_exist_and_conditions_on_tokens() {
     malformed(&provider.replace("SUB", "*"), "oidc:sub");
     malformed(&provider.replace("oidc:aud", "oidc:iss"), "oidc:aud");
     create(&provider.replace("SUB", "repo:a/*")).unwrap();
-    // A role may trust itself, once it is there.
+    // A role may trust itself, once it exists.
     bench.ram("UpdateRole", &[("RoleName", "job"), ("NewAssumeRolePolicyDocument", &trust("role/Job"))]);
     assert_eq!(get(&bench, "job")["AssumeRolePolicyDocument"], trust("role/Job"));
 }
 
-/// All pages of the list of roles, each as their names.
+/// Returns all pages of the list of roles, each as its names.
 fn pages(bench: &Bench, parameters: &[(&str, &str)]) -> Vec<Vec<String>> {
     let mut pages = Vec::new();
     let mut marker = None::<String>;

@@ -32,7 +32,7 @@ fn untag(bench: &Bench, names: &str, more: &[(&str, &str)]) -> Result<Value, Str
     bench.send_to(Product::Ram, "UntagResources", &parameters)
 }
 
-/// The tags on all pages, each as the resource, the name and the value.
+/// Returns the tags on all pages, each as the resource, the name and the value.
 fn found(bench: &Bench, parameters: &[(&str, &str)]) -> Vec<String> {
     let mut found = Vec::new();
     let mut token = String::new();

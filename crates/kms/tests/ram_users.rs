@@ -1,4 +1,4 @@
-//! Users: what they are known by, their names, and lists of them.
+//! Users: their names and profiles, and lists of them.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 

@@ -1,5 +1,5 @@
-//! Values of secrets whose rows were edited, exchanged or removed: a start refuses what shows without opening them; a request
-//! that reads one fails, and no other does.
+//! Rows of secret values that were edited, exchanged or removed. A start refuses what it can detect without opening values;
+//! only requests that read a damaged value fail.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -15,7 +15,7 @@ const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
 
 type Rows = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// Replaces the rows of values by what `edit` makes of them.
+/// Replaces the rows of values with the result of `edit`.
 fn edit_values(store: &Path, edit: impl FnOnce(&mut Rows)) {
     let database = Database::open(store).unwrap();
     let write = database.begin_write().unwrap();

@@ -1,4 +1,4 @@
-//! What secrets hold: versions, stages, batches, and what nobody gets to see.
+//! The values of secrets: versions, stages, batches, and what no caller may see.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -30,7 +30,7 @@ fn get(bench: &Bench, which: &[(&str, &str)]) -> Result<String, String> {
     Ok(text(&reply["SecretData"]))
 }
 
-/// Status and code of an expected error.
+/// Returns the status and code of an expected error.
 fn code(outcome: Result<impl std::fmt::Debug, String>) -> String {
     outcome.unwrap_err().split(": ").next().unwrap().to_owned()
 }
@@ -42,7 +42,7 @@ fn move_stage(bench: &Bench, stage: &str, from: &str, to: &str) -> Result<Value,
     )
 }
 
-/// Versions with their stages, as they are listed.
+/// Returns the versions with their stages, as listed.
 fn versions(bench: &Bench, more: &[(&str, &str)]) -> Vec<String> {
     let reply = bench.ok("ListSecretVersionIds", &[&[("SecretName", "s")], more].concat());
     let show = |version: &Value| {
@@ -109,7 +109,7 @@ fn a_version_is_written_once() {
     let again = put(&bench, "v1", "hunter1", &[]).unwrap();
     assert_eq!(again["VersionStages"]["VersionStage"], json!([]), "repeated: nothing happens");
     bench.clock.pass(60);
-    // Neither stages nor type enter: only another value is refused.
+    // Stages and type are not compared: only another value is refused.
     for (version, data, more, stages) in [
         ("v3", "hunter3", ("VersionStages", r#"["ACSCurrent"]"#), json!(["ACSCurrent"])),
         ("v3", "hunter3", ("VersionStages", r#"["x"]"#), json!(["ACSCurrent"])),
@@ -124,7 +124,7 @@ fn a_version_is_written_once() {
     assert_eq!(described["UpdateTime"], json!("2026-01-01T00:00:00Z"), "nothing was changed");
     let first = bench.ok("GetSecretValue", &[("SecretName", "s"), ("VersionId", "v1")]);
     assert_eq!(first["SecretDataType"], json!("text"));
-    put(&with_secret(), "v2", "d", &[("VersionStages", "null")]).unwrap(); // a list that was never made
+    put(&with_secret(), "v2", "d", &[("VersionStages", "null")]).unwrap(); // a nil list of a Go client
     for (version, data, more) in [
         ("v1", "hunter2", &[][..]),
         ("v3", "h", &[]),
@@ -308,7 +308,7 @@ fn call<A: Action>(kms: &Kms, request: A) -> Result<A::Reply, Error> {
     pollster::block_on(kms.call(request.into(), &kms.owner())).map(|reply| A::reply(reply).unwrap())
 }
 
-/// Every answered version was the current one at some time, and each stage points at one version at the end.
+/// Every confirmed version was the current one at some time, and each stage refers to one version at the end.
 #[test]
 fn many_new_versions_at_once() {
     let data = tempfile::tempdir().unwrap();
@@ -358,7 +358,7 @@ fn many_new_versions_at_once() {
     }
 }
 
-/// The version was written, so the answer does not depend on what others do before it is sent.
+/// The version was written, so the reply does not depend on changes before it is sent.
 #[test]
 fn a_put_succeeds_although_the_secret_is_removed_before_it_is_answered() {
     let bench = Bench::new();

@@ -1,4 +1,4 @@
-//! Secrets over time: how they are made, found, deleted and restored, and the keys that seal them.
+//! The life of secrets: creating, finding, deleting and restoring them, and the keys that seal them.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -31,7 +31,7 @@ fn names(bench: &Bench, more: &[(&str, &str)]) -> Vec<String> {
     reply["SecretList"]["Secret"].as_array().unwrap().iter().map(|entry| text(&entry["SecretName"])).collect()
 }
 
-/// Status and code of an expected error.
+/// Returns the status and code of an expected error.
 fn code(outcome: Result<impl std::fmt::Debug, String>) -> String {
     outcome.unwrap_err().split(": ").next().unwrap().to_owned()
 }
@@ -303,7 +303,7 @@ fn a_forced_deletion_frees_the_name_at_once() {
     let bench = Bench::with_role(Role::Server);
     create(&bench, "s", &[]).unwrap();
     bench.ok("PutSecretValue", &[("SecretName", "s"), ("VersionId", "v2"), ("SecretData", "d")]);
-    // The window is of no use then, and so is not looked at.
+    // The window is irrelevant then, so it is not checked.
     let force = [("SecretName", "s"), ("ForceDeleteWithoutRecovery", "true"), ("RecoveryWindowInDays", "99")];
     assert_eq!(bench.ok("DeleteSecret", &force)["PlannedDeleteTime"], json!("2026-01-01T00:00:00Z"));
     assert_eq!(code(read(&bench, "s")), "404 Forbidden.ResourceNotFound");
@@ -466,7 +466,7 @@ fn call<A: bulla_wire::Action>(kms: &Kms, request: A) -> Result<A::Reply, Error>
     pollster::block_on(kms.call(request.into(), &kms.owner())).map(|reply| A::reply(reply).unwrap())
 }
 
-/// All begin with a store that has no key yet.
+/// All begin with a store without a service key.
 #[test]
 fn many_first_secrets_at_once_make_one_key_and_one_name_has_one_owner() {
     let data = tempfile::tempdir().unwrap();

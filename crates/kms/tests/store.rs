@@ -1,4 +1,4 @@
-//! What lasts: restarts, many writers at once, and a store that was made by the first version.
+//! Durability: restarts, concurrent writers, and a store of the first version.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -82,7 +82,7 @@ fn many_writers_at_once() {
     assert_eq!(call(&kms, ListAliases::default()).unwrap().total_count, 20);
 }
 
-/// A toggle that is contended is decided again until it fits; none is lost or answered wrongly.
+/// A contended toggle is decided again until it commits; none is lost or answered wrongly.
 #[test]
 fn a_change_after_the_answer_sees_it() {
     let data = tempfile::tempdir().unwrap();
@@ -105,7 +105,7 @@ struct Golden {
     plaintext: String,
 }
 
-/// Made by the first version (`testdata/golden/README.md`). It opens for ever.
+/// A store of the first version (`testdata/golden/README.md`), which every later version must open.
 #[test]
 fn the_golden_store_opens() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/golden");

@@ -1,4 +1,4 @@
-//! An engine over a store of its own, asked as it is over the wire, with a clock that tests can move.
+//! An engine with its own store, called in the encoding of the protocol, with a clock that tests set.
 
 #![allow(
     clippy::unwrap_used,
@@ -22,7 +22,7 @@ pub(crate) struct Bench {
     pub(crate) data: Arc<tempfile::TempDir>,
 }
 
-/// A clock that stands still, and the time that has passed apart from it.
+/// A clock that moves only when a test sets it, and separately the elapsed time.
 #[derive(Clone)]
 pub(crate) struct TestClock(Arc<(AtomicI64, AtomicI64)>);
 
@@ -31,13 +31,13 @@ impl TestClock {
         Self(Arc::new((AtomicI64::new(START), AtomicI64::new(0))))
     }
 
-    /// Time passes.
+    /// Advances the time.
     pub(crate) fn pass(&self, seconds: i64) {
         self.jump(seconds);
         self.0.1.fetch_add(seconds, Ordering::Relaxed);
     }
 
-    /// The clock is set, and no time passes.
+    /// Sets the clock without advancing the time.
     pub(crate) fn jump(&self, seconds: i64) {
         self.0.0.fetch_add(seconds, Ordering::Relaxed);
     }
@@ -68,7 +68,7 @@ impl Bench {
         Self { kms, clock, data }
     }
 
-    /// An engine with other quotas.
+    /// Returns an engine with other quotas.
     pub(crate) fn with_quotas(quotas: Quotas) -> Self {
         let (data, clock) = (Arc::new(tempfile::tempdir().unwrap()), TestClock::new());
         let mut options = Options::new(data.path(), Role::Command);
@@ -77,14 +77,14 @@ impl Bench {
         Self { kms, clock, data }
     }
 
-    /// As [`Bench::with_role`], with a data directory that can be renamed.
+    /// Like [`Bench::with_role`], with a data directory that can be renamed.
     pub(crate) fn in_subdirectory(role: Role) -> Self {
         let (data, clock) = (Arc::new(tempfile::tempdir().unwrap()), TestClock::new());
         let kms = Kms::open(&Options::new(data.path().join("data"), role), clock.clone()).unwrap();
         Self { kms, clock, data }
     }
 
-    /// The engine stops and another one starts.
+    /// Stops the engine and starts another one.
     pub(crate) fn restarted(self, role: Role, accept_clock: bool) -> Self {
         let Self { kms, clock, data } = self;
         drop(kms);
@@ -94,12 +94,12 @@ impl Bench {
         Self { kms, clock, data }
     }
 
-    /// Sends a request as it comes over the wire; the JSON of the answer, or the error's status and text.
+    /// Sends a request in the encoding of the protocol. Returns the JSON of the reply, or the status and text of the error.
     pub(crate) fn send(&self, action: &str, parameters: &[(&str, &str)]) -> Result<Value, String> {
         self.send_to(Product::Kms, action, parameters)
     }
 
-    /// As [`Bench::send`], to any product.
+    /// Like [`Bench::send`], to any product.
     pub(crate) fn send_to(
         &self,
         product: Product,
@@ -123,24 +123,24 @@ impl Bench {
         self.send(action, parameters).unwrap_or_else(|error| panic!("{action}: {error}"))
     }
 
-    /// Status and code of an expected error.
+    /// Returns the status and code of an expected error.
     pub(crate) fn code(&self, action: &str, parameters: &[(&str, &str)]) -> String {
         let error = self.send(action, parameters).map(|reply| panic!("{action}: {reply}")).unwrap_err();
         error.split(": ").next().unwrap().to_owned()
     }
 
-    /// The answer of RAM.
+    /// Returns the reply of RAM.
     pub(crate) fn ram(&self, action: &str, parameters: &[(&str, &str)]) -> Value {
         let answer = self.send_to(Product::Ram, action, parameters);
         answer.unwrap_or_else(|error| panic!("{action}: {error}"))
     }
 
-    /// Status, code and text of an expected error of RAM.
+    /// Returns the status, code and text of an expected error of RAM.
     pub(crate) fn ram_error(&self, action: &str, parameters: &[(&str, &str)]) -> String {
         self.send_to(Product::Ram, action, parameters).map(|reply| panic!("{action}: {reply}")).unwrap_err()
     }
 
-    /// Status and code of an expected error of RAM.
+    /// Returns the status and code of an expected error of RAM.
     pub(crate) fn ram_code(&self, action: &str, parameters: &[(&str, &str)]) -> String {
         self.ram_error(action, parameters).split(": ").next().unwrap().to_owned()
     }
@@ -153,7 +153,7 @@ impl Bench {
         text(&self.ok("CreateKey", parameters)["KeyMetadata"]["KeyId"])
     }
 
-    /// What DescribeKey says.
+    /// Returns the reply of DescribeKey.
     pub(crate) fn metadata(&self, key: &str) -> Value {
         self.ok("DescribeKey", &[("KeyId", key)])["KeyMetadata"].clone()
     }

@@ -1,8 +1,8 @@
-//! An authenticator app in a few lines, apart from the code that it tests: it reads the Base32 of a seed, as people type it.
+//! A minimal authenticator app, independent of the code that it tests: it reads the Base32 of a seed, as people type it.
 
 use aws_lc_rs::hmac::{HMAC_SHA1_FOR_LEGACY_USE_ONLY, Key, sign};
 
-/// The code that an app shows at a time, in seconds since 1970.
+/// Returns the code that an app shows at a time, in seconds since 1970.
 pub(crate) fn code(seed: &str, time: u64) -> String {
     let key = Key::new(HMAC_SHA1_FOR_LEGACY_USE_ONLY, &base32(seed));
     let tag = sign(&key, &(time / 30).to_be_bytes());

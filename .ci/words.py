@@ -30,6 +30,7 @@ DONE = [
     "crates/envelope",
     "crates/files",
     "crates/keys",
+    "crates/kms",
     "crates/wire",
     "deny.toml",
     "docs/cli.md",

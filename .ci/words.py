@@ -33,9 +33,7 @@ DONE = [
     "crates/kms",
     "crates/wire",
     "deny.toml",
-    "docs/cli.md",
-    "docs/first-steps.md",
-    "docs/guide.md",
+    "docs",
     "test",
 ]
 

@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import subprocess
-import textwrap
 from base64 import b64decode, b64encode
 from functools import cache
 from typing import NamedTuple
@@ -214,7 +213,7 @@ def section():
 @pytest.fixture
 def shell(server, section, tmp_path):
     """Runs its first block of commands and the one with a mark in it, as they stand; gives their stdout."""
-    first, *blocks = map(textwrap.dedent, re.findall(r"(?:^ {4}.*\n)+", section, re.MULTILINE))
+    first, *blocks = re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
     if not shutil.which("jq"):
         pytest.fail("the documented commands need jq: apt-get install jq")
     (tmp_path / "bulla").symlink_to(BULLA)

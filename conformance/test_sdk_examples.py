@@ -13,7 +13,7 @@ SECTIONS = {section.partition("\n")[0]: section for section in TEXT.split("\n## 
 
 def example(text):
     """The language of a section and its code: later blocks go on where the first one ends."""
-    blocks = re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```(python|js|go|java)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return blocks and (blocks[0][0], "".join(code for _, code in blocks))
 
 

@@ -141,7 +141,7 @@ pub(super) const METRICS: &[Metric] = &[
     },
     Metric {
         name: "bulla_log_lines_dropped",
-        help: "Lines of the log that were lost because nobody read it fast enough",
+        help: "Lines of the log that were dropped because its reader was too slow",
         labels: &[],
         values: Values::Counter(|reading| single(reading.dropped_log_lines)),
     },

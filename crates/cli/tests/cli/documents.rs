@@ -1,11 +1,13 @@
-//! The documents: every link leads to something, every page is in the book, messages in the tables of docs/operations.md are the
-//! program's, tests that docs/threat-model.md names exist, docs/cli.md has every command, and translations have the sections of
-//! their pages.
+//! The documents: every link leads to something, every page is in the book, commands run and print what is shown, messages in the
+//! tables of docs/operations.md are the program's, tests that docs/threat-model.md names exist, docs/cli.md has every command, and
+//! translations have the sections of their pages.
 
+mod blocks;
 mod book;
 mod commands;
 mod links;
 mod messages;
+mod shell;
 mod threats;
 mod translations;
 

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::clock::Clock;
 use crate::credentials::{CredentialProvider, Credentials};
 use crate::endpoint::Endpoint;
-use crate::error::{AnswerProblem, CallError, SetupError};
+use crate::error::{CallError, ResponseProblem, SetupError};
 use crate::options::ClientOptions;
 use crate::refusal::Refusal;
 use crate::retry::{self, Failure, RealTime, Retry};
@@ -188,7 +188,7 @@ impl Client {
                     500 | 502..=504 => Retry::IfIdempotent,
                     _ => Retry::Never,
                 };
-                (retry, self.invalid_response(&response, AnswerProblem::NoErrorCode))
+                (retry, self.invalid_response(&response, ResponseProblem::NoErrorCode))
             }
         };
         Err(Failure { error, retry, wait })
@@ -203,12 +203,12 @@ impl Client {
 
     /// Returns the error for a malformed response. An error of `serde_json` may quote the response, so only its kind is kept.
     fn malformed(&self, response: &Response, error: &serde_json::Error) -> CallError {
-        let problem = if error.is_data() { AnswerProblem::OtherShape } else { AnswerProblem::NotJson };
+        let problem = if error.is_data() { ResponseProblem::OtherShape } else { ResponseProblem::NotJson };
         self.invalid_response(response, problem)
     }
 
-    fn invalid_response(&self, response: &Response, problem: AnswerProblem) -> CallError {
-        CallError::Answer { endpoint: self.endpoint.to_string(), status: response.status, problem }
+    fn invalid_response(&self, response: &Response, problem: ResponseProblem) -> CallError {
+        CallError::InvalidResponse { endpoint: self.endpoint.to_string(), status: response.status, problem }
     }
 }
 

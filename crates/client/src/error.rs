@@ -45,20 +45,20 @@ pub enum CallError {
         source: Arc<dyn Error + Send + Sync>,
     },
     /// The response of the KMS, or of another server at its address, is malformed.
-    Answer {
+    InvalidResponse {
         /// The address of the KMS.
         endpoint: String,
         /// The HTTP status of the response.
         status: u16,
         /// What is wrong with the response. It does not contain the response, which may contain a plaintext.
-        problem: AnswerProblem,
+        problem: ResponseProblem,
     },
 }
 
 /// What is wrong with a malformed response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum AnswerProblem {
+pub enum ResponseProblem {
     /// The status is an error, but the body contains no error code.
     NoErrorCode,
     /// The body is not JSON in UTF-8.
@@ -93,7 +93,7 @@ impl fmt::Display for CallError {
             Self::Credentials(error) => error.fmt(f),
             Self::Name(name) => write!(f, "{name:?} is not the name of an action or version"),
             Self::Local { source, .. } => source.fmt(f),
-            Self::Answer { endpoint, status, problem } => {
+            Self::InvalidResponse { endpoint, status, problem } => {
                 write!(f, "{endpoint} answered {status} with {problem}")
             }
         }
@@ -106,12 +106,12 @@ impl Error for CallError {
             Self::Unreachable { source, .. } => Some(source),
             Self::Credentials(error) => error.source(),
             Self::Local { source, .. } => source.source(),
-            Self::Refused(_) | Self::Name(_) | Self::Answer { .. } => None,
+            Self::Refused(_) | Self::Name(_) | Self::InvalidResponse { .. } => None,
         }
     }
 }
 
-impl fmt::Display for AnswerProblem {
+impl fmt::Display for ResponseProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoErrorCode => "no error code of a KMS",

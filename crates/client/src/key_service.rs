@@ -160,13 +160,13 @@ fn of_call(error: CallError, key: Option<&str>) -> KeyServiceError {
         CallError::Local { kind, source } => KeyServiceError::Local { kind, source },
         CallError::Credentials(error) => KeyServiceError::NoCredentials(error),
         // A gateway replied because it cannot reach the KMS.
-        CallError::Answer { endpoint, status: status @ (429 | 500..), problem } => {
-            let source = CallError::Answer { endpoint: endpoint.clone(), status, problem };
+        CallError::InvalidResponse { endpoint, status: status @ (429 | 500..), problem } => {
+            let source = CallError::InvalidResponse { endpoint: endpoint.clone(), status, problem };
             KeyServiceError::Unreachable { endpoint, source: Arc::new(source) }
         }
         CallError::Unreachable { source: TransportError::TooLarge | TransportError::Http(_), .. }
         | CallError::Name(_)
-        | CallError::Answer { .. } => KeyServiceError::Answer(Arc::new(error)),
+        | CallError::InvalidResponse { .. } => KeyServiceError::InvalidResponse(Arc::new(error)),
         CallError::Unreachable { endpoint, source } => {
             KeyServiceError::Unreachable { endpoint, source: Arc::new(source) }
         }
@@ -179,7 +179,8 @@ fn parameter(context: &EncryptionContext) -> Option<ContextParameter> {
 }
 
 fn data_key(plaintext: &SecretText) -> Result<DataKey, KeyServiceError> {
-    DataKey::from_base64(plaintext.expose()).map_err(|error| KeyServiceError::Answer(Arc::new(error)))
+    DataKey::from_base64(plaintext.expose())
+        .map_err(|error| KeyServiceError::InvalidResponse(Arc::new(error)))
 }
 
 /// Whether a code is `Rejected.<state>`, also in the misspelling of the cloud's documentation.

@@ -64,7 +64,7 @@ pub use credentials::{
     Writer,
 };
 pub use endpoint::{Endpoint, EndpointError};
-pub use error::{AnswerProblem, CallError, SetupError};
+pub use error::{CallError, ResponseProblem, SetupError};
 pub use key_service::ApiKeyService;
 pub use options::ClientOptions;
 pub use refusal::{Denial, Refusal};

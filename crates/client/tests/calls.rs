@@ -10,7 +10,7 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
-use bulla_client::{AnswerProblem, CallError, Client, ClientOptions, Endpoint, SetupError, TransportError};
+use bulla_client::{CallError, Client, ClientOptions, Endpoint, ResponseProblem, SetupError, TransportError};
 use bulla_wire::Parameters;
 use bulla_wire::kms::{Decrypt, DescribeRegions, EnableKey};
 use support::{Reply, SECRET, TestKms, credentials};
@@ -85,11 +85,11 @@ fn gives_up_when_the_kms_asks_for_more_time_than_there_is() {
 #[test]
 fn garbage_is_not_an_answer() {
     for (status, body, problem) in [
-        (200, "<html>secret</html>", AnswerProblem::NotJson),
-        (200, "", AnswerProblem::NotJson),
-        (200, r#"{"Plaintext": ["secret"]}"#, AnswerProblem::OtherShape),
-        (404, "not here", AnswerProblem::NoErrorCode),
-        (500, "{}", AnswerProblem::NoErrorCode),
+        (200, "<html>secret</html>", ResponseProblem::NotJson),
+        (200, "", ResponseProblem::NotJson),
+        (200, r#"{"Plaintext": ["secret"]}"#, ResponseProblem::OtherShape),
+        (404, "not here", ResponseProblem::NoErrorCode),
+        (500, "{}", ResponseProblem::NoErrorCode),
     ] {
         let tries = if status == 500 { 3 } else { 1 };
         let kms = TestKms::start((0..tries).map(|_| Reply::Json(status, body)).collect());
@@ -102,7 +102,7 @@ fn garbage_is_not_an_answer() {
         let error = kms.client().call(&request).unwrap_err();
         assert!(!format!("{error:?}{error}").contains("secret"));
         match error {
-            CallError::Answer { status: found, problem: why, .. } => {
+            CallError::InvalidResponse { status: found, problem: why, .. } => {
                 assert_eq!((found, why), (status, problem))
             }
             other => panic!("{other:?}"),
@@ -136,7 +136,10 @@ fn redirects_are_not_followed() {
         let location = format!("Location: {}/", other.endpoint);
         let kms = TestKms::start(vec![Reply::JsonWith(status, location, "")]);
         let error = kms.client().call(&DescribeRegions::default()).unwrap_err();
-        assert!(matches!(error, CallError::Answer { status: found, .. } if found == status), "{error:?}");
+        assert!(
+            matches!(error, CallError::InvalidResponse { status: found, .. } if found == status),
+            "{error:?}"
+        );
     }
     assert!(other.seen().is_empty());
 }

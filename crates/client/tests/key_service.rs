@@ -125,7 +125,7 @@ fn a_data_key_of_another_length_is_no_answer() {
         r#"{"CiphertextBlob":"blob","KeyId":"key","KeyVersionId":"version","Plaintext":"aHVudGVyMg=="}"#,
     )]);
     let error = kms.key_service().unwrap("blob", &EncryptionContext::default()).unwrap_err();
-    assert!(matches!(error, KeyServiceError::Answer(_)));
+    assert!(matches!(error, KeyServiceError::InvalidResponse(_)));
     assert!(!format!("{error:?}").contains("aHVudGVyMg"));
 }
 

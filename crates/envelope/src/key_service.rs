@@ -161,7 +161,7 @@ pub enum KeyServiceError {
     /// The KMS does not have the key version that wrapped this key: another KMS, account or region wrapped it.
     UnknownKeyVersion,
     /// The reply of the KMS is invalid, such as a data key of a wrong length.
-    Answer(Arc<dyn Error + Send + Sync>),
+    InvalidResponse(Arc<dyn Error + Send + Sync>),
     /// The KMS runs in this process and is unavailable. `Display` shows the text of `source`.
     Local {
         /// How the KMS failed.
@@ -228,7 +228,7 @@ impl fmt::Display for KeyServiceError {
             Self::UnknownKeyVersion => {
                 f.write_str("the data key was wrapped by a key version that this KMS does not know")
             }
-            Self::Answer(_) => f.write_str("the answer of the KMS makes no sense"),
+            Self::InvalidResponse(_) => f.write_str("the answer of the KMS is invalid"),
             Self::NoCredentials(source) | Self::Local { source, .. } => source.fmt(f),
         }
     }
@@ -237,7 +237,7 @@ impl fmt::Display for KeyServiceError {
 impl Error for KeyServiceError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Unreachable { source, .. } | Self::Answer(source) => Some(&**source),
+            Self::Unreachable { source, .. } | Self::InvalidResponse(source) => Some(&**source),
             Self::NoCredentials(source) | Self::Local { source, .. } => source.source(),
             _ => None,
         }
@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn the_cause_is_kept() {
-        let error = KeyServiceError::Answer(Arc::new(NotADataKey::NotBase64));
+        let error = KeyServiceError::InvalidResponse(Arc::new(NotADataKey::NotBase64));
         assert_eq!(error.source().unwrap().to_string(), "the data key is not base64");
         assert!(KeyServiceError::Throttled.source().is_none());
         let cause =

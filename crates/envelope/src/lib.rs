@@ -30,7 +30,7 @@
 //! #         })
 //! #     }
 //! #     fn unwrap(&self, blob: &str, _: &EncryptionContext) -> Result<UnwrappedDataKey, KeyServiceError> {
-//! #         let answer = |error: NotADataKey| KeyServiceError::Answer(std::sync::Arc::new(error));
+//! #         let answer = |error: NotADataKey| KeyServiceError::InvalidResponse(std::sync::Arc::new(error));
 //! #         let data_key = DataKey::from_base64(blob).map_err(answer)?;
 //! #         Ok(UnwrappedDataKey { data_key, key_id: "toy".to_owned(), key_version_id: "1".to_owned() })
 //! #     }

@@ -201,7 +201,7 @@ impl<K: KeyService> Rewrapper<K> {
         }
         match header.try_wrap(wrap, prefix, &self.kms, &self.options.allowed) {
             Err(UnlockError::Kms(error))
-                if error.is_transient() || matches!(error, KeyServiceError::Answer(_)) =>
+                if error.is_transient() || matches!(error, KeyServiceError::InvalidResponse(_)) =>
             {
                 Err(EncryptError::Kms(error).into())
             }

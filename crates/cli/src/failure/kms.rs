@@ -66,7 +66,7 @@ fn hint_of_call(error: &CallError) -> Option<&'static str> {
         CallError::Unreachable { source, .. } => hint_of_transport(source),
         CallError::Refused(refusal) => hint_of_code(&refusal.code),
         CallError::Name(_) => Some("write the action as the KMS's API reference does, such as DescribeKey"),
-        CallError::Answer { .. } => Some(NO_KMS),
+        CallError::InvalidResponse { .. } => Some(NO_KMS),
         _ => None,
     }
 }
@@ -89,7 +89,7 @@ fn hint_of_key_service(error: &KeyServiceError) -> Option<&'static str> {
         KeyServiceError::UnknownKeyVersion => {
             Some("use the KMS, the account and the region that it was encrypted with")
         }
-        KeyServiceError::Answer(_) => Some(NO_KMS),
+        KeyServiceError::InvalidResponse(_) => Some(NO_KMS),
         _ => None,
     }
 }
@@ -218,7 +218,7 @@ mod tests {
     use std::path::PathBuf;
     use std::sync::Arc;
 
-    use bulla_client::{AnswerProblem, Refusal};
+    use bulla_client::{Refusal, ResponseProblem};
 
     use super::*;
 
@@ -268,8 +268,11 @@ mod tests {
         assert_eq!(hint_of_key_service(&missing), Some("check the key's name, the region and the account"));
         let outage = |source| KeyServiceError::Unreachable { endpoint: String::new(), source };
         assert_eq!(hint_of_key_service(&outage(Arc::new(TransportError::TooLarge))), Some(NO_KMS));
-        let answer =
-            CallError::Answer { endpoint: String::new(), status: 200, problem: AnswerProblem::NotJson };
+        let answer = CallError::InvalidResponse {
+            endpoint: String::new(),
+            status: 200,
+            problem: ResponseProblem::NotJson,
+        };
         assert_eq!(hint_of_key_service(&outage(Arc::new(answer))), Some(NO_KMS));
     }
 

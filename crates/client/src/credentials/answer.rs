@@ -8,7 +8,7 @@ use super::Credentials;
 use super::error::{CredentialsError, ServerProblem};
 use super::refresh::Session;
 use crate::endpoint::Endpoint;
-use crate::error::AnswerProblem;
+use crate::error::ResponseProblem;
 use crate::transport::Response;
 
 /// A source and the server that it calls, for errors.
@@ -35,8 +35,9 @@ impl Peer<'_> {
     /// Parses the body of a response. An error of `serde_json` may quote it, so only its kind is kept.
     pub(super) fn parse<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, CredentialsError> {
         serde_json::from_slice(body).map_err(|error| {
-            let problem = if error.is_data() { AnswerProblem::OtherShape } else { AnswerProblem::NotJson };
-            self.failed(ServerProblem::Answer(problem))
+            let problem =
+                if error.is_data() { ResponseProblem::OtherShape } else { ResponseProblem::NotJson };
+            self.failed(ServerProblem::InvalidResponse(problem))
         })
     }
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::error::{AnswerProblem, SetupError};
+use crate::error::{ResponseProblem, SetupError};
 use crate::refusal::Refusal;
 use crate::transport::TransportError;
 
@@ -149,7 +149,7 @@ pub enum ServerProblem {
     /// The server returned this HTTP status without an error code.
     Status(u16),
     /// The response is malformed.
-    Answer(AnswerProblem),
+    InvalidResponse(ResponseProblem),
     /// The `Code` in the response is not `Success`.
     NoSuccess,
     /// The response lacks this field, or the value of the field is invalid.
@@ -220,7 +220,7 @@ fn write_problem(
         ServerProblem::Unreachable(_) => f.write_str("cannot be reached"),
         ServerProblem::Refused(refusal) => write!(f, "refused with {}", refusal.what()),
         ServerProblem::Status(status) => write!(f, "answered {status}"),
-        ServerProblem::Answer(problem) => write!(f, "answered {problem}"),
+        ServerProblem::InvalidResponse(problem) => write!(f, "answered {problem}"),
         ServerProblem::NoSuccess => f.write_str("answered a code other than Success"),
         ServerProblem::Field(field) => write!(f, "answered without a usable {field}"),
         ServerProblem::NoRole => f.write_str("says that this instance has no role"),

@@ -16,7 +16,7 @@ use super::refresh::Session;
 use super::trusted_file::{open_regular, read_text};
 use crate::client::Client;
 use crate::endpoint::Endpoint;
-use crate::error::{AnswerProblem, CallError};
+use crate::error::{CallError, ResponseProblem};
 use crate::options::ClientOptions;
 
 /// A security token service (STS) and the options for calls to it.
@@ -185,10 +185,10 @@ fn failure(peer: Peer<'_>, error: CallError) -> CredentialsError {
         }
         CallError::Unreachable { source, .. } => ServerProblem::Unreachable(source),
         CallError::Refused(refusal) => ServerProblem::Refused(Box::new(refusal)),
-        CallError::Answer { status, problem: AnswerProblem::NoErrorCode, .. } => {
+        CallError::InvalidResponse { status, problem: ResponseProblem::NoErrorCode, .. } => {
             ServerProblem::Status(status)
         }
-        CallError::Answer { problem, .. } => ServerProblem::Answer(problem),
+        CallError::InvalidResponse { problem, .. } => ServerProblem::InvalidResponse(problem),
         CallError::Name(_) | CallError::Local { .. } => {
             unreachable!("the names are constants, the STS is remote")
         }

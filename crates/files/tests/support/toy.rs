@@ -30,7 +30,7 @@ impl bulla_envelope::KeyService for Toy {
         _: &bulla_envelope::EncryptionContext,
     ) -> Result<bulla_envelope::UnwrappedDataKey, bulla_envelope::KeyServiceError> {
         let data_key = bulla_envelope::DataKey::from_base64(blob)
-            .map_err(|error| bulla_envelope::KeyServiceError::Answer(std::sync::Arc::new(error)))?;
+            .map_err(|error| bulla_envelope::KeyServiceError::InvalidResponse(std::sync::Arc::new(error)))?;
         Ok(bulla_envelope::UnwrappedDataKey {
             data_key,
             key_id: "toy".to_owned(),

@@ -270,7 +270,11 @@ impl Secret {
     ///
     /// # Errors
     /// [`SecretRefusal::InDeleteWindow`] if the secret is in its recovery window.
-    pub fn described(&self, description: Option<Description>, now: i64) -> Result<Self, SecretRefusal> {
+    pub fn with_description(
+        &self,
+        description: Option<Description>,
+        now: i64,
+    ) -> Result<Self, SecretRefusal> {
         self.check_in_use()?;
         let same = self.clone();
         Ok(match description {
@@ -283,7 +287,7 @@ impl Secret {
     ///
     /// # Errors
     /// [`SecretRefusal::InDeleteWindow`] if the secret is in its recovery window.
-    pub fn tagged(&self, tags: Tags) -> Result<Self, SecretRefusal> {
+    pub fn with_tags(&self, tags: Tags) -> Result<Self, SecretRefusal> {
         self.check_in_use()?;
         Ok(Self { tags, ..self.clone() })
     }
@@ -520,8 +524,8 @@ mod tests {
             ending.with_version(version("v2", 0), &stages(&["x"])).map(|(secret, _)| secret),
             ending.with_stage(&stage, None, &v1, 0),
             ending.without_stage(&stage, &v1, 0),
-            ending.described(None, 0),
-            ending.tagged(Tags::default()),
+            ending.with_description(None, 0),
+            ending.with_tags(Tags::default()),
             ending.with_deletion(6000),
         ];
         assert!(refusals.iter().all(|refusal| *refusal == Err(SecretRefusal::InDeleteWindow)));

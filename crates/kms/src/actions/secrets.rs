@@ -121,8 +121,10 @@ pub(super) async fn update(session: &Session<'_, UpdateSecret>) -> Result<Secret
     }
     let parse = |text: &MaybeEmpty| Description::new(&text.0).ok_or_else(|| Error::invalid("Description"));
     let description = request.description.as_ref().map(parse).transpose()?;
-    change_secret(session, &request.secret_name, |secret, now| secret.described(description.clone(), now))
-        .await
+    change_secret(session, &request.secret_name, |secret, now| {
+        secret.with_description(description.clone(), now)
+    })
+    .await
 }
 
 pub(super) async fn delete(session: &Session<'_, DeleteSecret>) -> Result<DeleteSecretReply, Error> {

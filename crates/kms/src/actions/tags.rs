@@ -263,7 +263,7 @@ impl Taggable<'_> {
             }
             Self::Secret(secret) => {
                 let tags = edited(&secret.record.tags)?;
-                Ok(secret.replaced(secret.record.tagged(tags).map_err(secret_refused)?))
+                Ok(secret.replaced(secret.record.with_tags(tags).map_err(secret_refused)?))
             }
         }
     }

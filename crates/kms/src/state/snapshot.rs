@@ -167,7 +167,7 @@ mod tests {
             .into(),
         );
         create();
-        let changed = Write::Secret(old.record.described(Some(Description::default()), 7).unwrap());
+        let changed = Write::Secret(old.record.with_description(Some(Description::default()), 7).unwrap());
         let change = Changes::for_test([(changed, old.revision)]).answering(());
         let (_, answered) = kms.state.stage(kms.now(), |_| Ok::<_, Error>(change)).unwrap();
         let outcome = pollster::block_on(answered).unwrap();

@@ -127,9 +127,9 @@ pub enum SecretRefusal {
     /// The secret has no version with this id.
     NoSuchVersion,
     /// The stage does not point to the version that the caller named.
-    StageElsewhere,
+    StageNotAtVersion,
     /// The stage is one of the service's, which always point to a version.
-    StageStays,
+    ServiceStage,
     /// The secret would have too many stages.
     TooManyStages,
 }
@@ -259,7 +259,7 @@ impl Secret {
         self.check_in_use()?;
         self.check_stage(stage, from)?;
         if stage.is_of_service() {
-            return Err(SecretRefusal::StageStays);
+            return Err(SecretRefusal::ServiceStage);
         }
         let mut secret = Self { updated: now, ..self.clone() };
         secret.stages.remove(stage);
@@ -331,7 +331,7 @@ impl Secret {
 
     fn check_stage(&self, stage: &Stage, from: &SecretVersionId) -> Result<(), SecretRefusal> {
         self.version(from.as_str()).ok_or(SecretRefusal::NoSuchVersion)?;
-        if self.stages.get(stage) == Some(from) { Ok(()) } else { Err(SecretRefusal::StageElsewhere) }
+        if self.stages.get(stage) == Some(from) { Ok(()) } else { Err(SecretRefusal::StageNotAtVersion) }
     }
 
     /// Checks the number of stages. A secret that had too many before, under an earlier limit, may keep as many.
@@ -359,8 +359,8 @@ impl fmt::Display for SecretRefusal {
             Self::NotInDeleteWindow => "the secret is not planned to be deleted",
             Self::VersionExists => "the secret has a version of this name",
             Self::NoSuchVersion => "the secret has no version of this name",
-            Self::StageElsewhere => "the stage does not point at that version",
-            Self::StageStays => "this stage always points at some version",
+            Self::StageNotAtVersion => "the stage does not point at that version",
+            Self::ServiceStage => "this stage always points at some version",
             Self::TooManyStages => "the secret has as many stages as one may have",
         })
     }
@@ -440,16 +440,16 @@ mod tests {
             ["v1:", "v2:ACSCurrent", "v3:ACSPrevious,try"]
         );
         assert_eq!(moved("new", None, "v1").unwrap().0, ["v1:ACSPrevious,new", "v2:ACSCurrent", "v3:try"]);
-        assert_eq!(moved("ACSCurrent", Some("v1"), "v3"), Err(SecretRefusal::StageElsewhere));
-        assert_eq!(moved("new", Some("v1"), "v3"), Err(SecretRefusal::StageElsewhere));
+        assert_eq!(moved("ACSCurrent", Some("v1"), "v3"), Err(SecretRefusal::StageNotAtVersion));
+        assert_eq!(moved("new", Some("v1"), "v3"), Err(SecretRefusal::StageNotAtVersion));
         assert_eq!(moved("try", None, "v9"), Err(SecretRefusal::NoSuchVersion));
         assert_eq!(moved("try", Some("v9"), "v1"), Err(SecretRefusal::NoSuchVersion));
 
         let taken = |stage: &str, from: &str| two.without_stage(&stage.parse().unwrap(), &id(from), 3000);
         assert_eq!(shown(&taken("try", "v3").unwrap()), ["v1:ACSPrevious", "v2:ACSCurrent", "v3:"]);
-        assert_eq!(taken("try", "v2"), Err(SecretRefusal::StageElsewhere));
-        assert_eq!(taken("ACSCurrent", "v2"), Err(SecretRefusal::StageStays));
-        assert_eq!(taken("ACSPrevious", "v1"), Err(SecretRefusal::StageStays));
+        assert_eq!(taken("try", "v2"), Err(SecretRefusal::StageNotAtVersion));
+        assert_eq!(taken("ACSCurrent", "v2"), Err(SecretRefusal::ServiceStage));
+        assert_eq!(taken("ACSPrevious", "v1"), Err(SecretRefusal::ServiceStage));
         assert_eq!(taken("try", "v9"), Err(SecretRefusal::NoSuchVersion));
     }
 

@@ -21,8 +21,8 @@ pub(crate) fn secret_refused(refusal: SecretRefusal) -> Error {
         SecretRefusal::NotInDeleteWindow => ErrorCode::RejectedResourceInUse.into(),
         SecretRefusal::VersionExists => ErrorCode::RejectedResourceExist.into(),
         SecretRefusal::NoSuchVersion => ErrorCode::ForbiddenResourceNotFound.into(),
-        SecretRefusal::StageElsewhere => Error::invalid("RemoveFromVersion"),
-        SecretRefusal::StageStays => Error::with(ErrorCode::Missing, "MoveToVersion"),
+        SecretRefusal::StageNotAtVersion => Error::invalid("RemoveFromVersion"),
+        SecretRefusal::ServiceStage => Error::with(ErrorCode::Missing, "MoveToVersion"),
         SecretRefusal::TooManyStages => ErrorCode::RejectedLimitExceeded.into(),
     }
 }

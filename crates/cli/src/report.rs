@@ -77,7 +77,7 @@ impl Report {
     /// Something happened in a tree.
     pub(crate) fn event(&self, event: &TreeEvent<'_>) {
         match event {
-            TreeEvent::Done { path, file: done } => {
+            TreeEvent::Processed { path, file: done } => {
                 lock(&self.used_key).get_or_insert_with(|| done.key_id.clone());
                 *lock(&self.already) += usize::from(done.already_done);
                 self.warn(path, done);

@@ -112,7 +112,7 @@ fn each_file_tells_its_own_length() {
         let encryptor = Encryptor::new(service, ["key"], EncryptionContext::default(), options);
         let lengths = Mutex::new(Vec::new());
         let note = |event: TreeEvent<'_>| {
-            if let TreeEvent::Done { file, .. } = event {
+            if let TreeEvent::Processed { file, .. } = event {
                 lengths.lock().unwrap().push(file.plaintext_len);
             }
         };

@@ -32,7 +32,7 @@ use crate::removal::Removal;
 #[non_exhaustive]
 pub enum TreeEvent<'a> {
     /// A file was processed.
-    Done {
+    Processed {
         /// The file.
         path: &'a Path,
         /// Its result.

@@ -30,7 +30,7 @@ impl<'a> Counts<'a> {
         match result {
             Ok(done) => {
                 self.done.fetch_add(1, Ordering::Relaxed);
-                (self.listener)(TreeEvent::Done { path: from, file: &done });
+                (self.listener)(TreeEvent::Processed { path: from, file: &done });
             }
             Err(error) => self.fail(from, to, error),
         }

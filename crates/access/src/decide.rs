@@ -42,9 +42,9 @@ pub enum Layer {
     Resource,
 }
 
-/// The place of a statement in the [`Layers`].
+/// The position of a statement in the [`Layers`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Source {
+pub struct StatementPosition {
     /// The layer of its policy.
     pub layer: Layer,
     /// The index of its policy in [`Layers::identity`]; 0 in the other layers.
@@ -57,7 +57,7 @@ pub struct Source {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// Allowed. This is one of the statements that allow it.
-    Allow(Source),
+    Allow(StatementPosition),
     /// Denied.
     Deny(Denial),
 }
@@ -66,7 +66,7 @@ pub enum Decision {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denial {
     /// A statement denies it.
-    Explicit(Source),
+    Explicit(StatementPosition),
     /// No statement of this layer allows it, and one would have to.
     Implicit(Layer),
 }
@@ -198,8 +198,8 @@ impl Layers<'_> {
 /// The combined result of the policies of a layer.
 struct Verdict {
     layer: Layer,
-    denies: Option<Source>,
-    allows: Option<Source>,
+    denies: Option<StatementPosition>,
+    allows: Option<StatementPosition>,
 }
 
 impl Verdict {
@@ -208,11 +208,11 @@ impl Verdict {
         for (policy, parsed) in policies.into_iter().enumerate() {
             match question.evaluate(parsed) {
                 Outcome::Deny(statement) => {
-                    verdict.denies = Some(Source { layer, policy, statement });
+                    verdict.denies = Some(StatementPosition { layer, policy, statement });
                     break;
                 }
                 Outcome::Allow(statement) => {
-                    verdict.allows.get_or_insert(Source { layer, policy, statement });
+                    verdict.allows.get_or_insert(StatementPosition { layer, policy, statement });
                 }
                 Outcome::Silent => {}
             }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::decide::{Decision, Denial, Layer, Layers, Rule, Source};
+use crate::decide::{Decision, Denial, Layer, Layers, Rule, StatementPosition};
 use crate::evaluate::{Query, Question, StatementRef, resource};
 use crate::key::ConditionKey;
 use crate::policy::{Effect, Policy, PolicyKind, Statement};
@@ -23,7 +23,7 @@ pub struct Explanation {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Considered {
     /// The place of the statement.
-    pub source: Source,
+    pub source: StatementPosition,
     /// The effect of the statement if it applies.
     pub effect: Effect,
     /// Whether it applies.
@@ -62,7 +62,7 @@ pub struct Unmet {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
     /// This statement must not apply.
-    NoDeny(Source),
+    NoDeny(StatementPosition),
     /// A statement of this layer has to allow the action.
     Allow(Layer),
     /// A statement of the identity's policies or of the resource's policy has to allow the action.
@@ -121,7 +121,7 @@ pub fn explain(layers: &Layers<'_>, query: &Query<'_>) -> Explanation {
             if statement.actions.has_any(&question.actions) {
                 let place = StatementRef { index, line: statement.line };
                 statements.push(Considered {
-                    source: Source { layer, policy, statement: place },
+                    source: StatementPosition { layer, policy, statement: place },
                     effect: statement.effect,
                     application: question.application(statement, parsed.kind),
                     keys: statement.conditions.iter().map(|condition| condition.key.clone()).collect(),

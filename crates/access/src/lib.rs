@@ -112,7 +112,7 @@ pub use certainty::depends_on;
 pub use check::{Finding, check};
 pub use condition::{Context, Value};
 pub use decide::{
-    Decision, Denial, Distinction, Layer, Layers, Rule, Source, covers_all, decide, distinction,
+    Decision, Denial, Distinction, Layer, Layers, Rule, StatementPosition, covers_all, decide, distinction,
 };
 pub use error::{Limit, PolicyError, Reason};
 pub use evaluate::{Outcome, Query, StatementRef, evaluate};

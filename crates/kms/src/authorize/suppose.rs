@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use bulla_access::{
-    ConditionKey, Context, Decision, Denial, Explanation, Layer, Missing, Source, depends_on,
+    ConditionKey, Context, Decision, Denial, Explanation, Layer, Missing, StatementPosition, depends_on,
 };
 use bulla_wire::kms::{DescribeKey, DescribeSecret, GetKeyPolicy, GetSecretPolicy, ListResourceTags};
 use bulla_wire::ram::{
@@ -191,7 +191,7 @@ impl ExplainedQuestion {
 
     /// Returns the policy that contains a statement of the explanation.
     #[must_use]
-    pub fn policy(&self, source: Source) -> Option<&PolicySource> {
+    pub fn policy(&self, source: StatementPosition) -> Option<&PolicySource> {
         match source.layer {
             Layer::Session => Some(&PolicySource::Session),
             Layer::Identity => self.identity.get(source.policy),

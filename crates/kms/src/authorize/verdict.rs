@@ -1,6 +1,6 @@
 //! The answer of the authorizer to a question, with the policy statement that decided.
 
-use bulla_access::{Decision, Denial, Layer, Source};
+use bulla_access::{Decision, Denial, Layer, StatementPosition};
 
 use super::{PolicySource, Query};
 
@@ -9,7 +9,7 @@ use super::{PolicySource, Query};
 pub(super) struct Verdict {
     pub(super) is_allowed: bool,
     /// None if no single statement decided: for root, for a question about everything of a kind, and if no statement allows.
-    pub(super) by: Option<Source>,
+    pub(super) by: Option<StatementPosition>,
 }
 
 /// A statement, by the name of its policy.
@@ -38,7 +38,7 @@ impl From<Decision> for Verdict {
 
 impl DecidedBy {
     /// Returns the policy of a statement that decided about `query`.
-    pub(super) fn find(query: &Query<'_>, source: Source) -> Option<Self> {
+    pub(super) fn find(query: &Query<'_>, source: StatementPosition) -> Option<Self> {
         let policy = match source.layer {
             Layer::Session => Some(PolicySource::Session),
             Layer::Identity => PolicySource::of_identity(query).into_iter().nth(source.policy),

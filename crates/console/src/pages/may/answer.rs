@@ -1,6 +1,8 @@
 //! The answer: allowed or denied, by which statement, and what is missing.
 
-use bulla_access::{Application, Considered, Decision, Denial, Effect, Layer, Missing, Source, StatementRef};
+use bulla_access::{
+    Application, Considered, Decision, Denial, Effect, Layer, Missing, StatementPosition, StatementRef,
+};
 use bulla_kms::{AlsoNeeded, Explained, ExplainedQuestion, PolicySource};
 use maud::{Markup, html};
 
@@ -57,7 +59,7 @@ fn decided_by(context: &Context<'_>, question: &ExplainedQuestion) -> Markup {
 }
 
 /// A statement in its policy.
-fn place(context: &Context<'_>, question: &ExplainedQuestion, source: Source) -> Markup {
+fn place(context: &Context<'_>, question: &ExplainedQuestion, source: StatementPosition) -> Markup {
     html! { (policy(context, question.policy(source))) ", " (statement(context, source.statement)) }
 }
 

@@ -35,13 +35,13 @@
 //! #         Ok(UnwrappedDataKey { data_key, key_id: "toy".to_owned(), key_version_id: "1".to_owned() })
 //! #     }
 //! # }
-//! use bulla_envelope::native::{AllowedKeys, BodyKey, Header, Reader, SetId, Source, Wrap, WrapKind, Writer};
+//! use bulla_envelope::native::{AllowedKeys, BodyKey, Header, Reader, SetId, SourceMetadata, Wrap, WrapKind, Writer};
 //!
 //! let kms = Toy; // any `KeyService`; this one wraps a key by writing it down
 //! let context = EncryptionContext::new([("department", "sales")])?;
 //! let GeneratedDataKey { data_key, wrapped } = kms.generate_data_key("alias/work", &context)?;
 //! let wrap = Wrap { kind: WrapKind::Set, region: String::new(), key: wrapped };
-//! let header = Header::new(SetId::random(), context.clone(), Source::default(), vec![wrap])?;
+//! let header = Header::new(SetId::random(), context.clone(), SourceMetadata::default(), vec![wrap])?;
 //! let mut writer = Writer::new(Vec::new(), &header, &BodyKey::of_set(&data_key, header.file_id()))?;
 //! writer.write_all(b"id,amount\n1,7\n")?;
 //! let file = writer.finish()?;

@@ -24,7 +24,7 @@ mod writer;
 
 pub use crate::body_key::BodyKey;
 pub use error::{HeaderFlaw, OpenError, SealError, UnlockError};
-pub use header::{Header, MAGIC, Source};
+pub use header::{Header, MAGIC, SourceMetadata};
 pub use keys::{FileId, SetId};
 pub use reader::{OpenReader, Reader, SeekReader};
 pub use slot::{Slot, Wrap, WrapKind};

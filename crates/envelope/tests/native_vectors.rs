@@ -12,7 +12,8 @@ use bulla_envelope::cobblestone::{
     CHUNK_LEN, PREFIX_LEN, SEALED_CHUNK_LEN, plaintext_len, sealed_len, sealed_offset,
 };
 use bulla_envelope::native::{
-    AllowedKeys, BodyKey, Header, OpenError, Reader, SetId, Source, UnlockError, Wrap, WrapKind, Writer,
+    AllowedKeys, BodyKey, Header, OpenError, Reader, SetId, SourceMetadata, UnlockError, Wrap, WrapKind,
+    Writer,
 };
 use bulla_envelope::{
     DataKey, EncryptionContext, GeneratedDataKey, KeyService, KeyServiceError, UnwrappedDataKey, WrappedKey,
@@ -344,7 +345,7 @@ fn a_seek_goes_where_it_should() {
 /// Returns a file of the writer. The lengths of the written pieces are no divisor or multiple of the chunk length.
 fn written(
     content: &[u8],
-    source: Source,
+    source: SourceMetadata,
     kind: WrapKind,
     context: &EncryptionContext,
     kms: &Toy,
@@ -378,7 +379,7 @@ fn what_is_written_is_read_at_every_border() {
         let content = plaintext(length);
         for kind in [WrapKind::Set, WrapKind::File] {
             for size in [None, Some(length as u64)] {
-                let source = Source { mode: Some(0o640), size, modified: Some((-5, 999_999_999)) };
+                let source = SourceMetadata { mode: Some(0o640), size, modified: Some((-5, 999_999_999)) };
                 let file = written(&content, source, kind, &context, &kms);
                 for way in [streamed, sought, by_chunks] {
                     assert!(way(&file, &kms) == (content.clone(), Ok(())), "{length} bytes, {kind:?}");
@@ -399,7 +400,7 @@ fn a_size_that_is_not_so_is_damage() {
     let kms = Toy::default();
     let none = EncryptionContext::default();
     for (length, said) in [(100, 99), (100, 101), (0, 1), (16_384, 0), (40_000, 16_384)] {
-        let source = Source { size: Some(said), ..Source::default() };
+        let source = SourceMetadata { size: Some(said), ..SourceMetadata::default() };
         let file = written(&plaintext(length), source, WrapKind::Set, &none, &kms);
         for way in [streamed, sought] {
             let (found, result) = way(&file, &kms);
@@ -413,7 +414,7 @@ fn a_size_that_is_not_so_is_damage() {
 fn a_file_opens_by_any_of_its_keys_that_is_allowed_and_by_no_other() {
     let kms = Toy::default();
     let context = EncryptionContext::new([("file", "sales.csv"), ("year", "2026")]).unwrap();
-    let file = written(b"content", Source::default(), WrapKind::Set, &context, &kms);
+    let file = written(b"content", SourceMetadata::default(), WrapKind::Set, &context, &kms);
     let open = |said: &[(&str, &str)], allowed: &AllowedKeys| {
         let said = EncryptionContext::new(said.iter().copied()).unwrap();
         let reader = Reader::new(file.as_slice()).unwrap();

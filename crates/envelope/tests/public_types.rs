@@ -8,7 +8,9 @@ use std::io::{Cursor, Read, Write};
 use std::sync::Mutex;
 
 use bulla_envelope::cobblestone::{self, Chunks, Opener, Sealer};
-use bulla_envelope::native::{self, AllowedKeys, BodyKey, Header, SetId, Source, Unlocked, Wrap, WrapKind};
+use bulla_envelope::native::{
+    self, AllowedKeys, BodyKey, Header, SetId, SourceMetadata, Unlocked, Wrap, WrapKind,
+};
 use bulla_envelope::recall::Recall;
 use bulla_envelope::text_format;
 use bulla_envelope::{
@@ -73,7 +75,7 @@ fn debug_shows_no_secret() {
     let kms = OneKey::default();
     let generated = kms.generate_data_key("k", &none).unwrap();
     let wrap = Wrap { kind: WrapKind::Set, region: String::new(), key: generated.wrapped.clone() };
-    let header = Header::new(SetId::random(), none.clone(), Source::default(), vec![wrap]).unwrap();
+    let header = Header::new(SetId::random(), none.clone(), SourceMetadata::default(), vec![wrap]).unwrap();
     let body_key = BodyKey::of_set(&generated.data_key, header.file_id());
     body_key.wrap(&kms, "k", &none).unwrap();
     let exposed = kms.0.lock().unwrap().clone();

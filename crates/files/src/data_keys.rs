@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bulla_envelope::native::{
-    BodyKey, Header, HeaderFlaw, HeaderTemplate, SealError, SetId, Source, Wrap, WrapKind,
+    BodyKey, Header, HeaderFlaw, HeaderTemplate, SealError, SetId, SourceMetadata, Wrap, WrapKind,
 };
 use bulla_envelope::{DataKey, EncryptError, EncryptionContext, GeneratedDataKey, KeyService, WrappedKey};
 
@@ -54,7 +54,7 @@ impl DataKeySet {
     }
 
     /// Returns the header and the body key of a new file.
-    pub(crate) fn new_file(&self, source: Source) -> Result<NewFile, SealError> {
+    pub(crate) fn new_file(&self, source: SourceMetadata) -> Result<NewFile, SealError> {
         let headers = self.headers.as_ref().map_err(|flaw| SealError::Header(*flaw))?;
         let header = headers.header(source)?;
         let key = BodyKey::of_set(&self.data_key, header.file_id());

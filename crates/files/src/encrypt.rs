@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bulla_envelope::native::{AllowedKeys, Header, Source};
+use bulla_envelope::native::{AllowedKeys, Header, SourceMetadata};
 use bulla_envelope::{DecryptError, EncryptionContext, KeyService, text_format};
 
 use crate::cache::KeyCache;
@@ -158,7 +158,7 @@ impl<K: KeyService> Encryptor<K> {
         let keys = self.data_keys()?;
         let plaintext_len = match self.options.format {
             Format::Native => {
-                let new = keys.new_file(Source::default())?;
+                let new = keys.new_file(SourceMetadata::default())?;
                 engine::seal_stream(source, output, &new, &self.progress)?
             }
             Format::Text => keys.seal_text(source, output)?,

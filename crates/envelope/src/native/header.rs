@@ -19,7 +19,7 @@ pub struct Header {
     file_id: FileId,
     set_id: SetId,
     context: Arc<EncryptionContext>,
-    source: Source,
+    source: SourceMetadata,
     /// Prelude and bound part, as they are stored.
     immutable: Vec<u8>,
     slots: Arc<Slots>,
@@ -27,7 +27,7 @@ pub struct Header {
 
 /// What is known about the file that contained the plaintext.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Source {
+pub struct SourceMetadata {
     /// The permission bits.
     pub mode: Option<u32>,
     /// The size in bytes.
@@ -44,7 +44,7 @@ impl Header {
     pub fn new(
         set_id: SetId,
         context: EncryptionContext,
-        source: Source,
+        source: SourceMetadata,
         wraps: Vec<Wrap>,
     ) -> Result<Self, SealError> {
         HeaderTemplate::new(set_id, context, wraps).map_err(SealError::Header)?.header(source)
@@ -53,7 +53,7 @@ impl Header {
     /// Creates the header of a file with a new id.
     pub(super) fn of_template(
         template: &HeaderTemplate,
-        source: Source,
+        source: SourceMetadata,
         slots: &Arc<Slots>,
     ) -> Result<Self, SealError> {
         let HeaderTemplate { set_id, context, canonical_context, .. } = template;
@@ -196,7 +196,7 @@ impl Header {
 
     /// Returns what is known about the file that contained the plaintext.
     #[must_use]
-    pub fn source(&self) -> &Source {
+    pub fn source(&self) -> &SourceMetadata {
         &self.source
     }
 
@@ -232,7 +232,7 @@ fn push_bound(
     file_id: &FileId,
     set_id: &SetId,
     canonical_context: &[u8],
-    source: &Source,
+    source: &SourceMetadata,
 ) {
     let known = u8::from(source.mode.is_some())
         | u8::from(source.size.is_some()) << 1
@@ -254,7 +254,7 @@ fn push_bound(
 }
 
 /// Parses the bound part. Returns `None` for any encoding that [`push_bound`] does not produce.
-fn parse_bound(bytes: &[u8]) -> Option<(FileId, SetId, EncryptionContext, Source)> {
+fn parse_bound(bytes: &[u8]) -> Option<(FileId, SetId, EncryptionContext, SourceMetadata)> {
     fn take<'a, const N: usize>(bytes: &mut &'a [u8]) -> Option<&'a [u8; N]> {
         let (part, rest) = bytes.split_first_chunk()?;
         *bytes = rest;
@@ -270,7 +270,7 @@ fn parse_bound(bytes: &[u8]) -> Option<(FileId, SetId, EncryptionContext, Source
     let mode = u32::from_be_bytes(*take(&mut rest)?);
     let size = u64::from_be_bytes(*take(&mut rest)?);
     let modified = (i64::from_be_bytes(*take(&mut rest)?), u32::from_be_bytes(*take(&mut rest)?));
-    let source = Source {
+    let source = SourceMetadata {
         mode: (known & 1 != 0).then_some(mode),
         size: (known & 2 != 0).then_some(size),
         modified: (known & 4 != 0).then_some(modified),

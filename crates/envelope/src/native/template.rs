@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::error::{HeaderFlaw, SealError};
-use super::header::{Header, MAX_LEN, PAGE, Source};
+use super::header::{Header, MAX_LEN, PAGE, SourceMetadata};
 use super::keys::SetId;
 use super::slot::{Slot, Wrap};
 use super::slots::Slots;
@@ -49,7 +49,7 @@ impl HeaderTemplate {
     ///
     /// # Errors
     /// [`SealError::Header`] if the header is too long.
-    pub fn header(&self, source: Source) -> Result<Header, SealError> {
+    pub fn header(&self, source: SourceMetadata) -> Result<Header, SealError> {
         let small = source.size.is_some_and(|size| size < TWO_SLOTS_FROM);
         Header::of_template(self, source, if small { &self.small } else { &self.large })
     }
@@ -81,7 +81,7 @@ mod tests {
         for (size, slots) in
             [(Some(0), 1), (Some(TWO_SLOTS_FROM - 1), 1), (Some(TWO_SLOTS_FROM), 2), (None, 2)]
         {
-            let source = Source { mode: Some(0o640), size, modified: Some((1, 2)) };
+            let source = SourceMetadata { mode: Some(0o640), size, modified: Some((1, 2)) };
             let [one, other] = [(); 2].map(|()| template.header(source).unwrap());
             assert_ne!(one.file_id(), other.file_id());
             assert_eq!(one.to_bytes().unwrap().len(), one.len());

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::time::UNIX_EPOCH;
 
-use bulla_envelope::native::{SealError, Source};
+use bulla_envelope::native::{SealError, SourceMetadata};
 use bulla_envelope::{KeyService, text_format};
 
 use super::Encryptor;
@@ -39,7 +39,7 @@ impl<K: KeyService> Encryptor<K> {
             return Ok(metadata.len());
         }
         let mut watched = watch()?;
-        let new = keys.new_file(Source::default())?;
+        let new = keys.new_file(SourceMetadata::default())?;
         let plaintext_len = engine::seal_stream(&mut watched, output.file(), &new, &self.progress)?;
         watched.check()?;
         Ok(plaintext_len)
@@ -91,12 +91,12 @@ impl DataKeySet {
 }
 
 /// Returns what a header stores about a regular file.
-fn describe(file: &Metadata) -> Source {
+fn describe(file: &Metadata) -> SourceMetadata {
     let modified = file.modified().ok().map(|time| match time.duration_since(UNIX_EPOCH) {
         Ok(after) => (i64::try_from(after.as_secs()).unwrap_or(i64::MAX), after.subsec_nanos()),
         Err(_) => (file.mtime(), u32::try_from(file.mtime_nsec()).unwrap_or(0)),
     });
-    Source { mode: Some(file.mode() & 0o7777), size: Some(file.len()), modified }
+    SourceMetadata { mode: Some(file.mode() & 0o7777), size: Some(file.len()), modified }
 }
 
 /// Counts the bytes that are read.

@@ -44,7 +44,7 @@ pub use line::{
 };
 pub use newest::{FoundLine, FoundLines, NewestFirst, Rest};
 pub use seal::{NotAPublicKey, PublicKey};
-pub use sources::{ReadError, Record, Source};
+pub use sources::{ReadError, Record, TrailFile};
 #[cfg(test)]
 pub(crate) use testing::Memory;
 pub use text::{Text, to_json};

@@ -14,8 +14,8 @@ use bulla_keys::root::RootKey;
 use bulla_keys::{StoreId, SystemRandom};
 use bulla_kms::audit::{
     Caller, CallerType, Content, ContextPair, Decision, Effect, Event, Identity, Limits, Line, Members,
-    Opening, Outcome, PublicKey, Record, Request, Resource, SessionLink, Source, Strangers, Text, Time,
-    Trail, verify,
+    Opening, Outcome, PublicKey, Record, Request, Resource, SessionLink, Strangers, Text, Time, Trail,
+    TrailFile, verify,
 };
 
 fn golden() -> PathBuf {
@@ -34,7 +34,7 @@ fn the_golden_trail_verifies() {
     assert_eq!((report.files, report.first, report.sealed), (2, Some(11), Some(expected)));
     assert_eq!((report.last.unwrap().number, report.unsealed(), report.commit), (30, 1, Some(42)));
     let mut kinds = [0; 6];
-    for source in Source::all(&[golden()]).unwrap() {
+    for source in TrailFile::all(&[golden()]).unwrap() {
         let count = |line: &[u8]| {
             let record = Record::parse(line).unwrap();
             assert_eq!((&*record.store, &*record.node), (&*store().to_string(), "kms-1"));

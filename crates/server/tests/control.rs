@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bulla_kms::audit::{Content, Record, Source};
+use bulla_kms::audit::{Content, Record, TrailFile};
 use bulla_kms::{AuditOutput, AuditSink, BackupOutput, IncomingBackup, Options, Role};
 use bulla_server::control::{Call, ControlClient, ControlError, ErrorKind, Status};
 use common::TestServer;
@@ -52,7 +52,7 @@ fn status(server: &TestServer) -> Status {
 /// The calls in the audit trail: the user, the name, the status and the code.
 fn noted(server: &TestServer) -> Vec<(String, String, u16, String)> {
     let mut noted = Vec::new();
-    for source in Source::all(&[server.data.path().join("audit")]).unwrap() {
+    for source in TrailFile::all(&[server.data.path().join("audit")]).unwrap() {
         let read = source.for_each(|line| {
             let record = Record::parse(line).unwrap();
             if let Content::Request(request) = record.content

@@ -14,7 +14,7 @@ mod wanted;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use bulla_kms::audit::{Content, ReadError, Record, Source};
+use bulla_kms::audit::{Content, ReadError, Record, TrailFile};
 
 pub(crate) use self::since::{Since, span};
 use crate::args::{Audit, KmsFlags, TrailOf};
@@ -36,10 +36,10 @@ fn data(place: &TrailOf) -> &Path {
 }
 
 /// The files of a trail, oldest first.
-fn sources(place: &TrailOf) -> Result<Vec<Source>, Failure> {
+fn sources(place: &TrailOf) -> Result<Vec<TrailFile>, Failure> {
     let directory = data(place).join("audit");
     let hint = "name the data directory of the server with --data";
-    match Source::all(std::slice::from_ref(&directory)) {
+    match TrailFile::all(std::slice::from_ref(&directory)) {
         Ok(found) if found.is_empty() => Err(no_trail(&directory).advising(hint)),
         Err(error) if error.source.kind() == ErrorKind::NotFound => Err(no_trail(&directory).advising(hint)),
         found => found.map_err(|error| unreadable(&error)),
@@ -62,7 +62,7 @@ fn unreadable(error: &ReadError) -> Failure {
 
 /// Calls `visit` with each line that says what happened: not with keys and seals, and not with what is no line.
 fn for_each_record(
-    sources: &[Source],
+    sources: &[TrailFile],
     mut visit: impl FnMut(&[u8], &Record<'_>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut failed = None;

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::line::{Content, KeyLine};
 use super::lines::{Lines, Next};
 use super::seal::PublicKey;
-use super::sources::{CERTIFICATES, ReadError, Source};
+use super::sources::{CERTIFICATES, ReadError, TrailFile};
 
 /// Returns the oldest public key that the trail in a directory still names: that of its first line, which is kept after its
 /// file was deleted. None if the directory contains no trail.
@@ -16,7 +16,7 @@ use super::sources::{CERTIFICATES, ReadError, Source};
 /// [`ReadError`].
 pub fn first_key(directory: &Path) -> Result<Option<PublicKey>, ReadError> {
     let failed = |source| ReadError { path: directory.to_owned(), source };
-    let oldest = match Source::all(&[directory.to_owned()]) {
+    let oldest = match TrailFile::all(&[directory.to_owned()]) {
         Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(None),
         sources => sources?.into_iter().next(),
     };

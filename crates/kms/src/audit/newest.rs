@@ -14,7 +14,7 @@ use super::chain::Framed;
 use super::conditions::Conditions;
 use super::line::{Content, Time};
 use super::lines::{Lines, Next};
-use super::sources::{ReadError, Record, Source, is_damage};
+use super::sources::{ReadError, Record, TrailFile, is_damage};
 
 /// The parameters of a search.
 #[derive(Clone, Debug)]
@@ -76,7 +76,7 @@ impl NewestFirst {
         may_go_on: impl FnMut(u64) -> bool,
     ) -> Result<FoundLines, ReadError> {
         let mut search = Search { wanted: self, may_go_on, found: Vec::new(), reached: None, read: 0 };
-        for source in Source::all(&[directory.to_owned()])?.iter().rev() {
+        for source in TrailFile::all(&[directory.to_owned()])?.iter().rev() {
             if self.before.is_some_and(|before| source.first() >= before) {
                 continue;
             }

@@ -25,7 +25,7 @@ pub(super) const CERTIFICATES: &str = "certificates.jsonl";
 
 /// A file of the trail.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Source {
+pub struct TrailFile {
     /// The number of its first line, if known.
     first: u64,
     path: PathBuf,
@@ -65,7 +65,7 @@ pub(super) struct Common<'l> {
     time: Time,
 }
 
-impl Source {
+impl TrailFile {
     /// Returns the files of these paths, including those in directories, in the order of their first lines.
     ///
     /// # Errors

@@ -23,7 +23,7 @@ use super::line::{Content, Gap, GapReason, KeyLine, SealLine};
 use super::lines::{Lines, Next};
 use super::scan::{content, is_notable};
 use super::seal::PublicKey;
-use super::sources::{CERTIFICATES, Common, ReadError, Source, is_damage};
+use super::sources::{CERTIFICATES, Common, ReadError, TrailFile, is_damage};
 
 /// The result of verifying a trail.
 #[derive(Debug, Default)]
@@ -176,8 +176,8 @@ pub fn verify(
 ) -> Result<Report, ReadError> {
     let mut oldest = None;
     loop {
-        let sources = Source::all(paths)?;
-        let first = sources.first().map(Source::first);
+        let sources = TrailFile::all(paths)?;
+        let first = sources.first().map(TrailFile::first);
         match verify_sources(paths, sources, anchor, expected) {
             // A server has deleted the oldest file since they were listed.
             Err(error) if error.source.kind() == io::ErrorKind::NotFound && first > oldest => oldest = first,
@@ -188,7 +188,7 @@ pub fn verify(
 
 fn verify_sources(
     paths: &[PathBuf],
-    sources: Vec<Source>,
+    sources: Vec<TrailFile>,
     anchor: Option<PublicKey>,
     expected: Option<Position>,
 ) -> Result<Report, ReadError> {
@@ -208,7 +208,7 @@ fn verify_sources(
 }
 
 /// Opens files in advance, because a server may delete them meanwhile: the oldest first.
-fn opened_ahead(sources: Vec<Source>) -> impl Iterator<Item = (Source, io::Result<File>)> {
+fn opened_ahead(sources: Vec<TrailFile>) -> impl Iterator<Item = (TrailFile, io::Result<File>)> {
     let mut sources = sources.into_iter();
     let mut opened = VecDeque::with_capacity(AHEAD);
     iter::from_fn(move || {
@@ -249,7 +249,7 @@ struct Verifier {
 
 impl Verifier {
     /// Reads files that a server has begun since the last one was listed, even if it has deleted that one already.
-    fn read_begun_since(&mut self, mut last: Option<Source>) -> Result<(), ReadError> {
+    fn read_begun_since(&mut self, mut last: Option<TrailFile>) -> Result<(), ReadError> {
         while let Some(before) = last.take().filter(|_| self.next.is_some()) {
             let Some(source) = before.announced()? else { break };
             let file = source.open();
@@ -264,7 +264,7 @@ impl Verifier {
         Ok(())
     }
 
-    fn read(&mut self, source: &Source, file: io::Result<File>) -> Result<(), ReadError> {
+    fn read(&mut self, source: &TrailFile, file: io::Result<File>) -> Result<(), ReadError> {
         if self.report.is_torn {
             self.report.is_torn = false;
             self.fault(FaultKind::Torn { after: self.last().number });

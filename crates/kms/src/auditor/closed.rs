@@ -13,7 +13,7 @@ use super::{AuditOptions, behind, noted};
 use crate::Kms;
 use crate::audit::{
     Conditions, Content, Event, Identity, Line, Members, NewestFirst, Opening, Position, ReadError, Record,
-    Resource, Source, Text, Time, Trail,
+    Resource, Text, Time, Trail, TrailFile,
 };
 use crate::open_error::OpenError;
 use crate::store::StoreError;
@@ -40,7 +40,7 @@ impl Kms {
 fn is_open(trail: &AuditOptions) -> Result<bool, OpenError> {
     let directory = &trail.directory;
     let failed = |error: ReadError| OpenError::Directory { path: error.path, source: error.source };
-    if !directory.is_dir() || Source::all(slice::from_ref(directory)).map_err(failed)?.is_empty() {
+    if !directory.is_dir() || TrailFile::all(slice::from_ref(directory)).map_err(failed)?.is_empty() {
         return Ok(false);
     }
     let newest = NewestFirst { conditions: Conditions::default(), before: None, count: 1 };

@@ -11,8 +11,8 @@ use bulla_wire::Error;
 use super::writer::Writer;
 use super::{AuditOptions, Prepared};
 use crate::audit::{
-    Content, Event, GapReason, Hash, Identity, Limits, Line, Members, Memory, Opening, Record, Source, Time,
-    Trail,
+    Content, Event, GapReason, Hash, Identity, Limits, Line, Members, Memory, Opening, Record, Time, Trail,
+    TrailFile,
 };
 use crate::clock::{Clock, EngineClock};
 use crate::data::{Data, STORE};
@@ -149,7 +149,7 @@ fn opened(machine: &Machine, image: &[u8], trail: &Memory, what: &str) -> usize 
 
 fn events(directory: &Path) -> Vec<String> {
     let mut events = vec![];
-    for source in Source::all(&[directory.to_owned()]).unwrap() {
+    for source in TrailFile::all(&[directory.to_owned()]).unwrap() {
         let take = |line: &[u8]| {
             if let Some(Content::Event(event)) = Record::parse(line).map(|record| record.content) {
                 events.push(event.event.into_owned());

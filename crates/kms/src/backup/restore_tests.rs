@@ -13,7 +13,7 @@ use bulla_wire::{Action, ErrorCode};
 
 use super::tests::{Bench, call, copy_private, key, secret};
 use super::*;
-use crate::audit::{Source, verify};
+use crate::audit::{TrailFile, verify};
 use crate::people::MfaDevice;
 use crate::sessions::tests::world::{EVERYTHING, World, trusting};
 use crate::state::AccessKey;
@@ -349,7 +349,7 @@ fn a_trail_continues_after_a_restore_and_records_it_and_the_old_store_is_refused
     let report = verify(std::slice::from_ref(&audit), first_key, None).unwrap();
     assert!(report.is_sound(), "{report:?}");
     let mut text = String::new();
-    for source in Source::all(std::slice::from_ref(&audit)).unwrap() {
+    for source in TrailFile::all(std::slice::from_ref(&audit)).unwrap() {
         let mut add = |line: &[u8]| {
             text.push_str(str::from_utf8(line).unwrap());
             text.push('\n');
@@ -406,7 +406,7 @@ fn lines_that_waited_in_the_store_are_in_the_trail_once() {
     drop(kms);
     let count = || {
         let mut count = 0;
-        for source in Source::all(&[bench.path("data/audit")]).unwrap() {
+        for source in TrailFile::all(&[bench.path("data/audit")]).unwrap() {
             let visit = |line: &[u8]| {
                 let text = str::from_utf8(line).unwrap();
                 count += usize::from(text.contains("\"CreateKey\"") && text.contains(&made));

@@ -72,7 +72,7 @@ fn touch(path: &Path) {
 fn events(mut scheduled: Scheduled) -> usize {
     scheduled.stop();
     let mut count = 0;
-    for source in crate::audit::Source::all(&[scheduled.bench.path("data/audit")]).unwrap() {
+    for source in crate::audit::TrailFile::all(&[scheduled.bench.path("data/audit")]).unwrap() {
         let take = |line: &[u8]| {
             count += usize::from(str::from_utf8(line).unwrap().contains("backup-verification-failed"));
             true

@@ -388,7 +388,7 @@ fn a_failure_is_reported_once_and_tried_again() {
     let Scheduled { bench, kms, .. } = scheduled;
     drop(kms);
     let mut events: Vec<&str> = vec![];
-    for source in crate::audit::Source::all(&[bench.path("data/audit")]).unwrap() {
+    for source in crate::audit::TrailFile::all(&[bench.path("data/audit")]).unwrap() {
         let take = |line: &[u8]| {
             let text = str::from_utf8(line).unwrap();
             let known = ["backup-failed", "backup-created"];
@@ -444,7 +444,7 @@ fn the_line_of_a_deleted_key_says_which_backups_still_hold_it() {
     }
     scheduled.stop();
     let mut lines = vec![];
-    for source in crate::audit::Source::all(&[scheduled.bench.path("data/audit")]).unwrap() {
+    for source in crate::audit::TrailFile::all(&[scheduled.bench.path("data/audit")]).unwrap() {
         let take = |line: &[u8]| {
             let line = str::from_utf8(line).unwrap();
             lines.extend(line.contains("key-deleted").then(|| line.to_owned()));

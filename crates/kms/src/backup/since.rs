@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::BackupFacts;
-use crate::audit::{Content, Event, GapReason, ReadError, Record, Request, Resource, Source, Time};
+use crate::audit::{Content, Event, GapReason, ReadError, Record, Request, Resource, Time, TrailFile};
 
 /// The changes after a backup, according to the trail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -182,7 +182,7 @@ impl Since {
         }
         let mut since = Self::default();
         let mut is_of_store = false;
-        for source in Source::all(&[directory.to_owned()])?.iter().rev() {
+        for source in TrailFile::all(&[directory.to_owned()])?.iter().rev() {
             let mut reading = Reading::new(backup);
             source.for_each(|line| reading.line(line))?;
             is_of_store |= reading.is_of_store;

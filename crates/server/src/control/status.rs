@@ -8,7 +8,7 @@ use std::process;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bulla_kms::audit::{Gap, Source};
+use bulla_kms::audit::{Gap, TrailFile};
 use bulla_kms::{BackupState, FailedBackup, KeyLocation, Kms, RequestLimit, RequestLimits, SinkHealth};
 use bulla_wire::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -306,7 +306,7 @@ impl AuditStatus {
     /// What the files of a trail tell without being read; nothing of those that cannot be seen.
     #[must_use]
     pub fn of_directory(directory: &Path) -> Self {
-        let sources = Source::all(&[directory.to_owned()]).unwrap_or_default();
+        let sources = TrailFile::all(&[directory.to_owned()]).unwrap_or_default();
         let lengths =
             sources.iter().filter_map(|source| fs::metadata(source.path()).ok()).map(|found| found.len());
         let lengths: Vec<_> = lengths.collect();

@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::thread;
 use std::time::Duration;
 
-use bulla_kms::audit::Source;
+use bulla_kms::audit::TrailFile;
 
 use super::summary::summary;
 use super::{as_it_is, event, sources, unreadable};
@@ -31,7 +31,7 @@ pub(super) fn run(tail: &Tail) -> Result<(), Failure> {
 }
 
 /// The last `count` lines that say what happened, and how many bytes of the newest file were read.
-fn last_lines(sources: &[Source], count: usize) -> Result<(Vec<Vec<u8>>, u64), Failure> {
+fn last_lines(sources: &[TrailFile], count: usize) -> Result<(Vec<Vec<u8>>, u64), Failure> {
     let mut lines = VecDeque::new();
     let mut end = None;
     for source in sources.iter().rev() {
@@ -68,7 +68,7 @@ fn show(line: &[u8], as_json: bool) -> Result<(), Failure> {
 
 /// Reads what is appended, from one file to the next.
 struct Follower {
-    source: Source,
+    source: TrailFile,
     /// The file of the source, once it was opened: it stays the same when it is compressed.
     file: Option<File>,
     /// After the last whole line that was read.

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use bulla_kms::audit::{Content, Hash, Position, Record, Source};
+use bulla_kms::audit::{Content, Hash, Position, Record, TrailFile};
 use bulla_kms::{OpenError, Options, Role, inspect_store};
 use bulla_server::control::{AuditStatus, RootKeyStatus, StoreStatus};
 use serde_json::json;
@@ -47,13 +47,14 @@ pub(super) fn run(data: &Path, args: &Status) -> Result<(), Failure> {
 /// What the files of the trail tell; none without files.
 fn audit(data: &Path) -> Option<AuditStatus> {
     let directory = data.join("audit");
-    let sources = Source::all(std::slice::from_ref(&directory)).ok().filter(|sources| !sources.is_empty())?;
+    let sources =
+        TrailFile::all(std::slice::from_ref(&directory)).ok().filter(|sources| !sources.is_empty())?;
     let sealed = sources.iter().rev().find_map(newest_seal).map(|sealed| sealed.to_string());
     Some(AuditStatus { sealed, ..AuditStatus::of_directory(&directory) })
 }
 
 /// The newest seal of a file, which is not verified here.
-fn newest_seal(source: &Source) -> Option<Position> {
+fn newest_seal(source: &TrailFile) -> Option<Position> {
     let mut newest = None;
     let read = source.for_each(|line| {
         let sealed = Record::parse(line).filter(|record| matches!(record.content, Content::Seal(_)));

@@ -12,7 +12,7 @@ use bulla_client::{CallError, KmsApi, Refusal};
 use bulla_envelope::LocalFailure;
 use bulla_kms::{DescribeKeyUses, KeyUses, Kms, OpenError, Options, Role, StoreError, SystemClock};
 use bulla_wire::kms::{CreateAlias, CreateKey, DescribeKey};
-use bulla_wire::{Action, Error, Format, Parameters, Product, Request, SecretText, render_reply};
+use bulla_wire::{Action, Error, Parameters, Product, ReplyFormat, Request, SecretText, render_reply};
 
 use self::shared::{Exclusive, Shared};
 use crate::messages::note;
@@ -76,7 +76,7 @@ impl EmbeddedKms {
             let request = Request::parse(product, action, parameters)?;
             let origin = kms.owner();
             let reply = pollster::block_on(kms.call(request, &origin))?;
-            Ok(render_reply(Format::Json, &reply, &origin.connection().request_id).into())
+            Ok(render_reply(ReplyFormat::Json, &reply, &origin.connection().request_id).into())
         })
     }
 

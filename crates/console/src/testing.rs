@@ -8,7 +8,7 @@ use aws_lc_rs::rsa::{OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, PublicEncr
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bulla_kms::{AuditOptions, Connection, Kms, Options, Role, SystemClock};
-use bulla_wire::{Error, Format, Parameters, Product, Request as Call, render_reply};
+use bulla_wire::{Error, Parameters, Product, ReplyFormat, Request as Call, render_reply};
 use http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, COOKIE, HOST, HeaderName, LOCATION, ORIGIN, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use pollster::block_on;
@@ -117,7 +117,7 @@ impl Browser {
         let call = Call::parse(product, action, &Parameters::from_pairs(pairs)?)?;
         let kms = &self.site.kms;
         let reply = block_on(kms.call(call, &kms.owner()))?;
-        Ok(serde_json::from_str(&render_reply(Format::Json, &reply, "id")).unwrap())
+        Ok(serde_json::from_str(&render_reply(ReplyFormat::Json, &reply, "id")).unwrap())
     }
 
     /// How often this was asked: for names that were not given before.

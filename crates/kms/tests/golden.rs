@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bulla_kms::{Kms, Options, Role};
-use bulla_wire::{Format, Parameters, Product, Request, render_reply};
+use bulla_wire::{Parameters, Product, ReplyFormat, Request, render_reply};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -48,7 +48,7 @@ fn every_answer_of(version: u32, made: u64) {
         let request = Request::parse(Product::Kms, &action, &Parameters::from_pairs(pairs).unwrap()).unwrap();
         let reply =
             pollster::block_on(kms.call(request, &kms.owner())).unwrap_or_else(|e| panic!("{action}: {e}"));
-        let reply = serde_json::from_str(&render_reply(Format::Json, &reply, "r")).unwrap();
+        let reply = serde_json::from_str(&render_reply(ReplyFormat::Json, &reply, "r")).unwrap();
         assert!(holds(&reply, &expected), "v{version}: {action}: {reply} lacks {expected}");
     }
 }

@@ -160,7 +160,7 @@ mod tests {
     use crate::error::{Error, ErrorCode};
     use crate::numbered::{Numbered, NumberedTags};
     use crate::parameters::Parameters;
-    use crate::reply::{Format, render_error, render_reply};
+    use crate::reply::{ReplyFormat, render_error, render_reply};
 
     /// The parameters of TagResources, by product.
     const OF_KMS: &str = "RegionId=r&ResourceId.1=a&ResourceType=key&Tag.1.Key=k&Tag.1.Value=v";
@@ -247,9 +247,9 @@ mod tests {
         assert_eq!(kms::TagResources::reply(reply()), None);
         assert_eq!(toy::GetToy::reply(reply()), None);
         let reply = Reply::Toy(toy::Reply::GetToy(toy::GetToyReply { colour: "red".into() }));
-        assert_eq!(*render_reply(Format::Json, &reply, "r-1"), r#"{"Colour":"red","RequestId":"r-1"}"#);
+        assert_eq!(*render_reply(ReplyFormat::Json, &reply, "r-1"), r#"{"Colour":"red","RequestId":"r-1"}"#);
         assert_eq!(
-            *render_reply(Format::Xml, &reply, "r-1"),
+            *render_reply(ReplyFormat::Xml, &reply, "r-1"),
             "<GetToyResponse><Colour>red</Colour><RequestId>r-1</RequestId></GetToyResponse>"
         );
     }
@@ -270,7 +270,7 @@ mod tests {
             (Product::Toy, "toy.r.aliyuncs.com", "Toy", failure),
         ] {
             assert_eq!(
-                *render_error(Format::Json, product, &error, "r-1", "r"),
+                *render_error(ReplyFormat::Json, product, &error, "r-1", "r"),
                 format!(
                     r#"{{"RequestId":"r-1","HostId":"{host}","Code":"{code}","Message":"{message}","Recommend":"https://api.aliyun.com/troubleshoot?q={code}&product={name}&requestId=r-1"}}"#
                 )

@@ -3,7 +3,7 @@
 use crate::actions::{Product, Request};
 use crate::error::{Error, ErrorCode};
 use crate::parameters::Parameters;
-use crate::reply::Format;
+use crate::reply::ReplyFormat;
 use crate::signature::{Signature, authorization, v1};
 
 /// An HTTP request as received, not authenticated yet.
@@ -40,13 +40,13 @@ impl Call {
     /// # Errors
     /// The errors of the cloud's gateway: for an unknown method or path, parameters that cannot be parsed or are repeated, a
     /// missing common parameter, or a signature that does not cover everything.
-    pub fn parse(request: &HttpRequest<'_>) -> (Format, Result<Self, Error>) {
+    pub fn parse(request: &HttpRequest<'_>) -> (ReplyFormat, Result<Self, Error>) {
         let parameters = match request.parameters() {
             Ok(parameters) => parameters,
             Err(error) => return (request.accepted_format(), Err(error)),
         };
         let format = match parameters.get("Format") {
-            Some(name) => Format::from_name(name),
+            Some(name) => ReplyFormat::from_name(name),
             None => request.accepted_format(),
         };
         (format, Self::from_parts(request, parameters))
@@ -134,8 +134,8 @@ impl<'a> HttpRequest<'a> {
         }
     }
 
-    fn accepted_format(&self) -> Format {
-        self.header("accept").ok().flatten().map(Format::from_name).unwrap_or_default()
+    fn accepted_format(&self) -> ReplyFormat {
+        self.header("accept").ok().flatten().map(ReplyFormat::from_name).unwrap_or_default()
     }
 }
 

@@ -51,6 +51,6 @@ pub use flat::{MaybeEmpty, Unread};
 pub use json_list::JsonList;
 pub use numbered::{Numbered, NumberedTags};
 pub use parameters::{MAX_PARAMETERS, Parameters};
-pub use reply::{Format, render_error, render_reply};
+pub use reply::{ReplyFormat, render_error, render_reply};
 pub use secret::SecretText;
 pub use timestamp::Timestamp;

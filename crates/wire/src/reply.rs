@@ -12,7 +12,7 @@ use crate::xml;
 
 /// The format of a reply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
+pub enum ReplyFormat {
     /// The default; also for the text `None`, which one client sends as the format.
     #[default]
     Json,
@@ -20,7 +20,7 @@ pub enum Format {
     Xml,
 }
 
-impl Format {
+impl ReplyFormat {
     /// Returns the format for a `Format` parameter or `Accept` header. Everything but XML is JSON.
     #[must_use]
     pub fn from_name(name: &str) -> Self {
@@ -42,7 +42,7 @@ impl Format {
 
 /// Renders a reply: its members and `RequestId` as JSON, or as XML below `<{action}Response>`.
 #[must_use]
-pub fn render_reply(format: Format, reply: &Reply, request_id: &str) -> Zeroizing<String> {
+pub fn render_reply(format: ReplyFormat, reply: &Reply, request_id: &str) -> Zeroizing<String> {
     #[derive(Serialize)]
     struct Answer<'a> {
         #[serde(flatten)]
@@ -59,7 +59,7 @@ pub fn render_reply(format: Format, reply: &Reply, request_id: &str) -> Zeroizin
 /// `AccessDeniedDetail` for a denied request.
 #[must_use]
 pub fn render_error(
-    format: Format,
+    format: ReplyFormat,
     product: Product,
     error: &Error,
     request_id: &str,
@@ -96,11 +96,11 @@ pub fn render_error(
     render(format, "Error", &answer)
 }
 
-fn render(format: Format, root: &str, answer: &impl Serialize) -> Zeroizing<String> {
+fn render(format: ReplyFormat, root: &str, answer: &impl Serialize) -> Zeroizing<String> {
     let mut text = WipedText(Zeroizing::new(Vec::with_capacity(USUAL_LEN)));
     let written = match format {
-        Format::Json => serde_json::to_writer(&mut text, answer).map_err(Error::internal),
-        Format::Xml => xml::write(&mut text, root, answer).map_err(Error::internal),
+        ReplyFormat::Json => serde_json::to_writer(&mut text, answer).map_err(Error::internal),
+        ReplyFormat::Xml => xml::write(&mut text, root, answer).map_err(Error::internal),
     };
     written
         .expect("answers are structs of strings, numbers, booleans and lists, which both formats can write");
@@ -166,11 +166,14 @@ mod tests {
         };
         let error = Product::Kms.denied("kms:Decrypt", "acs:kms:r:1:key/k");
         let read = |text: &str| serde_json::from_str::<ErrorReply>(text).unwrap();
-        assert_eq!(read(&render_error(Format::Json, Product::Kms, &error, "r-1", "r")).access_denied, None);
+        assert_eq!(
+            read(&render_error(ReplyFormat::Json, Product::Kms, &error, "r-1", "r")).access_denied,
+            None
+        );
         let error = error.with_access_denied(access_denied.clone());
-        let json = render_error(Format::Json, Product::Kms, &error, "r-1", "r");
+        let json = render_error(ReplyFormat::Json, Product::Kms, &error, "r-1", "r");
         assert_eq!(read(&json).access_denied, Some(access_denied));
-        let xml = render_error(Format::Xml, Product::Kms, &error, "r-1", "r");
+        let xml = render_error(ReplyFormat::Xml, Product::Kms, &error, "r-1", "r");
         assert!(xml.ends_with(
             "<AccessDeniedDetail><AuthAction>kms:Decrypt</AuthAction><AuthPrincipalType>SubUser</AuthPrincipalType>\
              <AuthPrincipalOwnerId>1</AuthPrincipalOwnerId>\
@@ -183,8 +186,8 @@ mod tests {
     #[test]
     fn a_text_that_outgrows_its_memory_is_whole() {
         let long = "密钥\n".repeat(1000);
-        let json = render(Format::Json, "r", &long);
+        let json = render(ReplyFormat::Json, "r", &long);
         assert_eq!(serde_json::from_str::<String>(&json).unwrap(), long);
-        assert!(render(Format::Xml, "r", &long).contains(&long));
+        assert!(render(ReplyFormat::Xml, "r", &long).contains(&long));
     }
 }

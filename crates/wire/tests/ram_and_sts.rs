@@ -6,7 +6,9 @@ use std::fmt::Debug;
 
 use bulla_wire::ram::{self, *};
 use bulla_wire::sts::{self, *};
-use bulla_wire::{Action, Format, JsonList, MaybeEmpty, Parameters, Product, Reply, Request, render_reply};
+use bulla_wire::{
+    Action, JsonList, MaybeEmpty, Parameters, Product, Reply, ReplyFormat, Request, render_reply,
+};
 use serde_json::{Value, json};
 
 const DATE: &str = "2015-01-23T12:33:18Z";
@@ -212,7 +214,7 @@ fn read<T: serde::de::DeserializeOwned>(value: Value) -> T {
 }
 
 fn rendered(reply: &Reply) -> Value {
-    serde_json::from_str(&render_reply(Format::Json, reply, "r-1")).unwrap()
+    serde_json::from_str(&render_reply(ReplyFormat::Json, reply, "r-1")).unwrap()
 }
 
 /// Checks that the reply to `A`, parsed like a client does, renders to the same JSON.
@@ -381,7 +383,7 @@ fn lists_in_xml_have_the_elements_of_the_cloud() {
         "IsTruncated": false,
     }));
     assert_eq!(
-        *render_reply(Format::Xml, &Reply::Ram(ram::Reply::ListPolicies(reply)), "r-1"),
+        *render_reply(ReplyFormat::Xml, &Reply::Ram(ram::Reply::ListPolicies(reply)), "r-1"),
         "<ListPoliciesResponse><Policies><Policy><PolicyName>p</PolicyName><PolicyType>Custom</PolicyType><Description/>\
          <DefaultVersion>v1</DefaultVersion><CreateDate>2015-01-23T12:33:18Z</CreateDate>\
          <AttachmentCount>1</AttachmentCount></Policy></Policies><IsTruncated>false</IsTruncated>\

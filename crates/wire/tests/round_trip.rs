@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use bulla_wire::kms::*;
 use bulla_wire::{
-    Action, ContextParameter, ErrorCode, Format, MaybeEmpty, Parameters, Product, Reply, Request, Unread,
-    kms, render_reply,
+    Action, ContextParameter, ErrorCode, MaybeEmpty, Parameters, Product, Reply, ReplyFormat, Request,
+    Unread, kms, render_reply,
 };
 use serde_json::json;
 
@@ -284,7 +284,7 @@ fn replies_about_secrets_render_as_json_and_xml() {
     let reply = BatchGetSecretValueReply { secret_values: vec![value("a"), value("b")], errors: vec![error] };
     let rendered =
         |format| render_reply(format, &Reply::Kms(kms::Reply::BatchGetSecretValue(reply.clone())), "r-1");
-    let json = rendered(Format::Json);
+    let json = rendered(ReplyFormat::Json);
     assert_eq!(serde_json::from_str::<BatchGetSecretValueReply>(&json).unwrap(), reply);
     assert_eq!(
         serde_json::from_str::<serde_json::Value>(&json).unwrap()["Errors"][0]["HttpStatus"],
@@ -299,7 +299,7 @@ fn replies_about_secrets_render_as_json_and_xml() {
         )
     };
     assert_eq!(
-        *rendered(Format::Xml),
+        *rendered(ReplyFormat::Xml),
         format!(
             "<BatchGetSecretValueResponse>{}{}<Errors><SecretName>c</SecretName>\
              <Code>Forbidden.ResourceNotFound</Code><HttpStatus>404</HttpStatus><Message>Resource not found.</Message>\
@@ -372,13 +372,13 @@ fn replies_render_as_json_and_xml() {
         page_size: 10,
     };
     let list = |format| render_reply(format, &Reply::Kms(kms::Reply::ListKeys(reply.clone())), "r-1");
-    let text = list(Format::Json);
+    let text = list(ReplyFormat::Json);
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(value["TotalCount"], json!(2), "numbers are numbers");
     assert_eq!(value["RequestId"], json!("r-1"));
     assert_eq!(serde_json::from_str::<ListKeysReply>(&text).unwrap(), reply);
     assert_eq!(
-        *list(Format::Xml),
+        *list(ReplyFormat::Xml),
         "<ListKeysResponse><Keys>\
          <Key><KeyId>a</KeyId><KeyArn>acs:kms:r:1:key/a&amp;&lt;</KeyArn></Key>\
          <Key><KeyId>b</KeyId><KeyArn>acs:kms:r:1:key/b&amp;&lt;</KeyArn></Key>\
@@ -386,9 +386,9 @@ fn replies_render_as_json_and_xml() {
          <RequestId>r-1</RequestId></ListKeysResponse>"
     );
     let enabled = Reply::Kms(kms::Reply::EnableKey(Done {}));
-    assert_eq!(*render_reply(Format::Json, &enabled, "r-1"), r#"{"RequestId":"r-1"}"#);
+    assert_eq!(*render_reply(ReplyFormat::Json, &enabled, "r-1"), r#"{"RequestId":"r-1"}"#);
     assert_eq!(
-        *render_reply(Format::Xml, &enabled, "r-1"),
+        *render_reply(ReplyFormat::Xml, &enabled, "r-1"),
         "<EnableKeyResponse><RequestId>r-1</RequestId></EnableKeyResponse>"
     );
 }

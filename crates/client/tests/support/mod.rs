@@ -15,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use bulla_client::{ApiKeyService, Client, ClientOptions, Credentials, Endpoint};
-use bulla_wire::{Call, Format, HttpRequest, Parameters, Product, render_error};
+use bulla_wire::{Call, HttpRequest, Parameters, Product, ReplyFormat, render_error};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// What the server does with a request.
@@ -166,7 +166,7 @@ fn serve(
             script.pop_front().expect("the script is long enough")
         }
         Err(error) => {
-            let body = render_error(Format::Json, Product::FALLBACK, &error, "request-id", "region");
+            let body = render_error(ReplyFormat::Json, Product::FALLBACK, &error, "request-id", "region");
             Reply::Raw(answer(400, "", &body))
         }
     };

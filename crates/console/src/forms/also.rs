@@ -2,7 +2,7 @@
 //!
 //! If it fails, the first one has succeeded all the same, so the form of the second one is shown with the error.
 
-use bulla_wire::{Format, Parameters, Product, Reply, render_reply};
+use bulla_wire::{Parameters, Product, Reply, ReplyFormat, render_reply};
 use serde_json::Value;
 
 use super::{Field, Form, find};
@@ -21,7 +21,7 @@ impl Also {
     /// The form of the action and what is filled in; none if it is not wanted.
     pub(super) fn fields(self, fields: &Parameters, reply: &Reply) -> Option<(&'static Form, Parameters)> {
         let value = fields.non_empty(self.field.parameter)?;
-        let reply: Value = serde_json::from_str(&render_reply(Format::Json, reply, "")).ok()?;
+        let reply: Value = serde_json::from_str(&render_reply(ReplyFormat::Json, reply, "")).ok()?;
         let (parameter, place) = self.subject;
         let mut filled = Parameters::default();
         filled.set(self.field.parameter, value);

@@ -1,6 +1,6 @@
 //! What the fields of a form hold before anything is typed: what the thing has now.
 
-use bulla_wire::{Format, Parameters, render_reply};
+use bulla_wire::{Parameters, ReplyFormat, render_reply};
 use serde_json::Value;
 
 use super::Form;
@@ -25,7 +25,7 @@ impl Now {
             }
         }
         let Ok(reply) = context.call(form.product, self.action, &parameters).await else { return };
-        let reply = render_reply(Format::Json, &reply, context.request_id());
+        let reply = render_reply(ReplyFormat::Json, &reply, context.request_id());
         let reply: Value = serde_json::from_str(&reply).unwrap_or_default();
         for (parameter, place) in self.places {
             let value = match reply.pointer(place) {

@@ -1,6 +1,6 @@
 //! What a form that was sent does: its fields become a request, and the reply a page.
 
-use bulla_wire::{Error, Format, Parameters, Reply, render_reply};
+use bulla_wire::{Error, Parameters, Reply, ReplyFormat, render_reply};
 use http::StatusCode;
 use maud::{Markup, html};
 
@@ -95,7 +95,7 @@ impl Form {
         if let Some(answer) = second.and_then(|second| second.answer(reply)) {
             return answer;
         }
-        let json = || render_reply(Format::Json, reply, context.request_id());
+        let json = || render_reply(ReplyFormat::Json, reply, context.request_id());
         match self.then.page(fields, || serde_json::from_str(&json()).ok()) {
             Some(to) => {
                 let done = [("done", self.action), ("of", self.product.name())];

@@ -1,6 +1,6 @@
 //! Names that a field suggests while a person types: those of the things that there are.
 
-use bulla_wire::{Format, Parameters, Product, render_reply};
+use bulla_wire::{Parameters, Product, ReplyFormat, render_reply};
 use maud::{Markup, html};
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ impl Names {
         let pairs = self.parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let parameters = Parameters::from_pairs(pairs).unwrap_or_default();
         let Ok(reply) = context.call(self.product, self.action, &parameters).await else { return html! {} };
-        let reply = render_reply(Format::Json, &reply, context.request_id());
+        let reply = render_reply(ReplyFormat::Json, &reply, context.request_id());
         let reply: Value = serde_json::from_str(&reply).unwrap_or_default();
         let entries = reply.pointer(self.list).and_then(Value::as_array);
         html! {

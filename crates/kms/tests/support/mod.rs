@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bulla_kms::{Clock, Kms, MaintenanceReport, Options, Quotas, Role};
-use bulla_wire::{Format, Parameters, Product, Request, render_reply};
+use bulla_wire::{Parameters, Product, ReplyFormat, Request, render_reply};
 use serde_json::Value;
 
 pub(crate) struct Bench {
@@ -112,7 +112,7 @@ impl Bench {
             .and_then(|request| pollster::block_on(self.kms.call(request, &self.kms.owner())));
         match reply {
             Ok(reply) => {
-                let text = render_reply(Format::Json, &reply, "r");
+                let text = render_reply(ReplyFormat::Json, &reply, "r");
                 Ok(serde_json::from_str(&text).unwrap())
             }
             Err(error) => Err(format!("{} {error}", error.status())),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bulla_kms::{Caller, Connection, Kms, Origin, OutsideRequest, new_request_id};
 use bulla_wire::{
-    Call, Error, ErrorCode, Format, HttpRequest, Product, Reply, Request, render_error, render_reply,
+    Call, Error, ErrorCode, HttpRequest, Product, Reply, ReplyFormat, Request, render_error, render_reply,
 };
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -222,7 +222,7 @@ impl Rpc {
 
     fn refuse(
         &self,
-        format: Format,
+        format: ReplyFormat,
         product: Product,
         error: &Error,
         line: &mut RequestLine,
@@ -239,7 +239,7 @@ impl Rpc {
 
 /// What an answer says.
 struct Content {
-    format: Format,
+    format: ReplyFormat,
     text: Zeroizing<String>,
     /// After how long the same request would be accepted.
     retry_after: Option<Duration>,
@@ -247,7 +247,7 @@ struct Content {
 
 impl Content {
     fn of_health(text: &str) -> Self {
-        Self { format: Format::Json, text: Zeroizing::new(text.to_owned()), retry_after: None }
+        Self { format: ReplyFormat::Json, text: Zeroizing::new(text.to_owned()), retry_after: None }
     }
 }
 
@@ -261,7 +261,7 @@ fn connection(request: &Received, source: Option<IpAddr>, line: &RequestLine) ->
 }
 
 /// Takes the request apart; the format of the answer is known also when that fails.
-fn parse(request: &Received) -> (Format, Result<Call, Error>) {
+fn parse(request: &Received) -> (ReplyFormat, Result<Call, Error>) {
     let Received { head, query, body, .. } = request;
     let headers: Vec<_> =
         head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();

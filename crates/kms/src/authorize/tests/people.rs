@@ -161,7 +161,7 @@ impl Account {
 
     /// The bytes of a reply, without the id of the request.
     pub(super) fn rendered(&self, error: &Error) -> String {
-        bulla_wire::render_error(bulla_wire::Format::Json, Product::Kms, error, "r", self.kms.region())
+        bulla_wire::render_error(bulla_wire::ReplyFormat::Json, Product::Kms, error, "r", self.kms.region())
             .to_string()
     }
 }

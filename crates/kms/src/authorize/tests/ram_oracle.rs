@@ -74,7 +74,7 @@ impl Asking {
             Ok(reply) => serde_json::to_string(&reply).unwrap(),
             Err(error) => {
                 let region = self.account.kms.region();
-                bulla_wire::render_error(bulla_wire::Format::Json, Product::Ram, &error, "r", region)
+                bulla_wire::render_error(bulla_wire::ReplyFormat::Json, Product::Ram, &error, "r", region)
                     .to_string()
             }
         };

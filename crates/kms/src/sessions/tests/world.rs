@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bulla_keys::record::Revision;
 use bulla_wire::signature::acs3;
-use bulla_wire::{Call, Error, Format, HttpRequest, Parameters, Product, Timestamp, render_error};
+use bulla_wire::{Call, Error, HttpRequest, Parameters, Product, ReplyFormat, Timestamp, render_error};
 use serde_json::Value;
 
 use crate::origin::PrincipalId;
@@ -366,7 +366,7 @@ impl World {
 
     /// The bytes of an error reply.
     pub(crate) fn rendered(&self, error: &Error) -> String {
-        render_error(Format::Json, Product::Sts, error, "r", self.kms_ref().region()).to_string()
+        render_error(ReplyFormat::Json, Product::Sts, error, "r", self.kms_ref().region()).to_string()
     }
 }
 

@@ -27,7 +27,7 @@ mod volume;
 
 pub(crate) use self::boot::{BootScripts, BootSecret};
 pub(crate) use self::enrolment::{Enrolment, faulty_tokens};
-pub(crate) use self::header::Header;
+pub(crate) use self::header::LuksHeader;
 pub(crate) use self::mapping::{check_mapping, check_unused, close};
 pub(crate) use self::passphrase::{Passphrase, ask_line, restore_terminal};
 pub(crate) use self::plugin::Plugin;

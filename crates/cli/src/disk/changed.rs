@@ -1,6 +1,6 @@
 //! What a command changed, key slot by key slot. What one KMS wrapped, another one does not open, so some may be left.
 
-use super::header::Slot;
+use super::header::SlotId;
 use super::volume::Volume;
 use crate::failure::{Exit, Failure};
 use crate::messages::note;
@@ -8,7 +8,7 @@ use crate::messages::note;
 /// What was done with each key slot that could be changed, and why the others are as they were.
 pub(crate) struct Changed<T> {
     pub(crate) done: Vec<T>,
-    left: Vec<(Slot, Failure)>,
+    left: Vec<(SlotId, Failure)>,
 }
 
 impl<T> Changed<T> {
@@ -17,8 +17,8 @@ impl<T> Changed<T> {
     /// # Errors
     /// That of the first key slot, if none could be changed.
     pub(super) fn each<S>(
-        slots: impl IntoIterator<Item = (Slot, S)>,
-        change: impl Fn(Slot, &S) -> Result<T, Failure>,
+        slots: impl IntoIterator<Item = (SlotId, S)>,
+        change: impl Fn(SlotId, &S) -> Result<T, Failure>,
     ) -> Result<Self, Failure> {
         let mut done = Vec::new();
         let mut left = Vec::new();

@@ -16,7 +16,7 @@
 use std::collections::BTreeMap;
 
 use super::changed::Changed;
-use super::header::{Header, Slot, TokenId};
+use super::header::{LuksHeader, SlotId, TokenId};
 use super::slot_key::{NewKey, SlotKey, VolumeKms, Wrapping};
 use super::token::{Token, TokenFault, TokenSlot};
 use super::volume::Volume;
@@ -32,7 +32,7 @@ pub(crate) struct Enrolment<'e> {
 
 /// A key slot that was opened by a KMS.
 pub(crate) struct Unlocked {
-    pub(crate) slot: Slot,
+    pub(crate) slot: SlotId,
     pub(crate) key_id: String,
     pub(crate) key: SlotKey,
 }
@@ -78,7 +78,7 @@ impl<'e> Enrolment<'e> {
     }
 
     /// Makes a key slot that keys of the KMS open. `opens` is a key that opens the volume now.
-    pub(crate) fn enroll(&self, opens: &[u8], new: NewKey) -> Result<Slot, Failure> {
+    pub(crate) fn enroll(&self, opens: &[u8], new: NewKey) -> Result<SlotId, Failure> {
         let header = self.volume.checked_header()?;
         let enrolled = header.good_tokens();
         let is_new = |token: &Token| {
@@ -95,7 +95,7 @@ impl<'e> Enrolment<'e> {
     }
 
     /// Gives each key slot that this KMS opens another key, wrapped by the same keys of the KMS or by these.
-    pub(crate) fn rekey(&self, keys: &[String]) -> Result<Changed<Slot>, Failure> {
+    pub(crate) fn rekey(&self, keys: &[String]) -> Result<Changed<SlotId>, Failure> {
         let slots = self.enrolled_slots(&self.volume.checked_header()?)?;
         Changed::each(slots, |slot, tokens| {
             let (key, token) = self.key_of(slot, tokens)?;
@@ -153,7 +153,7 @@ impl<'e> Enrolment<'e> {
 
     /// Refuses to remove tokens, and with them key slots, if neither a key slot stays that no KMS opens, nor one that this KMS
     /// opens now by another token.
-    fn check_way_in(&self, header: &Header, is_meant: impl Fn(&Token) -> bool) -> Result<(), Failure> {
+    fn check_way_in(&self, header: &LuksHeader, is_meant: impl Fn(&Token) -> bool) -> Result<(), Failure> {
         if !header.slots_without_kms().is_empty() {
             return Ok(());
         }
@@ -168,7 +168,7 @@ impl<'e> Enrolment<'e> {
     }
 
     /// The key of the first key slot that the KMS opens.
-    pub(crate) fn unlock(&self, header: &Header) -> Result<Unlocked, Failure> {
+    pub(crate) fn unlock(&self, header: &LuksHeader) -> Result<Unlocked, Failure> {
         let mut failed = None;
         for (_, token) in header.good_tokens() {
             let Some(slot) = token.ready_slot() else { continue };
@@ -183,7 +183,7 @@ impl<'e> Enrolment<'e> {
         Err(failed.unwrap_or_else(|| self.not_enrolled(header)))
     }
 
-    fn make_slot(&self, opens: &[u8], new: NewKey, replaces: Option<Slot>) -> Result<Slot, Failure> {
+    fn make_slot(&self, opens: &[u8], new: NewKey, replaces: Option<SlotId>) -> Result<SlotId, Failure> {
         let header = self.volume.checked_header()?;
         let slot = header.free_slot().ok_or_else(|| self.full("key slot"))?;
         let ids = self.free_tokens(&header, new.tokens.len())?;
@@ -204,7 +204,7 @@ impl<'e> Enrolment<'e> {
     }
 
     /// Replaces each token by one of the current version of its key.
-    fn rewrap_each(&self, slot: Slot, key: &SlotKey, tokens: &Tokens) -> Result<usize, Failure> {
+    fn rewrap_each(&self, slot: SlotId, key: &SlotKey, tokens: &Tokens) -> Result<usize, Failure> {
         self.wrapping_keys(slot, key, tokens)?;
         for (id, token) in tokens {
             let keys = vec![token.wrapped.key_id.clone()];
@@ -237,7 +237,7 @@ impl<'e> Enrolment<'e> {
 
     /// The keys of the KMS by which the tokens of a key slot open it. A header can name any key, so that its tokens alone would
     /// let an attacker who wrote it choose who gets the next key: each key has to unwrap the present one.
-    fn wrapping_keys(&self, slot: Slot, key: &SlotKey, tokens: &Tokens) -> Result<Vec<String>, Failure> {
+    fn wrapping_keys(&self, slot: SlotId, key: &SlotKey, tokens: &Tokens) -> Result<Vec<String>, Failure> {
         let mut keys = Vec::new();
         for (_, token) in tokens {
             if !self.kms.unwraps(token, key)? {
@@ -252,7 +252,7 @@ impl<'e> Enrolment<'e> {
     }
 
     /// Destroys the key slot that this one replaces, after the KMS has opened this one.
-    fn finish_replacing(&self, slot: Slot, tokens: &Tokens) -> Result<(), Failure> {
+    fn finish_replacing(&self, slot: SlotId, tokens: &Tokens) -> Result<(), Failure> {
         let Some(replaced) = tokens.iter().find_map(|(_, token)| token.replaces) else { return Ok(()) };
         self.key_of(slot, tokens)?;
         // A key slot of this number that no token names is made by another program since.
@@ -272,7 +272,7 @@ impl<'e> Enrolment<'e> {
     }
 
     /// Destroys a key slot whose key was shown to open it, unless it is the last one.
-    fn destroy(&self, slot: Slot) -> Result<(), Failure> {
+    fn destroy(&self, slot: SlotId) -> Result<(), Failure> {
         if self.volume.header()?.slots().all(|other| other == slot) {
             return Err(self.last_way_in());
         }
@@ -280,7 +280,7 @@ impl<'e> Enrolment<'e> {
     }
 
     /// The key of a key slot, which was tried, and the token that it is from: the first one that the KMS opens.
-    fn key_of<'t>(&self, slot: Slot, tokens: &'t Tokens) -> Result<(SlotKey, &'t Token), Failure> {
+    fn key_of<'t>(&self, slot: SlotId, tokens: &'t Tokens) -> Result<(SlotKey, &'t Token), Failure> {
         let mut failed = self.wrong_key(slot);
         for (_, token) in tokens {
             match self.kms.unwrap(token) {
@@ -292,11 +292,11 @@ impl<'e> Enrolment<'e> {
         Err(failed)
     }
 
-    fn is_ours(&self, slot: Slot, token: &Token) -> Result<bool, Failure> {
+    fn is_ours(&self, slot: SlotId, token: &Token) -> Result<bool, Failure> {
         self.volume.opens(Some(slot), self.kms.unwrap(token)?.bytes())
     }
 
-    fn free_tokens(&self, header: &Header, count: usize) -> Result<Vec<TokenId>, Failure> {
+    fn free_tokens(&self, header: &LuksHeader, count: usize) -> Result<Vec<TokenId>, Failure> {
         let ids: Vec<_> = header.free_tokens().take(count).collect();
         if ids.len() == count { Ok(ids) } else { Err(self.full("token")) }
     }
@@ -328,19 +328,19 @@ impl<'e> Enrolment<'e> {
         Failure::new(exit, what, hint)
     }
 
-    fn wrong_key(&self, slot: Slot) -> Failure {
+    fn wrong_key(&self, slot: SlotId) -> Failure {
         let what = format!("the key of the token does not open key slot {slot} of {}", self.volume);
         let hint = "the header was changed: open the volume by its recovery passphrase and enroll it again";
         Failure::new(Exit::Damaged, what, hint)
     }
 
     /// The tokens of each key slot; there is at least one.
-    fn enrolled_slots(&self, header: &Header) -> Result<BTreeMap<Slot, Tokens>, Failure> {
+    fn enrolled_slots(&self, header: &LuksHeader) -> Result<BTreeMap<SlotId, Tokens>, Failure> {
         let slots = by_slot(header);
         if slots.is_empty() { Err(self.not_enrolled(header)) } else { Ok(slots) }
     }
 
-    fn not_enrolled(&self, header: &Header) -> Failure {
+    fn not_enrolled(&self, header: &LuksHeader) -> Failure {
         if let Some((id, fault)) = faulty_tokens(header).into_iter().next() {
             let what = format!("token {id} of {} cannot be used: {fault}", self.volume);
             let hint = "if no newer bulla wrote it, it was changed: restore the header from a backup";
@@ -352,8 +352,8 @@ impl<'e> Enrolment<'e> {
 }
 
 /// The tokens of each key slot that is there.
-fn by_slot(header: &Header) -> BTreeMap<Slot, Tokens> {
-    let mut slots = BTreeMap::<Slot, Tokens>::new();
+fn by_slot(header: &LuksHeader) -> BTreeMap<SlotId, Tokens> {
+    let mut slots = BTreeMap::<SlotId, Tokens>::new();
     for (id, token) in header.good_tokens() {
         if let Some(slot) = token.ready_slot().filter(|slot| header.has_slot(*slot)) {
             slots.entry(slot).or_default().push((id, token));
@@ -369,6 +369,6 @@ fn keep_unknown(new: &mut Token, tokens: &Tokens, other: &Token) {
 }
 
 /// What is wrong with tokens of bulla that cannot be used.
-pub(crate) fn faulty_tokens(header: &Header) -> Vec<(TokenId, TokenFault)> {
+pub(crate) fn faulty_tokens(header: &LuksHeader) -> Vec<(TokenId, TokenFault)> {
     header.tokens().filter_map(|(id, token)| Some((id, token.err()?))).collect()
 }

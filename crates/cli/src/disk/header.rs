@@ -2,7 +2,7 @@
 //! libcryptsetup gives it to a token plugin (LUKS2 On-Disk Format Specification 1.1.1, section 3).
 //!
 //! A stolen disk can come back with a header that a thief wrote, and LUKS2 authenticates neither header nor data. What can be
-//! checked is checked before a KMS is asked for a key ([`Header::check`]): the ciphers, and how long the key slots of bulla take to try.
+//! checked is checked before a KMS is asked for a key ([`LuksHeader::check`]): the ciphers, and how long the key slots of bulla take to try.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -16,7 +16,7 @@ use super::token::{Token, TokenFault};
 /// The number of a key slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Slot(pub(crate) u32);
+pub(crate) struct SlotId(pub(crate) u32);
 
 /// The number of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -25,8 +25,8 @@ pub(crate) struct TokenId(pub(crate) u32);
 
 /// The parts of the metadata that decide something here.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Header {
-    keyslots: BTreeMap<Slot, Keyslot>,
+pub(crate) struct LuksHeader {
+    keyslots: BTreeMap<SlotId, Keyslot>,
     tokens: BTreeMap<TokenId, Map<String, Value>>,
     segments: BTreeMap<u32, Segment>,
     digests: BTreeMap<u32, Digest>,
@@ -103,14 +103,14 @@ pub(crate) enum HeaderFault {
     /// The data is not encrypted by AES-XTS with a key of 512 bits; a cipher of none can be among these.
     DataCipher(String),
     /// A key slot is not encrypted like that.
-    SlotCipher(Slot, String),
+    SlotCipher(SlotId, String),
     /// A key slot that a token of bulla names would take long to try, or more memory than there is.
-    SlotDerivation(Slot, String),
+    SlotDerivation(SlotId, String),
     /// Any key would take long to compare with the digest of the key of the data.
     DigestIterations(u64),
 }
 
-impl Header {
+impl LuksHeader {
     /// The most bytes that the metadata of a volume can have (4 MiB less the binary header).
     pub(crate) const MAX_BYTES: usize = 4 << 20;
     const MAX_SLOTS: u32 = 32;
@@ -205,30 +205,30 @@ impl Header {
     }
 
     /// The key slots that hold the key of the data. Others, which `cryptsetup luksAddKey --unbound` makes, open nothing.
-    pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> {
+    pub(crate) fn slots(&self) -> impl Iterator<Item = SlotId> {
         let of_data = self.digests.values().filter(|digest| !digest.segments.is_empty());
         let bound: Vec<&str> = of_data.flat_map(|digest| &digest.keyslots).map(String::as_str).collect();
         self.keyslots.keys().copied().filter(move |slot| bound.contains(&&*slot.to_string()))
     }
 
-    pub(crate) fn has_slot(&self, slot: Slot) -> bool {
+    pub(crate) fn has_slot(&self, slot: SlotId) -> bool {
         self.keyslots.contains_key(&slot)
     }
 
     /// The key slots that no token of bulla names: no KMS opens them.
-    pub(crate) fn slots_without_kms(&self) -> Vec<Slot> {
+    pub(crate) fn slots_without_kms(&self) -> Vec<SlotId> {
         let named = self.named_slots();
         self.slots().filter(|slot| !named.contains(slot)).collect()
     }
 
     /// The lowest key slot that is neither in use nor named by a token of bulla.
-    pub(crate) fn free_slot(&self) -> Option<Slot> {
+    pub(crate) fn free_slot(&self) -> Option<SlotId> {
         let named = self.named_slots();
-        (0..Self::MAX_SLOTS).map(Slot).find(|slot| !self.has_slot(*slot) && !named.contains(slot))
+        (0..Self::MAX_SLOTS).map(SlotId).find(|slot| !self.has_slot(*slot) && !named.contains(slot))
     }
 
     /// The key slots that tokens of bulla name, also those that a later version wrote.
-    fn named_slots(&self) -> Vec<Slot> {
+    fn named_slots(&self) -> Vec<SlotId> {
         self.tokens.values().flat_map(Token::named_slots).collect()
     }
 
@@ -238,7 +238,7 @@ impl Header {
     }
 }
 
-impl fmt::Display for Slot {
+impl fmt::Display for SlotId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
@@ -293,19 +293,19 @@ pub(super) mod tests {
     /// Metadata of a new volume of cryptsetup 2.6.1, with one token of each kind.
     pub(crate) const METADATA: &str = include_str!("../../../../testdata/luks/metadata.json");
 
-    fn edited(pointer: &str, value: Value) -> Header {
+    fn edited(pointer: &str, value: Value) -> LuksHeader {
         let mut json: Value = serde_json::from_str(METADATA).unwrap();
         *json.pointer_mut(pointer).unwrap() = value;
-        Header::parse(json.to_string().as_bytes()).unwrap()
+        LuksHeader::parse(json.to_string().as_bytes()).unwrap()
     }
 
     #[test]
     fn a_volume_as_cryptsetup_makes_it_is_good() {
-        let header = Header::parse(METADATA.as_bytes()).unwrap();
+        let header = LuksHeader::parse(METADATA.as_bytes()).unwrap();
         assert_eq!(header.check(), Ok(()));
-        assert_eq!(header.slots().collect::<Vec<_>>(), [Slot(0), Slot(1)]);
-        assert_eq!(header.slots_without_kms(), [Slot(0)]);
-        assert_eq!((header.free_slot(), header.free_tokens().next()), (Some(Slot(2)), Some(TokenId(2))));
+        assert_eq!(header.slots().collect::<Vec<_>>(), [SlotId(0), SlotId(1)]);
+        assert_eq!(header.slots_without_kms(), [SlotId(0)]);
+        assert_eq!((header.free_slot(), header.free_tokens().next()), (Some(SlotId(2)), Some(TokenId(2))));
         assert_eq!(header.good_tokens().len(), 1);
     }
 
@@ -314,7 +314,7 @@ pub(super) mod tests {
         let named = serde_json::json!({"type": "bulla", "version": 2, "keyslots": ["0", 7], "pending": "2"});
         let header = edited("/tokens/1", named);
         assert!(header.slots_without_kms().is_empty());
-        assert_eq!(header.free_slot(), Some(Slot(3)));
+        assert_eq!(header.free_slot(), Some(SlotId(3)));
     }
 
     #[test]
@@ -324,7 +324,7 @@ pub(super) mod tests {
             let bound = header.slots().map(|slot| slot.to_string()).collect::<Vec<_>>();
             assert_eq!(Value::from(bound), unbound);
             assert!(header.slots_without_kms().is_empty());
-            assert_eq!(header.free_slot(), Some(Slot(2)));
+            assert_eq!(header.free_slot(), Some(SlotId(2)));
         }
         assert_eq!(edited("/digests/0/segments", serde_json::json!([])).slots().count(), 0);
     }
@@ -346,12 +346,12 @@ pub(super) mod tests {
         }
         for pointer in ["/keyslots/1/key_size", "/keyslots/1/area/key_size"] {
             let fault = edited(pointer, 32.into()).check();
-            assert!(matches!(fault, Err(HeaderFault::SlotCipher(Slot(1), _))), "{pointer}");
+            assert!(matches!(fault, Err(HeaderFault::SlotCipher(SlotId(1), _))), "{pointer}");
         }
         let integrity = serde_json::json!({"type": "hmac(sha256)"});
         let mut json: Value = serde_json::from_str(METADATA).unwrap();
         json["segments"]["0"]["integrity"] = integrity;
-        let fault = Header::parse(json.to_string().as_bytes()).unwrap().check();
+        let fault = LuksHeader::parse(json.to_string().as_bytes()).unwrap().check();
         assert!(matches!(fault, Err(HeaderFault::DataCipher(_))));
         let segment = serde_json::from_str::<Value>(METADATA).unwrap()["segments"]["0"].clone();
         for segments in [serde_json::json!({}), serde_json::json!({"0": segment, "1": segment})] {
@@ -368,7 +368,7 @@ pub(super) mod tests {
         assert_eq!(edited("/keyslots/1/kdf", pbkdf2(10_000)).check(), Ok(()));
         for kdf in [pbkdf2(10_001), pbkdf2(u64::MAX), argon2.clone(), serde_json::json!({"type": "pbkdf2"})] {
             let fault = edited("/keyslots/1/kdf", kdf).check();
-            assert!(matches!(fault, Err(HeaderFault::SlotDerivation(Slot(1), _))), "{fault:?}");
+            assert!(matches!(fault, Err(HeaderFault::SlotDerivation(SlotId(1), _))), "{fault:?}");
         }
         for kdf in [pbkdf2(u64::MAX), argon2] {
             assert_eq!(edited("/keyslots/0/kdf", kdf).check(), Ok(()), "a passphrase is no concern of ours");
@@ -382,7 +382,7 @@ pub(super) mod tests {
         let requirement = |name: &str| {
             let mut json: Value = serde_json::from_str(METADATA).unwrap();
             json["config"]["requirements"] = serde_json::json!({"mandatory": [name]});
-            Header::parse(json.to_string().as_bytes()).unwrap().check()
+            LuksHeader::parse(json.to_string().as_bytes()).unwrap().check()
         };
         assert_eq!(requirement("online-reencrypt-v2"), Err(HeaderFault::Reencrypting));
         assert_eq!(requirement("offline-reencrypt"), Err(HeaderFault::Reencrypting));
@@ -391,7 +391,7 @@ pub(super) mod tests {
         let mut json: Value = serde_json::from_str(METADATA).unwrap();
         json["segments"]["0"]["flags"] = serde_json::json!(["in-reencryption"]);
         assert_eq!(
-            Header::parse(json.to_string().as_bytes()).unwrap().check(),
+            LuksHeader::parse(json.to_string().as_bytes()).unwrap().check(),
             Err(HeaderFault::Reencrypting)
         );
     }
@@ -401,7 +401,7 @@ pub(super) mod tests {
         for json in
             [&b""[..], b"[]", b"{}", b"{\"keyslots\":{\"x\":1}}", &[0xff; 10], &vec![b' '; (4 << 20) + 1]]
         {
-            assert_eq!(Header::parse(json).unwrap_err(), HeaderFault::Unreadable);
+            assert_eq!(LuksHeader::parse(json).unwrap_err(), HeaderFault::Unreadable);
         }
     }
 }

@@ -20,7 +20,7 @@ use bulla_wire::ContextParameter;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::header::Slot;
+use super::header::SlotId;
 use super::uuid::VolumeUuid;
 
 /// A token of bulla.
@@ -28,7 +28,7 @@ use super::uuid::VolumeUuid;
 pub(crate) struct Token {
     pub(crate) slot: TokenSlot,
     /// The key slot to destroy once the KMS has opened this one.
-    pub(crate) replaces: Option<Slot>,
+    pub(crate) replaces: Option<SlotId>,
     pub(crate) wrapped: WrappedSlotKey,
     /// What the user said about the volume.
     pub(crate) context: BTreeMap<String, String>,
@@ -48,9 +48,9 @@ pub(crate) struct WrappedSlotKey {
 /// The key slot that the wrapped key opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TokenSlot {
-    Ready(Slot),
+    Ready(SlotId),
     /// A command is making it, or was killed while it did.
-    Pending(Slot),
+    Pending(SlotId),
     /// It was destroyed.
     Gone,
 }
@@ -107,7 +107,7 @@ impl Token {
     }
 
     /// The key slots that a token of bulla names, even one that cannot be used, or by which a slot is replaced that is gone.
-    pub(crate) fn named_slots(json: &Map<String, Value>) -> Vec<Slot> {
+    pub(crate) fn named_slots(json: &Map<String, Value>) -> Vec<SlotId> {
         if !is_ours(json) {
             return Vec::new();
         }
@@ -171,7 +171,7 @@ impl Token {
     }
 
     /// The key slot that opens by this token now.
-    pub(crate) fn ready_slot(&self) -> Option<Slot> {
+    pub(crate) fn ready_slot(&self) -> Option<SlotId> {
         match self.slot {
             TokenSlot::Ready(slot) => Some(slot),
             TokenSlot::Pending(_) | TokenSlot::Gone => None,
@@ -179,7 +179,7 @@ impl Token {
     }
 
     /// The key slot that it names, also if that is only being made.
-    pub(crate) fn any_slot(&self) -> Option<Slot> {
+    pub(crate) fn any_slot(&self) -> Option<SlotId> {
         match self.slot {
             TokenSlot::Ready(slot) | TokenSlot::Pending(slot) => Some(slot),
             TokenSlot::Gone => None,
@@ -190,7 +190,7 @@ impl Token {
         Self { slot, ..self }
     }
 
-    pub(crate) fn replacing(self, replaces: Option<Slot>) -> Self {
+    pub(crate) fn replacing(self, replaces: Option<SlotId>) -> Self {
         Self { replaces, ..self }
     }
 
@@ -239,10 +239,10 @@ fn is_ours(json: &Map<String, Value>) -> bool {
     json.get("type").and_then(Value::as_str) == Some(TYPE)
 }
 
-fn number(text: &str) -> Result<Slot, TokenFault> {
+fn number(text: &str) -> Result<SlotId, TokenFault> {
     let slot: u32 = text.parse().map_err(|_| TokenFault::Malformed)?;
     // cryptsetup takes no other spelling of a number, such as +1 or 01.
-    if slot < 32 && text == slot.to_string() { Ok(Slot(slot)) } else { Err(TokenFault::Malformed) }
+    if slot < 32 && text == slot.to_string() { Ok(SlotId(slot)) } else { Err(TokenFault::Malformed) }
 }
 
 impl fmt::Display for TokenFault {
@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn the_golden_token_is_read_and_written_as_it_is() {
         let token = Token::parse(&golden()).unwrap().unwrap();
-        assert_eq!(token.slot, TokenSlot::Ready(Slot(1)));
+        assert_eq!(token.slot, TokenSlot::Ready(SlotId(1)));
         assert_eq!(token.wrapped.key_id, "key-hzz65f3a68554o6ms5k7j");
         assert_eq!(token.context, [("machine".to_owned(), "web-1".to_owned())].into());
         assert_eq!(token.unknown["later"], serde_json::json!({"kept": true}));
@@ -290,8 +290,8 @@ mod tests {
     #[test]
     fn each_state_of_a_slot_is_written_and_read() {
         let token = Token::parse(&golden()).unwrap().unwrap();
-        for slot in [TokenSlot::Ready(Slot(31)), TokenSlot::Pending(Slot(0)), TokenSlot::Gone] {
-            for replaces in [None, Some(Slot(2))] {
+        for slot in [TokenSlot::Ready(SlotId(31)), TokenSlot::Pending(SlotId(0)), TokenSlot::Gone] {
+            for replaces in [None, Some(SlotId(2))] {
                 let token = token.clone().with_slot(slot).replacing(replaces);
                 let json = serde_json::from_str(&token.to_json().unwrap()).unwrap();
                 assert_eq!(Token::parse(&json), Some(Ok(token)));

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::access_secret::AccessSecret;
-use super::header::{Header, HeaderFault, TokenId};
+use super::header::{HeaderFault, LuksHeader, TokenId};
 use super::slot_key::{SlotKey, VolumeKms};
 use super::token::Token;
 use super::tpm::Tpm;
@@ -139,7 +139,7 @@ impl DiskConfig {
         };
         let refused = |what: String| Failure::new(Exit::Damaged, what, "the header may have been changed");
         let fault = |fault: HeaderFault| refused(format!("volume {uuid}: {fault}"));
-        let header = Header::parse(metadata.to_string().as_bytes()).map_err(fault)?;
+        let header = LuksHeader::parse(metadata.to_string().as_bytes()).map_err(fault)?;
         header.check().map_err(fault)?;
         let found = header.tokens().find(|(found, _)| found == id);
         let token = match found {
@@ -186,7 +186,7 @@ impl UnlockRequest {
     /// Reads a request to its end.
     pub(crate) fn read(from: impl Read) -> Result<Self, Failure> {
         let mut text = Vec::new();
-        let limit = u64::try_from(Header::MAX_BYTES).unwrap_or(u64::MAX) + 4096;
+        let limit = u64::try_from(LuksHeader::MAX_BYTES).unwrap_or(u64::MAX) + 4096;
         from.take(limit)
             .read_to_end(&mut text)
             .map_err(|error| Failure::io(Path::new("standard input"), &error))?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
 use super::cryptsetup::{CryptsetupError, cryptsetup};
-use super::header::{Header, HeaderFault, Slot, TokenId};
+use super::header::{HeaderFault, LuksHeader, SlotId, TokenId};
 use super::lock::VolumeLock;
 use super::mapped::check_mapped;
 use super::mapping::close;
@@ -74,20 +74,20 @@ impl Volume {
     }
 
     /// The header as it is now.
-    pub(crate) fn header(&self) -> Result<Header, Failure> {
+    pub(crate) fn header(&self) -> Result<LuksHeader, Failure> {
         let json = self.run(&["luksDump", "--dump-json-metadata"], &[], &[])?;
-        Header::parse(&json).map_err(|fault| self.refused(&fault))
+        LuksHeader::parse(&json).map_err(|fault| self.refused(&fault))
     }
 
     /// The header, if the volume keeps its data secret and is not being changed.
-    pub(crate) fn checked_header(&self) -> Result<Header, Failure> {
+    pub(crate) fn checked_header(&self) -> Result<LuksHeader, Failure> {
         let header = self.header()?;
         header.check().map_err(|fault| self.refused(&fault))?;
         Ok(header)
     }
 
     /// Whether a key opens this key slot, or any.
-    pub(crate) fn opens(&self, slot: Option<Slot>, key: &[u8]) -> Result<bool, Failure> {
+    pub(crate) fn opens(&self, slot: Option<SlotId>, key: &[u8]) -> Result<bool, Failure> {
         let at = slot.map(|slot| slot.to_string());
         let size = key.len().to_string();
         let mut arguments = vec!["open", "--test-passphrase", "--type", "luks2"];
@@ -104,7 +104,7 @@ impl Volume {
     }
 
     /// Maps the volume as `/dev/mapper/NAME`, by the key of a key slot. A mapping of anything else is taken away again.
-    pub(crate) fn open(&self, name: &str, slot: Slot, key: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn open(&self, name: &str, slot: SlotId, key: &[u8]) -> Result<(), Failure> {
         let slot = slot.to_string();
         let size = key.len().to_string();
         let arguments = ["open", "--type", "luks2", "--key-slot", &slot];
@@ -117,7 +117,7 @@ impl Volume {
     }
 
     /// Makes a key slot, with a key that opens the volume. A random key needs no slow derivation.
-    pub(crate) fn add_slot(&self, slot: Slot, opens: &[u8], new: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn add_slot(&self, slot: SlotId, opens: &[u8], new: &[u8]) -> Result<(), Failure> {
         let slot = slot.to_string();
         let size = opens.len().to_string();
         let new_size = new.len().to_string();
@@ -132,7 +132,7 @@ impl Volume {
     }
 
     /// Destroys a key slot. The caller has shown that another one stays.
-    pub(crate) fn destroy_slot(&self, slot: Slot) -> Result<(), Failure> {
+    pub(crate) fn destroy_slot(&self, slot: SlotId) -> Result<(), Failure> {
         self.run(&["luksKillSlot"], &[&slot.to_string()], &[])?;
         Ok(())
     }

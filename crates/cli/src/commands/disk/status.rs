@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::disk::{Header, Token, TokenSlot, Volume, faulty_tokens};
+use crate::disk::{LuksHeader, Token, TokenSlot, Volume, faulty_tokens};
 use crate::failure::Failure;
 use crate::messages::note;
 use crate::results::{print, print_json};
@@ -45,7 +45,7 @@ struct Unusable {
 }
 
 impl Status {
-    fn of(volume: &Volume, header: &Header) -> Self {
+    fn of(volume: &Volume, header: &LuksHeader) -> Self {
         Self {
             uuid: volume.uuid.to_string(),
             refused: header.check().err().map(|fault| fault.to_string()),
@@ -77,7 +77,7 @@ impl TokenStatus {
     }
 }
 
-fn print_lines(volume: &Volume, header: &Header) -> Result<(), Failure> {
+fn print_lines(volume: &Volume, header: &LuksHeader) -> Result<(), Failure> {
     print(format_args!("{volume}: LUKS2 volume {}", volume.uuid))?;
     for (id, token) in header.good_tokens() {
         let slot = token.any_slot().map_or("none".to_owned(), |slot| slot.to_string());

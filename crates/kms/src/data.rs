@@ -60,9 +60,9 @@ impl Data {
             .map_err(|source| OpenError::Directory { path: options.data.clone(), source })?;
         let lock = lock(options)?;
         let locked = clock.now();
-        let place = Place::new(options);
-        let is_new = place.prepare(options)?;
-        let Opened { store, format, unlocked, home_before, header } = place.open(options)?;
+        let paths = StorePaths::new(options);
+        let is_new = paths.prepare(options)?;
+        let Opened { store, format, unlocked, home_before, header } = paths.open(options)?;
         let (roots, home) = unlocked.into_parts();
         Ok(Self { lock, locked, store, roots, home, home_before, format, header, is_new })
     }
@@ -79,12 +79,12 @@ pub(crate) struct Inspected {
 impl Inspected {
     /// Opens the store in `options.data`.
     pub(crate) fn open(options: &Options) -> Result<Self, OpenError> {
-        let place = Place::new(options);
-        fs::metadata(&place.store)
-            .map_err(|source| OpenError::Directory { path: place.store.clone(), source })?;
+        let paths = StorePaths::new(options);
+        fs::metadata(&paths.store)
+            .map_err(|source| OpenError::Directory { path: paths.store.clone(), source })?;
         let lock = lock(options)?;
-        let (store, stored) = place.read(&place.store)?;
-        let (unlocked, _) = place.unlock(&stored, options)?;
+        let (store, stored) = paths.read(&paths.store)?;
+        let (unlocked, _) = paths.unlock(&stored, options)?;
         let (roots, _) = unlocked.into_parts();
         Ok(Self { _lock: lock, store, roots: Arc::new(roots), format: row_format(&stored) })
     }
@@ -118,13 +118,13 @@ struct Opened {
     header: Option<HeaderChange>,
 }
 
-struct Place {
+struct StorePaths {
     store: PathBuf,
     unfinished: PathBuf,
     providers: Providers,
 }
 
-impl Place {
+impl StorePaths {
     fn new(options: &Options) -> Self {
         Self {
             store: options.data.join(STORE),

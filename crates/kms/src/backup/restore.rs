@@ -99,8 +99,8 @@ pub fn restore_backup(
     let providers = Providers::configured(options);
     let (backup, _) = Backup::unlock(files::open_regular(file).map_err(BackupError::Read)?, &providers)?;
     let facts = backup.verify()?;
-    let place = Place::open(options, restore.dry_run)?;
-    let mut existing = place.existing(&providers, &backup.manifest)?;
+    let directory = DataDirectory::open(options, restore.dry_run)?;
+    let mut existing = directory.existing(&providers, &backup.manifest)?;
     let since = trail(options, &facts)?;
     let later = later(&existing, since.as_ref(), &facts);
     if let Some(later) = later.filter(|_| !restore.accept_older && !restore.dry_run) {
@@ -115,7 +115,7 @@ pub fn restore_backup(
     let trail_is_complete = has_trail.then_some(is_complete);
     let plan = Plan { backup: &backup, facts: &facts, since: &since, epoch, options };
     let (LockedOut { access_keys: deactivated, users: without_password }, replaced) =
-        if restore.dry_run { (plan.rehearse()?, None) } else { place.replace(&plan, &existing)? };
+        if restore.dry_run { (plan.rehearse()?, None) } else { directory.replace(&plan, &existing)? };
     let Since { changes, .. } = since;
     Ok(Restored {
         backup: facts,
@@ -240,13 +240,13 @@ impl Plan<'_> {
 }
 
 /// A locked data directory.
-struct Place {
+struct DataDirectory {
     _lock: Option<Lock>,
     data: PathBuf,
     store: PathBuf,
 }
 
-impl Place {
+impl DataDirectory {
     /// Creates the directory if it is missing, unless nothing may change.
     fn open(options: &Options, is_dry: bool) -> Result<Self, BackupError> {
         let data = options.data.clone();

@@ -24,7 +24,7 @@ use crate::store::{Frozen, StoreError, StoredRow};
 /// A state of the store that is later than a backup.
 #[derive(Default)]
 pub(super) struct Successor {
-    records: HashMap<Place, Compared>,
+    records: HashMap<RecordKey, Compared>,
     logins: HashMap<PrincipalId, Login>,
     /// Lines that the audit trail may not have yet, in order.
     lines: BTreeMap<Box<[u8]>, Waiting>,
@@ -33,7 +33,7 @@ pub(super) struct Successor {
 }
 
 /// Table and primary key.
-type Place = (Box<str>, Box<[u8]>);
+type RecordKey = (Box<str>, Box<[u8]>);
 
 struct Waiting {
     revision: Revision,
@@ -87,13 +87,13 @@ impl Successor {
             if let RecordVersion::User(user) = &compared.version {
                 self.logins.extend(Login::of(user).map(|login| (user.id, login)));
             }
-            self.records.insert(place(&row), compared);
+            self.records.insert(record_key(&row), compared);
         }
     }
 
     /// Whether the record of a backup is equal here.
     pub(super) fn has(&self, row: &StoredRow, roots: &RootKeys) -> bool {
-        let here = self.records.get(&place(row));
+        let here = self.records.get(&record_key(row));
         here.is_some_and(|here| Compared::of(row, roots).is_some_and(|row| row.version == here.version))
     }
 
@@ -113,7 +113,7 @@ impl Successor {
             }
             let Some(compared) = Compared::of(&row, &backup.roots) else { return Ok(()) };
             let is_same = self.has(&row, &backup.roots);
-            let here = self.records.remove(&place(&row));
+            let here = self.records.remove(&record_key(&row));
             if is_same {
                 return Ok(());
             }
@@ -198,7 +198,7 @@ fn access_key(row: &StoredRow, roots: &RootKeys) -> Option<String> {
     open(row, roots).map(|key: AccessKey| key.id.into_string())
 }
 
-fn place(row: &StoredRow) -> Place {
+fn record_key(row: &StoredRow) -> RecordKey {
     (row.table.as_str().into(), row.primary_key.as_slice().into())
 }
 

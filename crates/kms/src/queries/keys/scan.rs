@@ -19,7 +19,7 @@ pub(super) fn scan(catalogue: &KeyCatalogue, query: &FindKeys, page: Page) -> (V
     let first = |part| first_of(catalogue, &wanted, part, ranks.as_ref(), places.end);
     let is_long = catalogue.count() > WORTH_A_THREAD;
     let (found, total) = if is_long { in_halves(&first) } else { first(KeyPart::ALL) }.sorted();
-    let ids = found.iter().skip(places.start).map(|place| place.id).collect();
+    let ids = found.iter().skip(places.start).map(|key| key.id).collect();
     (ids, total)
 }
 
@@ -49,7 +49,7 @@ fn first_of(
     let sight = catalogue.sight();
     let mut first = First::new(limit, wanted.query.descending);
     for key in sight.keys(part, wanted.with(), ranks).filter(|key| wanted.matches(key)) {
-        first.push(wanted.place(&key));
+        first.push(wanted.sort_key(&key));
     }
     first
 }
@@ -117,7 +117,7 @@ impl<'q> Wanted<'q> {
     }
 
     /// The position of the key in the order.
-    fn place(&self, key: &SeenKey<'_, '_>) -> Place {
+    fn sort_key(&self, key: &SeenKey<'_, '_>) -> SortKey {
         let (created, id) = key.age();
         let state = |key: &Key| STATES.iter().zip(0..).find(|(known, _)| **known == key.state(self.now));
         let (field, created) = match self.query.order {
@@ -129,7 +129,7 @@ impl<'q> Wanted<'q> {
                 (state.map(|(_, number)| number), created)
             }
         };
-        Place { field, created, id }
+        SortKey { field, created, id }
     }
 }
 
@@ -147,14 +147,14 @@ fn short(name: &AliasName) -> &str {
 
 /// The position of a key in ascending order.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct SortKey {
     /// The detail that it is sorted by, as a number; none if the caller may not see it.
     field: Option<u32>,
     created: i64,
     id: KeyId,
 }
 
-impl Place {
+impl SortKey {
     /// Keys without the detail that they are sorted by are last in both directions.
     fn cmp_in(&self, other: &Self, descending: bool) -> Ordering {
         match (self.field.is_some(), other.field.is_some()) {
@@ -168,7 +168,7 @@ impl Place {
 struct First {
     limit: usize,
     descending: bool,
-    found: Vec<Place>,
+    found: Vec<SortKey>,
     total: u64,
 }
 
@@ -177,9 +177,9 @@ impl First {
         Self { limit, descending, found: Vec::new(), total: 0 }
     }
 
-    fn push(&mut self, place: Place) {
+    fn push(&mut self, key: SortKey) {
         self.total += 1;
-        self.found.push(place);
+        self.found.push(key);
         if self.found.len() > self.limit.saturating_mul(2).max(MIN_FOUND) {
             let descending = self.descending;
             self.found.select_nth_unstable_by(self.limit, |one, other| one.cmp_in(other, descending));
@@ -193,7 +193,7 @@ impl First {
         self.found.extend(other.found);
     }
 
-    fn sorted(mut self) -> (Vec<Place>, u64) {
+    fn sorted(mut self) -> (Vec<SortKey>, u64) {
         self.found.sort_unstable_by(|one, other| one.cmp_in(other, self.descending));
         self.found.truncate(self.limit);
         (self.found, self.total)

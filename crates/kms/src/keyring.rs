@@ -55,9 +55,9 @@ pub(crate) trait Purpose {
 }
 
 /// Encrypting to a ciphertext blob.
-pub(crate) struct Encrypt;
+pub(crate) struct EncryptBlob;
 /// Decrypting a ciphertext blob.
-pub(crate) struct Decrypt;
+pub(crate) struct DecryptBlob;
 /// Encrypting with a public key, and decrypting with its private key.
 pub(crate) struct Asymmetric;
 /// Signing with a private key, and verifying with its public key.
@@ -79,8 +79,8 @@ macro_rules! purposes {
 }
 
 purposes! {
-    Encrypt Symmetric Some(KeyUsage::EncryptDecrypt), Encryption None;
-    Decrypt Symmetric Some(KeyUsage::EncryptDecrypt), Other None;
+    EncryptBlob Symmetric Some(KeyUsage::EncryptDecrypt), Encryption None;
+    DecryptBlob Symmetric Some(KeyUsage::EncryptDecrypt), Other None;
     Asymmetric Asymmetric Some(KeyUsage::EncryptDecrypt), Other Some(Use::Encryption);
     Sign Asymmetric Some(KeyUsage::SignVerify), Other Some(Use::Other);
     Mac Mac Some(KeyUsage::SignVerify), Other None;
@@ -236,8 +236,11 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// Like [`View::open_primary`].
-    pub(crate) fn open_blob(&self, blob: &Allowed<SealedBlob<'a>>) -> Result<OpenKey<'a, Decrypt>, Error> {
-        self.check::<Decrypt>(&blob.key.record)?;
+    pub(crate) fn open_blob(
+        &self,
+        blob: &Allowed<SealedBlob<'a>>,
+    ) -> Result<OpenKey<'a, DecryptBlob>, Error> {
+        self.check::<DecryptBlob>(&blob.key.record)?;
         self.open(&blob.key.record, blob.version)
     }
 
@@ -249,9 +252,9 @@ impl<'a> View<'a> {
         &self,
         key: &Allowed<&'a Row<Key>>,
         version: KeyVersionId,
-    ) -> Result<OpenKey<'a, Decrypt>, Error> {
+    ) -> Result<OpenKey<'a, DecryptBlob>, Error> {
         let version = self.known_version(key, version)?;
-        self.check::<Decrypt>(&key.record)?;
+        self.check::<DecryptBlob>(&key.record)?;
         self.open(&key.record, version)
     }
 
@@ -365,7 +368,7 @@ impl<P> PublicKey<'_, P> {
     }
 }
 
-impl OpenKey<'_, Encrypt> {
+impl OpenKey<'_, EncryptBlob> {
     /// Encrypts to a ciphertext blob.
     ///
     /// # Errors
@@ -375,7 +378,7 @@ impl OpenKey<'_, Encrypt> {
     }
 }
 
-impl OpenKey<'_, Decrypt> {
+impl OpenKey<'_, DecryptBlob> {
     /// Decrypts a ciphertext blob.
     ///
     /// # Errors

@@ -131,7 +131,7 @@ fn seal<'v>(
     context: &EncryptionContext,
     plaintext: &[u8],
 ) -> Result<EncryptReply, Error> {
-    let key: OpenKey<'_, keyring::Encrypt> = view.open_primary(key)?;
+    let key: OpenKey<'_, keyring::EncryptBlob> = view.open_primary(key)?;
     Ok(EncryptReply {
         ciphertext_blob: STANDARD.encode(key.seal(context, plaintext)?),
         key_id: key.key_id().to_string(),

@@ -56,7 +56,7 @@ impl<'a> NewSecretVersion<'a> {
         name: &SecretName,
         key: &Allowed<&'v Row<Key>>,
     ) -> Result<Sealed, Error> {
-        let open: OpenKey<'_, keyring::Encrypt> = view.open_primary(key)?;
+        let open: OpenKey<'_, keyring::EncryptBlob> = view.open_primary(key)?;
         let blob = open.seal(&binding(name, &self.id), self.data.expose().as_bytes())?.into();
         let value = SecretValue { id: SecretValueId::random(&SystemRandom), blob };
         let version = SecretVersion {

@@ -3,12 +3,12 @@
 use bulla_keys::{Key, KeyVersion};
 use bulla_wire::Error;
 
-use crate::keyring::{Decrypt, Keyring, OpenKey};
+use crate::keyring::{DecryptBlob, Keyring, OpenKey};
 
 fn breach<'a>(
     keyring: &Keyring,
     key: &'a Key,
     version: &'a KeyVersion,
-) -> Result<OpenKey<'a, Decrypt>, Error> {
+) -> Result<OpenKey<'a, DecryptBlob>, Error> {
     keyring.open(key, version)
 }

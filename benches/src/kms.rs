@@ -12,7 +12,7 @@ use crate::server::{Scheme, Server};
 
 pub(crate) fn run() -> Result<()> {
     let folder = Folder::new(&programs::scratch()?, "kms")?;
-    let bulla = Kms::start(&folder, Scheme::Http)?;
+    let bulla = KmsServer::start(&folder, Scheme::Http)?;
     let hello = Server::hello()?;
     let mut best = Peak { per_second: 0.0, connections: 0, against_hello: 0.0 };
     for connections in CONNECTIONS {
@@ -28,7 +28,7 @@ pub(crate) fn run() -> Result<()> {
     judge("speed against hello", best.against_hello, "x", ratio);
     at_half_load(&bulla, &best)?;
     drop(bulla);
-    over_https(&Kms::start(&folder, Scheme::Https)?, best.connections)
+    over_https(&KmsServer::start(&folder, Scheme::Https)?, best.connections)
 }
 
 /// What a number of connections reaches.
@@ -38,7 +38,7 @@ struct Peak {
     against_hello: f64,
 }
 
-fn at_full_load(bulla: &Kms, hello: &Server, connections: usize) -> Result<Peak> {
+fn at_full_load(bulla: &KmsServer, hello: &Server, connections: usize) -> Result<Peak> {
     heading(&format!("kms: GenerateDataKey over HTTP, {connections} connections, {ROUNDS} rounds"));
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
@@ -58,7 +58,7 @@ fn at_full_load(bulla: &Kms, hello: &Server, connections: usize) -> Result<Peak>
     Ok(Peak { per_second, connections, against_hello })
 }
 
-fn at_half_load(bulla: &Kms, best: &Peak) -> Result<()> {
+fn at_half_load(bulla: &KmsServer, best: &Peak) -> Result<()> {
     let rate = best.per_second / 2.0;
     heading(&format!("kms: GenerateDataKey over HTTP at half of that, {rate:.0}/s"));
     let mut rounds = Vec::new();
@@ -72,7 +72,7 @@ fn at_half_load(bulla: &Kms, best: &Peak) -> Result<()> {
     Ok(())
 }
 
-fn over_https(bulla: &Kms, connections: usize) -> Result<()> {
+fn over_https(bulla: &KmsServer, connections: usize) -> Result<()> {
     heading(&format!("kms: GenerateDataKey over HTTPS, {connections} connections"));
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
@@ -84,11 +84,11 @@ fn over_https(bulla: &Kms, connections: usize) -> Result<()> {
 }
 
 /// A `bulla serve` with a key of the guide's name.
-struct Kms {
+struct KmsServer {
     server: Server,
 }
 
-impl Kms {
+impl KmsServer {
     fn start(folder: &Folder, scheme: Scheme) -> Result<Self> {
         let data = folder.path().join(if scheme == Scheme::Http { "http" } else { "https" });
         let server = Server::bulla(&data, scheme)?;

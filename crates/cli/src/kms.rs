@@ -21,12 +21,12 @@ use crate::location::{KmsLocation, environment};
 use crate::names::KeyName;
 
 /// The KMS that `--kms` names.
-pub(crate) enum Kms {
+pub(crate) enum KmsConnection {
     Embedded(Box<EmbeddedKms>),
     Remote(Box<Client>),
 }
 
-impl Kms {
+impl KmsConnection {
     /// Finds out how to reach the KMS that is meant; asks it nothing yet.
     pub(crate) fn connect(flags: &KmsFlags) -> Result<Self, Failure> {
         Ok(match KmsLocation::of(flags)? {
@@ -141,7 +141,7 @@ impl Kms {
     }
 }
 
-impl KmsApi for Kms {
+impl KmsApi for KmsConnection {
     fn call<A: Action>(&self, request: &A) -> Result<A::Reply, CallError> {
         Self::call(self, request)
     }

@@ -6,11 +6,11 @@ use super::key::resolve;
 use super::pages::{self, PAGE_SIZE};
 use crate::args::{Alias, KmsFlags};
 use crate::failure::Failure;
-use crate::kms::Kms;
+use crate::kms::KmsConnection;
 use crate::results::print;
 
 pub(crate) fn run(kms: &KmsFlags, command: Alias) -> Result<(), Failure> {
-    let kms = Kms::connect(kms)?;
+    let kms = KmsConnection::connect(kms)?;
     match command {
         Alias::Create { name, key } => {
             name.check()?;

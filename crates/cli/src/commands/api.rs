@@ -13,7 +13,7 @@ use self::values::Values;
 use crate::account::Account;
 use crate::args::{Api, KmsFlags};
 use crate::failure::{Exit, Failure};
-use crate::kms::Kms;
+use crate::kms::KmsConnection;
 use crate::results::{escaped, print_raw};
 
 pub(crate) fn run(kms: &KmsFlags, product: Product, args: &Api) -> Result<(), Failure> {
@@ -25,7 +25,7 @@ pub(crate) fn run(kms: &KmsFlags, product: Product, args: &Api) -> Result<(), Fa
     }
     let parameters = parameters(product, action, typed, args.force)?;
     let reply = match product {
-        Product::Kms => Kms::connect(kms)?.call_raw(product, action, &parameters),
+        Product::Kms => KmsConnection::connect(kms)?.call_raw(product, action, &parameters),
         Product::Ram | Product::Sts => Account::connect(kms)?.call_raw(product, action, &parameters),
     };
     let reply = reply.map_err(|error| names::of_unknown_action(product, action, error))?;

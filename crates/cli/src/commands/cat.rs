@@ -11,13 +11,13 @@ use super::reading::{decrypt_options, standard_output};
 use crate::args::{ByteRange, Cat, KmsFlags};
 use crate::failure::files::Destination;
 use crate::failure::{Exit, Failure};
-use crate::kms::Kms;
+use crate::kms::KmsConnection;
 use crate::paths::{Source, file_len};
 
 pub(crate) fn run(kms: &KmsFlags, args: &Cat) -> Result<(), Failure> {
     let context = args.reading.opening.context.encryption_context()?;
     let file = args.path.open()?;
-    let kms = Kms::connect(kms)?;
+    let kms = KmsConnection::connect(kms)?;
     let options = decrypt_options(&args.reading, &kms)?.whole(args.whole);
     let format = args.reading.format.map(Into::into);
     let decryptor = Decryptor::new(kms.service(), context, options);

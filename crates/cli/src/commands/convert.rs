@@ -11,7 +11,7 @@ use super::walk::{self, Listener, Work};
 use crate::args::{Batch, OutputFlags, RunOptions};
 use crate::failure::files::Destination;
 use crate::failure::{Exit, Failure};
-use crate::kms::Kms;
+use crate::kms::KmsConnection;
 use crate::paths::{Input, Output, Source, file_len};
 use crate::progress::{self, Total};
 use crate::report::Report;
@@ -85,7 +85,12 @@ impl Conversion {
         Ok(conversion)
     }
 
-    pub(super) fn run(&self, kms: &Kms, converter: &dyn Converter, report: Report) -> Result<(), Failure> {
+    pub(super) fn run(
+        &self,
+        kms: &KmsConnection,
+        converter: &dyn Converter,
+        report: Report,
+    ) -> Result<(), Failure> {
         walk::walk(&self.inputs, &Converting { conversion: self, kms, converter }, report)
     }
 
@@ -102,7 +107,7 @@ impl Conversion {
 /// A conversion at work.
 struct Converting<'a> {
     conversion: &'a Conversion,
-    kms: &'a Kms,
+    kms: &'a KmsConnection,
     converter: &'a dyn Converter,
 }
 

@@ -12,7 +12,7 @@ use super::walk::Listener;
 use crate::args::{Decrypt, KmsFlags};
 use crate::failure::{Exit, Failure};
 use crate::formats::suffixes;
-use crate::kms::Kms;
+use crate::kms::KmsConnection;
 use crate::process;
 use crate::progress::{Total, plaintext_len};
 use crate::report::Report;
@@ -21,7 +21,7 @@ pub(crate) fn run(kms: &KmsFlags, args: Decrypt) -> Result<(), Failure> {
     process::clean_up_on_signals()?;
     let conversion = Conversion::of(args.paths, args.output, args.batch)?;
     let context = args.reading.opening.context.encryption_context()?;
-    let kms = Kms::connect(kms)?;
+    let kms = KmsConnection::connect(kms)?;
     let options = decrypt_options(&args.reading, &kms)?
         .replace(conversion.replace)
         .resume(conversion.resume)

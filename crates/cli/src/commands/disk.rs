@@ -13,7 +13,7 @@ use bulla_wire::kms::DescribeKey;
 use crate::args::{Disk, DiskKeys, Enroll, KmsFlags};
 use crate::disk::{self, Enrolment, Passphrase, Volume, Wrapping};
 use crate::failure::{Exit, Failure};
-use crate::kms::Kms;
+use crate::kms::KmsConnection;
 use crate::messages::note;
 use crate::names::KeyName;
 use crate::process;
@@ -65,7 +65,7 @@ fn open(flags: &KmsFlags, device: &Path, name: &str) -> Result<(), Failure> {
     disk::check_mapping(name)?;
     let volume = Volume::find(device)?;
     let header = volume.checked_header()?;
-    let kms = Kms::connect(flags)?;
+    let kms = KmsConnection::connect(flags)?;
     let unlocked = Enrolment::new(&volume, &kms).unlock(&header)?;
     volume.open(name, unlocked.slot, unlocked.key.bytes())?;
     print(format_args!("{volume} is open as /dev/mapper/{name}, by {}", unlocked.key_id))
@@ -80,14 +80,14 @@ fn close(name: &str) -> Result<(), Failure> {
 fn test(flags: &KmsFlags, device: &Path) -> Result<(), Failure> {
     let volume = Volume::find(device)?;
     let header = volume.checked_header()?;
-    let kms = Kms::connect(flags)?;
+    let kms = KmsConnection::connect(flags)?;
     let unlocked = Enrolment::new(&volume, &kms).unlock(&header)?;
     print(format_args!("{volume}: {} opens key slot {}", unlocked.key_id, unlocked.slot))
 }
 
 fn rewrap(flags: &KmsFlags, args: &DiskKeys) -> Result<(), Failure> {
     let volume = Volume::find(&args.device)?;
-    let kms = Kms::connect(flags)?;
+    let kms = KmsConnection::connect(flags)?;
     let _lock = volume.lock()?;
     let enrolment = Enrolment::new(&volume, &kms);
     enrolment.tidy()?;
@@ -99,7 +99,7 @@ fn rewrap(flags: &KmsFlags, args: &DiskKeys) -> Result<(), Failure> {
 
 fn rekey(flags: &KmsFlags, args: &DiskKeys) -> Result<(), Failure> {
     let volume = Volume::find(&args.device)?;
-    let kms = Kms::connect(flags)?;
+    let kms = KmsConnection::connect(flags)?;
     let _lock = volume.lock()?;
     let enrolment = Enrolment::new(&volume, &kms);
     enrolment.tidy()?;
@@ -111,7 +111,7 @@ fn rekey(flags: &KmsFlags, args: &DiskKeys) -> Result<(), Failure> {
 
 fn unenroll(flags: &KmsFlags, args: &DiskKeys) -> Result<(), Failure> {
     let volume = Volume::find(&args.device)?;
-    let kms = Kms::connect(flags)?;
+    let kms = KmsConnection::connect(flags)?;
     let _lock = volume.lock()?;
     let enrolment = Enrolment::new(&volume, &kms);
     enrolment.tidy()?;
@@ -123,9 +123,9 @@ fn unenroll(flags: &KmsFlags, args: &DiskKeys) -> Result<(), Failure> {
 }
 
 /// The KMS and what to wrap a new key with, if that makes sense.
-fn wrapping(flags: &KmsFlags, args: &Enroll) -> Result<(Kms, Wrapping), Failure> {
-    let kms = Kms::connect(flags)?;
-    if matches!(kms, Kms::Embedded(_)) && !args.allow_embedded {
+fn wrapping(flags: &KmsFlags, args: &Enroll) -> Result<(KmsConnection, Wrapping), Failure> {
+    let kms = KmsConnection::connect(flags)?;
+    if matches!(kms, KmsConnection::Embedded(_)) && !args.allow_embedded {
         let what =
             "the keys of the embedded KMS lie on this machine, perhaps on the very disk that they would open";
         let hint = "name a server with --kms, or say --allow-embedded if its data lies elsewhere";
@@ -147,7 +147,7 @@ fn wrapping(flags: &KmsFlags, args: &Enroll) -> Result<(Kms, Wrapping), Failure>
 }
 
 /// The id of a key, as tokens have it.
-fn id(kms: &Kms, key: &KeyName) -> Result<String, Failure> {
+fn id(kms: &KmsConnection, key: &KeyName) -> Result<String, Failure> {
     match key.id() {
         Some(id) => Ok(id.to_owned()),
         None => Ok(kms.call(&DescribeKey { key_id: key.to_string() })?.key_metadata.key_id),

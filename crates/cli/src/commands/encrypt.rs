@@ -11,7 +11,7 @@ use super::convert::{Conversion, Converter};
 use super::walk::Listener;
 use crate::args::{DataKeyPer, Encrypt, KmsFlags};
 use crate::failure::{Exit, Failure};
-use crate::kms::Kms;
+use crate::kms::KmsConnection;
 use crate::process;
 use crate::progress::Total;
 use crate::report::Report;
@@ -20,7 +20,7 @@ pub(crate) fn run(kms: &KmsFlags, args: Encrypt) -> Result<(), Failure> {
     process::clean_up_on_signals()?;
     let conversion = Conversion::of(args.paths, args.output, args.batch)?;
     let context = args.context.encryption_context()?;
-    let kms = Kms::connect(kms)?;
+    let kms = KmsConnection::connect(kms)?;
     let keys = kms.keys(&args.keys)?;
     let format = args.format.into();
     if format == Format::Text && keys.len() > 1 {
@@ -34,7 +34,7 @@ pub(crate) fn run(kms: &KmsFlags, args: Encrypt) -> Result<(), Failure> {
     conversion.run(&kms, &Encryption { encryptor, format }, report)
 }
 
-fn options(conversion: &Conversion, kms: &Kms) -> EncryptOptions {
+fn options(conversion: &Conversion, kms: &KmsConnection) -> EncryptOptions {
     EncryptOptions::new()
         .replace(conversion.replace)
         .resume(conversion.resume)

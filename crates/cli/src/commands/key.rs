@@ -18,13 +18,13 @@ use super::people::{NOT_YOURS_TO_SEE, unless_denied};
 use crate::args::{Key, KmsFlags};
 use crate::dates::Date;
 use crate::failure::{Exit, Failure, with_causes};
-use crate::kms::Kms;
+use crate::kms::KmsConnection;
 use crate::messages::note;
 use crate::names::{AliasName, KeyName};
 use crate::results::print;
 
 pub(crate) fn run(kms: &KmsFlags, command: Key) -> Result<(), Failure> {
-    let kms = Kms::connect(kms)?;
+    let kms = KmsConnection::connect(kms)?;
     match command {
         Key::Create { description, alias, spec, usage, rotate_every } => {
             let description = Some(description).filter(|text| !text.is_empty());
@@ -67,7 +67,7 @@ pub(crate) fn run(kms: &KmsFlags, command: Key) -> Result<(), Failure> {
     }
 }
 
-fn schedule_deletion(kms: &Kms, key_id: &str, days: u32) -> Result<(), Failure> {
+fn schedule_deletion(kms: &KmsConnection, key_id: &str, days: u32) -> Result<(), Failure> {
     let used = warn_of_late_use(kms, key_id)?;
     kms.call(&ScheduleKeyDeletion { key_id: key_id.to_owned(), pending_window_in_days: Some(days) })?;
     let at = describe(kms, key_id)?.delete_date;
@@ -78,7 +78,7 @@ fn schedule_deletion(kms: &Kms, key_id: &str, days: u32) -> Result<(), Failure> 
     tell_of_backups(kms, key_id)
 }
 
-fn create(kms: &Kms, request: &CreateKey, alias: Option<&AliasName>) -> Result<(), Failure> {
+fn create(kms: &KmsConnection, request: &CreateKey, alias: Option<&AliasName>) -> Result<(), Failure> {
     alias.map_or(Ok(()), |alias| check_free(kms, alias))?;
     let key_id = kms.call(request)?.key_metadata.key_id;
     let named =
@@ -92,7 +92,7 @@ fn create(kms: &Kms, request: &CreateKey, alias: Option<&AliasName>) -> Result<(
 }
 
 /// Refuses a name that cannot be given, so that no key is created for it.
-fn check_free(kms: &Kms, alias: &AliasName) -> Result<(), Failure> {
+fn check_free(kms: &KmsConnection, alias: &AliasName) -> Result<(), Failure> {
     alias.check()?;
     match kms.call(&DescribeKey { key_id: alias.to_string() }) {
         Ok(found) => {
@@ -115,7 +115,7 @@ fn left_without(alias: &AliasName, key_id: &str, error: &CallError) -> Failure {
     Failure::new(Exit::Kms, what, hint)
 }
 
-fn list(kms: &Kms, unused_since: Option<Date>) -> Result<(), Failure> {
+fn list(kms: &KmsConnection, unused_since: Option<Date>) -> Result<(), Failure> {
     let unused = unused_since.map(|since| Unused::new(kms, since)).transpose()?;
     let found = unless_denied(all_aliases(kms))?;
     let are_shown = found.is_some();
@@ -145,7 +145,7 @@ fn list(kms: &Kms, unused_since: Option<Date>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn show(kms: &Kms, key: &str) -> Result<(), Failure> {
+fn show(kms: &KmsConnection, key: &str) -> Result<(), Failure> {
     let key = describe(kms, key)?;
     let names = unless_denied(aliases_of(kms, &key.key_id))?;
     let names = names.map_or_else(|| NOT_YOURS_TO_SEE.to_owned(), |names| names.join(", "));
@@ -190,19 +190,19 @@ fn show(kms: &Kms, key: &str) -> Result<(), Failure> {
 }
 
 /// The id of a key.
-pub(super) fn resolve(kms: &Kms, key: &KeyName) -> Result<String, Failure> {
+pub(super) fn resolve(kms: &KmsConnection, key: &KeyName) -> Result<String, Failure> {
     match key {
         KeyName::Id(id) => Ok(id.clone()),
         KeyName::Arn(name) | KeyName::Alias(name) => Ok(describe(kms, name)?.key_id),
     }
 }
 
-fn describe(kms: &Kms, key: &str) -> Result<KeyMetadata, Failure> {
+fn describe(kms: &KmsConnection, key: &str) -> Result<KeyMetadata, Failure> {
     Ok(kms.call(&DescribeKey { key_id: key.to_owned() })?.key_metadata)
 }
 
 /// Every alias, by the ids of their keys.
-fn all_aliases(kms: &Kms) -> Result<HashMap<String, Vec<String>>, CallError> {
+fn all_aliases(kms: &KmsConnection) -> Result<HashMap<String, Vec<String>>, CallError> {
     let mut aliases = HashMap::<_, Vec<_>>::new();
     let ask = |number| {
         let page = kms.call(&ListAliases { page_number: Some(number), page_size: Some(PAGE_SIZE) })?;
@@ -215,7 +215,7 @@ fn all_aliases(kms: &Kms) -> Result<HashMap<String, Vec<String>>, CallError> {
     Ok(aliases)
 }
 
-fn aliases_of(kms: &Kms, key_id: &str) -> Result<Vec<String>, CallError> {
+fn aliases_of(kms: &KmsConnection, key_id: &str) -> Result<Vec<String>, CallError> {
     let mut aliases = Vec::new();
     let ask = |number| {
         let page = kms.call(&ListAliasesByKeyId {

@@ -6,11 +6,11 @@ use bulla_files::DecryptOptions;
 
 use crate::args::Reading;
 use crate::failure::Failure;
-use crate::kms::Kms;
+use crate::kms::KmsConnection;
 use crate::streams;
 
 /// The options that say what may be read.
-pub(super) fn decrypt_options(args: &Reading, kms: &Kms) -> Result<DecryptOptions, Failure> {
+pub(super) fn decrypt_options(args: &Reading, kms: &KmsConnection) -> Result<DecryptOptions, Failure> {
     let format = args.format.map(Into::into);
     Ok(DecryptOptions::new().format(format).allowed(kms.allowed(&args.opening.allowed)?))
 }

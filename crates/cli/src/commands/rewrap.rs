@@ -8,7 +8,7 @@ use bulla_files::{FileError, FileSummary, Progress, RewrapOptions, Rewrapper, Tr
 use super::walk::{Listener, Work, walk};
 use crate::args::{DataKeyPer, KmsFlags, Opening, Rekey, Rewrap, RunOptions};
 use crate::failure::{Exit, Failure};
-use crate::kms::Kms;
+use crate::kms::KmsConnection;
 use crate::names::KeyName;
 use crate::paths::{Input, Source};
 use crate::process;
@@ -47,7 +47,7 @@ impl Request<'_> {
     fn run(self, kms: &KmsFlags) -> Result<(), Failure> {
         let Self { change, inputs, keys, opening, run, options } = self;
         let context = opening.context.encryption_context()?;
-        let kms = Kms::connect(kms)?;
+        let kms = KmsConnection::connect(kms)?;
         process::clean_up_on_signals()?;
         let options = match keys {
             [] => options, // -k was not given

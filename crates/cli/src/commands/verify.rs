@@ -9,14 +9,14 @@ use super::reading::decrypt_options;
 use super::walk::{Listener, Work, walk};
 use crate::args::{KmsFlags, Verify};
 use crate::failure::Failure;
-use crate::kms::Kms;
+use crate::kms::KmsConnection;
 use crate::paths::{Source, file_len};
 use crate::progress::{self, Total, plaintext_len};
 use crate::report::Report;
 
 pub(crate) fn run(kms: &KmsFlags, args: &Verify) -> Result<(), Failure> {
     let context = args.reading.opening.context.encryption_context()?;
-    let kms = Kms::connect(kms)?;
+    let kms = KmsConnection::connect(kms)?;
     let options =
         decrypt_options(&args.reading, &kms)?.jobs(args.run.threads()).files(kms.files_at_once(&args.run));
     let report = Report::new("verified", None, args.paths.len(), &args.run);

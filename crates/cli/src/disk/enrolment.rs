@@ -21,7 +21,7 @@ use super::slot_key::{NewKey, SlotKey, VolumeKms, Wrapping};
 use super::token::{Token, TokenFault, TokenSlot};
 use super::volume::Volume;
 use crate::failure::{Exit, Failure};
-use crate::kms::Kms;
+use crate::kms::KmsConnection;
 use crate::messages::note;
 
 /// A volume, and the KMS whose keys open it.
@@ -40,7 +40,7 @@ pub(crate) struct Unlocked {
 type Tokens = Vec<(TokenId, Token)>;
 
 impl<'e> Enrolment<'e> {
-    pub(crate) fn new(volume: &'e Volume, kms: &'e Kms) -> Self {
+    pub(crate) fn new(volume: &'e Volume, kms: &'e KmsConnection) -> Self {
         Self { volume, kms: VolumeKms { kms, volume: &volume.uuid } }
     }
 

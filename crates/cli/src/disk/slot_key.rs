@@ -12,14 +12,14 @@ use zeroize::Zeroizing;
 use super::token::{Token, TokenSlot, WrappedSlotKey, volume_context};
 use super::uuid::VolumeUuid;
 use crate::failure::{Exit, Failure};
-use crate::kms::Kms;
+use crate::kms::KmsConnection;
 
 /// The key of a key slot.
 pub(crate) struct SlotKey(Zeroizing<Vec<u8>>);
 
 /// A KMS, for the keys of one volume.
 pub(crate) struct VolumeKms<'k> {
-    pub(crate) kms: &'k Kms,
+    pub(crate) kms: &'k KmsConnection,
     pub(crate) volume: &'k VolumeUuid,
 }
 

@@ -23,7 +23,7 @@ use super::token::Token;
 use super::tpm::Tpm;
 use super::uuid::VolumeUuid;
 use crate::failure::{Exit, Failure};
-use crate::kms::Kms;
+use crate::kms::KmsConnection;
 
 /// `/etc/bulla/disk.toml`.
 #[derive(Debug, Deserialize)]
@@ -159,7 +159,7 @@ impl DiskConfig {
     }
 
     /// The KMS of the configuration; nothing of the environment counts.
-    fn connect(&self) -> Result<Kms, Failure> {
+    fn connect(&self) -> Result<KmsConnection, Failure> {
         let endpoint = self.endpoint()?;
         let limit = Duration::from_secs(self.timeout.into());
         let begun = Instant::now();
@@ -176,7 +176,7 @@ impl DiskConfig {
             None => options,
         };
         let client = Client::new(endpoint, credentials, options)?;
-        Ok(Kms::Remote(Box::new(client)))
+        Ok(KmsConnection::Remote(Box::new(client)))
     }
 }
 

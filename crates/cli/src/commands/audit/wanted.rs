@@ -6,7 +6,7 @@ use super::Since;
 use crate::args::{KmsFlags, Wanted};
 use crate::commands::key::resolve;
 use crate::failure::Failure;
-use crate::kms::Kms;
+use crate::kms::KmsConnection;
 use crate::location::KmsLocation;
 use crate::messages::note;
 use crate::names::KeyName;
@@ -85,6 +85,6 @@ fn id_of(flags: &KmsFlags, name: &KeyName) -> Result<String, String> {
     let Ok(KmsLocation::Remote(_)) = KmsLocation::of(flags) else {
         return Err("--kms names no server that knows it".into());
     };
-    let kms = Kms::connect(flags).map_err(Failure::into_what)?;
+    let kms = KmsConnection::connect(flags).map_err(Failure::into_what)?;
     resolve(&kms, name).map_err(Failure::into_what)
 }

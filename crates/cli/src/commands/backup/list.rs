@@ -17,7 +17,7 @@ use crate::args::{KmsFlags, ListBackups};
 use crate::commands::key::resolve;
 use crate::commands::serve::BACKUPS;
 use crate::failure::{Exit, Failure};
-use crate::kms::Kms;
+use crate::kms::KmsConnection;
 use crate::location::KmsLocation;
 use crate::names::KeyName;
 use crate::results::{Table, print, print_json};
@@ -73,7 +73,7 @@ fn names_server(flags: &KmsFlags) -> bool {
 }
 
 fn served(flags: &KmsFlags, name: &KeyName) -> Result<Option<KeyId>, String> {
-    let kms = Kms::connect(flags).map_err(Failure::into_what)?;
+    let kms = KmsConnection::connect(flags).map_err(Failure::into_what)?;
     let id = resolve(&kms, name).map_err(Failure::into_what)?;
     id.parse().map(Some).map_err(|_| format!("{id} is not the id of a key in a store"))
 }

@@ -11,16 +11,16 @@ use bulla_wire::kms::DescribeKey;
 use crate::commands::backup::{find, kept_until};
 use crate::commands::serve::BACKUPS;
 use crate::failure::Failure;
-use crate::kms::Kms;
+use crate::kms::KmsConnection;
 use crate::messages::note;
 use crate::results::print;
 
 /// Names the backups that still hold a key whose deletion is scheduled, as far as they are known here. That they cannot be read
 /// is no failure of the deletion.
-pub(super) fn tell_of_backups(kms: &Kms, key_id: &str) -> Result<(), Failure> {
+pub(super) fn tell_of_backups(kms: &KmsConnection, key_id: &str) -> Result<(), Failure> {
     match kms {
-        Kms::Embedded(kms) => tell_of_files(kms.data(), key_id, print),
-        Kms::Remote(server) => {
+        KmsConnection::Embedded(kms) => tell_of_files(kms.data(), key_id, print),
+        KmsConnection::Remote(server) => {
             if !server.endpoint().is_cloud() {
                 note(format_args!("bulla: backups of the server may hold {key_id} for longer"));
                 note(
@@ -34,8 +34,8 @@ pub(super) fn tell_of_backups(kms: &Kms, key_id: &str) -> Result<(), Failure> {
 
 /// Names the backups that hold a key on standard error, if the store does not have the key any more. Returns the failure that
 /// led to this.
-pub(super) fn tell_if_deleted(kms: &Kms, key_id: &str, failure: Failure) -> Failure {
-    let Kms::Embedded(embedded) = kms else { return failure };
+pub(super) fn tell_if_deleted(kms: &KmsConnection, key_id: &str, failure: Failure) -> Failure {
+    let KmsConnection::Embedded(embedded) = kms else { return failure };
     let found = kms.call(&DescribeKey { key_id: key_id.to_owned() });
     if matches!(found, Err(CallError::Refused(refusal)) if refusal.code == NOT_FOUND) {
         let _ = tell_of_files(embedded.data(), key_id, said); // the failure is what counts

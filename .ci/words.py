@@ -23,6 +23,7 @@ DONE = [
     "Cargo.toml",
     "README.md",
     "README.zh-CN.md",
+    "benches",
     "build-token-plugin",
     "crates/access",
     "crates/client",

@@ -1,4 +1,4 @@
-"""The local half of the guide's decryption in Python 3: a fixed data key instead of the KMS, bytes instead of text."""
+"""The local part of the guide's decryption in Python 3, with a fixed data key instead of the KMS, and bytes instead of text."""
 
 import base64
 import sys

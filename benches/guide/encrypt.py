@@ -1,4 +1,4 @@
-"""The local half of the guide's encryption in Python 3: a fixed data key instead of the KMS, the rest as there."""
+"""The local part of the guide's encryption in Python 3, with a fixed data key instead of the KMS."""
 
 import base64
 import sys

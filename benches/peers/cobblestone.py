@@ -1,4 +1,4 @@
-"""Cobblestone-256 of the package cryptography, which is the body of bulla's native format, under a fixed key."""
+"""Encrypts or decrypts with Cobblestone-256 of the package cryptography, the body of bulla's native format, and a fixed key."""
 
 import sys
 

@@ -1,6 +1,6 @@
-"""AES-256-GCM of PyCryptodome over pieces of 1 MiB, under a fixed key: nonce, ciphertext and tag of each in turn.
+"""Encrypts or decrypts with AES-256-GCM of PyCryptodome and a fixed key: nonce, ciphertext and tag of each piece of 1 MiB.
 
-Only the speed of it is asked for: pieces could be left out or change places without being noticed.
+It only serves to measure the speed: removed or swapped pieces are not detected.
 """
 
 import sys

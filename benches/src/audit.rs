@@ -25,7 +25,7 @@ pub(crate) fn run() -> Result<()> {
     at_half_load(&with, &without, rate)
 }
 
-/// Gives the requests a second with the trail.
+/// Returns the requests per second with the trail.
 fn at_full_load(with: &Server, without: &Server) -> Result<f64> {
     heading(&format!("audit: GenerateDataKey over HTTP, {CONNECTIONS} connections, {ROUNDS} rounds"));
     let mut rounds = Vec::new();

@@ -1,5 +1,4 @@
-//! Backups of a store with many keys: making one, verifying it, restoring it, and what GenerateDataKey feels of one that the
-//! server makes meanwhile.
+//! Backups of a store with many keys: creating, verifying and restoring one, and GenerateDataKey while the server creates one.
 
 use std::fs;
 use std::path::Path;
@@ -28,14 +27,14 @@ pub(crate) fn run() -> Result<()> {
     beside_requests(folder.path(), &data)
 }
 
-/// The commands, on a store that no server has open.
+/// Measures the commands, on a store that no server has open.
 fn by_hand(folder: &Path, data: &Path) -> Result<()> {
     let backup = folder.join("backup");
     let restored = folder.join("restored");
     let root_key = data.join("root-key");
     let mut times = [vec![], vec![], vec![], vec![]];
     for _ in 0..ROUNDS {
-        let _ = fs::remove_dir_all(&restored); // it is not there in the first round
+        let _ = fs::remove_dir_all(&restored); // does not exist in the first round
         let mut unverified = command("create");
         unverified.args(["--force", "--no-verify", "-o"]).arg(&backup).arg("--data").arg(data);
         let mut create = command("create");
@@ -74,7 +73,8 @@ fn seconds(mut command: Command) -> Result<f64> {
     }
 }
 
-/// A server makes its first backup right after its start, so each round has one, and one that follows it has none.
+/// Measures requests during a backup. A server creates its first backup right after its start, so in each round one run has a
+/// backup and the next has none.
 fn beside_requests(folder: &Path, data: &Path) -> Result<()> {
     heading(&format!("backup: GenerateDataKey over HTTP at {RATE:.0}/s, {ROUNDS} rounds"));
     let config = folder.join("bulla.toml");
@@ -83,7 +83,7 @@ fn beside_requests(folder: &Path, data: &Path) -> Result<()> {
     let mut alone = Vec::new();
     let mut beside = Vec::new();
     for _ in 0..ROUNDS {
-        let _ = fs::remove_dir_all(data.join("backups")); // it is not there in the first round
+        let _ = fs::remove_dir_all(data.join("backups")); // does not exist in the first round
         let server = Server::bulla_with(data, Scheme::Http, &["--config", config])?;
         beside.push(load(&server)?);
         if fs::read_dir(data.join("backups"))?.count() != 1 {
@@ -110,8 +110,8 @@ fn load(server: &Server) -> Result<Load> {
 const KEYS: usize = 100_000;
 const CREATING: usize = 64;
 const CONNECTIONS: usize = 64;
-/// A second: well below half of what a server can do on two cores.
+/// Requests per second: well below half of what a server reaches on two cores.
 const RATE: f64 = 4_000.0;
-/// For long enough to see a whole backup.
+/// Enough for the duration of a whole backup.
 const REQUESTS: usize = 40_000;
 const ROUNDS: usize = 5;

@@ -1,5 +1,5 @@
-//! This build of bulla against another one, which `BULLA_BEFORE` names, in turns: what a change of the code gains. Figures and
-//! ratios of different days say little, because hosts differ by more than most changes.
+//! Compares this build of bulla with another one, which `BULLA_BEFORE` names, in turns, to measure a change of the code. Figures
+//! of different days are not comparable, because hosts differ by more than most changes.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use crate::server::{Scheme, Server};
 use crate::sides::{self, BEFORE, BULLA, CP, Sync};
 use crate::trees::{DIRECTORIES, FILES, SIZE, plant};
 
-/// GenerateDataKey by a server of each build, with the defaults of `bulla serve`, and beside them the bare "hello".
+/// Measures GenerateDataKey with a server of each build, with the defaults of `bulla serve`, and the bare "hello".
 pub(crate) fn kms() -> Result<()> {
     let folder = Folder::new(&programs::scratch()?, "before")?;
     let start = |name: &str, program: PathBuf| -> Result<Server> {
@@ -32,7 +32,7 @@ pub(crate) fn kms() -> Result<()> {
     at_half_load(&before, &now, rate)
 }
 
-/// Gives the requests a second of the build before.
+/// Returns the requests per second of the other build.
 fn at_full_load(before: &Server, now: &Server, hello: &Server) -> Result<f64> {
     heading(&format!("before: GenerateDataKey over HTTP, {CONNECTIONS} connections, {ROUNDS} rounds"));
     let mut rounds = Vec::new();
@@ -57,7 +57,7 @@ fn at_full_load(before: &Server, now: &Server, hello: &Server) -> Result<f64> {
     Ok(of(0))
 }
 
-/// Requests a second, and the microseconds of a processor that the server takes for one.
+/// Returns the requests per second, and the processor time of the server per request in microseconds.
 fn full_load(server: &Server) -> Result<(f64, f64)> {
     let requests = signed(&generate_data_key(), server.address, REQUESTS + CONNECTIONS);
     let before = server.processor_time()?;
@@ -89,7 +89,7 @@ fn at_half_load(before: &Server, now: &Server, rate: f64) -> Result<()> {
     Ok(())
 }
 
-/// A tree in memory, by both builds and `cp -r`.
+/// Measures a tree in memory with both builds and `cp -r`.
 pub(crate) fn trees() -> Result<()> {
     let parent = programs::memory();
     heading(&format!("before: {FILES} files of {SIZE} bytes in memory, below {}", parent.display()));
@@ -99,7 +99,7 @@ pub(crate) fn trees() -> Result<()> {
     Ok(())
 }
 
-/// A large file in the page cache of the disk, by both builds and `cp`.
+/// Measures a large file in the page cache of the disk with both builds and `cp`.
 pub(crate) fn disk() -> Result<()> {
     let folder = files::start("in the page cache of the disk", &programs::scratch()?)?;
     report(&in_turns(&folder)?, Goal::at_most(0.85, None));

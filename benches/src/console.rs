@@ -1,5 +1,5 @@
-//! The console of `bulla serve`: how long its pages take with many keys, what it costs while no browser is open, and what a
-//! flood of sign-ins does to people and programs.
+//! The console of `bulla serve`: the time of its pages with many keys, its cost while no browser is open, and the effect of a
+//! flood of sign-ins on users and programs.
 
 mod fill;
 mod flood;

@@ -1,5 +1,5 @@
-//! CreateKey on a disk: every answer means that the key is durable. Beside it how often the same disk can make
-//! a small write durable; what is above that is group commit.
+//! CreateKey on a disk, whose response means that the key is durable, compared with the number of small durable writes that
+//! the same disk can do. A higher rate of CreateKey is the effect of group commit.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
@@ -37,7 +37,7 @@ pub(crate) fn run() -> Result<()> {
 fn syncs_per_second(path: &Path) -> Result<f64> {
     let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
     let block = [7; BLOCK];
-    file.write_all_at(&[0; BLOCK * BLOCKS], 0)?; // so that no write makes the file longer
+    file.write_all_at(&[0; BLOCK * BLOCKS], 0)?; // so that no write extends the file
     file.sync_all()?;
     let started = Instant::now();
     let mut syncs = 0_u32;

@@ -1,5 +1,5 @@
-//! Many tiny files with data keys of their own, against one data key for all: by the embedded KMS, and by `bulla serve`
-//! over HTTPS on the same machine, whose calls have to overlap.
+//! Many tiny files with a data key each, compared with one data key for all: with the embedded KMS, and with `bulla serve` over
+//! HTTPS on the same machine, where calls must overlap.
 
 use std::process::Command;
 

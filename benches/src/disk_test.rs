@@ -1,4 +1,4 @@
-//! `bulla disk test` beside cryptsetup with a key file, on the same volume: what asking the KMS costs.
+//! `bulla disk test` compared with cryptsetup and a key file on the same volume: the cost of the call to the KMS.
 
 use std::fs::File;
 use std::process::Command;
@@ -47,7 +47,7 @@ pub(crate) fn run() -> Result<()> {
     server.stop()
 }
 
-/// Users may not have its folder on their PATH.
+/// Returns a command for cryptsetup, whose directory is not on every user's `PATH`.
 fn cryptsetup() -> Command {
     let mut cryptsetup = Command::new("cryptsetup");
     cryptsetup.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
@@ -57,6 +57,6 @@ fn cryptsetup() -> Command {
 const KEY: &str = "alias/bench-disk";
 const IMAGE: &str = "disk.img";
 const RECOVERY: &str = "recovery";
-/// The header takes half of it.
+/// The size of the volume, half of which is the header.
 const SIZE: u64 = 32 << 20;
 const ROUNDS: usize = 31;

@@ -1,5 +1,5 @@
-//! The native format on one large file: whole `bulla encrypt` and `bulla decrypt` processes with the embedded
-//! KMS, against `cp` of the same file, against age, and beside other programs that encrypt files.
+//! The native format on one large file: whole `bulla encrypt` and `bulla decrypt` processes with the embedded KMS, compared with
+//! `cp` of the same file, age, and other programs that encrypt files.
 
 use std::fs::File;
 use std::io::Write;
@@ -14,13 +14,13 @@ use crate::report::{Goal, figure, heading, judge};
 use crate::rounds::{OUTPUT, SOURCE, Times, Way, sealed, take_turns};
 use crate::sides::{self, AGE, BULLA, CP, Sync};
 
-/// Below the build directory, which should be a disk.
+/// Measures below the build directory, which should be on a disk.
 pub(crate) fn on_disks() -> Result<()> {
     on_disk("in the page cache of the disk", Sync::No, Goal::at_most(1.4, 1.1))?;
     on_disk("on the disk, synced", Sync::Yes, Goal::at_most(1.2, 1.0))
 }
 
-/// With all peers, and with a look at the memory that each takes.
+/// Measures in memory with all peers, and the memory of each.
 pub(crate) fn in_memory() -> Result<()> {
     let parent = programs::memory();
     let folder = start("in memory", &parent)?;
@@ -47,7 +47,7 @@ pub(crate) fn in_memory() -> Result<()> {
     Ok(())
 }
 
-/// With age only where nobody waits for the disk: it does not sync.
+/// Measures on the disk. age takes part only without syncing, which it does not support.
 fn on_disk(place: &str, sync: Sync, copy: Goal) -> Result<()> {
     let folder = start(place, &programs::scratch()?)?;
     let mut sides = vec![sides::cp(sync), sides::bulla(folder.path(), sync)];
@@ -58,7 +58,7 @@ fn on_disk(place: &str, sync: Sync, copy: Goal) -> Result<()> {
     Ok(())
 }
 
-/// Says what comes, and writes the source into a folder of its own.
+/// Prints the heading, and writes the source into a new folder.
 pub(crate) fn start(place: &str, parent: &Path) -> Result<Folder> {
     heading(&format!("files: {} MiB {place}, below {}", SIZE >> 20, parent.display()));
     let folder = Folder::new(parent, "files")?;

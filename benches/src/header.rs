@@ -1,6 +1,5 @@
-//! What does not read the whole of a large file: `bulla rewrap`, which writes the header only, and
-//! `bulla cat --range`, which opens the chunks that are asked for. Nothing stands beside them: whoever cannot
-//! do that decrypts the file.
+//! Operations that do not read a whole large file: `bulla rewrap`, which writes only the header, and `bulla cat --range`, which
+//! decrypts only the chunks of the range. There are no peers: other programs must decrypt the whole file.
 
 use std::fs::{self, File};
 use std::process::Command;
@@ -28,7 +27,7 @@ struct Header {
 }
 
 impl Header {
-    /// Two keys, and a file of zeros encrypted under the first. The file itself was never there.
+    /// Creates two keys and a file of zeros that is encrypted under the first, without writing the plaintext.
     fn prepare(&self) -> Result<()> {
         for key in KEYS {
             printed(self.bulla().args(["key", "create", "--alias", key]))?;
@@ -39,7 +38,7 @@ impl Header {
         Ok(fs::remove_file(plain)?)
     }
 
-    /// Under one key after the other, so that there is something to do each time.
+    /// Measures rewraps, each for the other key, so that every one has an effect.
     fn rewrap(&self) -> Result<()> {
         let rewrap = |round: usize| {
             let mut bulla = self.bulla();
@@ -50,7 +49,7 @@ impl Header {
         let times = sorted(rounds.collect::<Result<Vec<_>>>()?);
         judge("rewrap: half within", percentile(&times, 0.5), "ms", Goal::at_most(50.0, None));
         figure("rewrap: the slowest", percentile(&times, 1.0), "ms");
-        // The embedded KMS is part of the process and keeps books in its store.
+        // The embedded KMS is part of the process and writes to its store.
         figure("rewrap: written, with the store of the KMS", written(&mut rewrap(REWRAPS))?, "KiB");
         let server = Server::bulla(&self.folder.path().join("kms"), Scheme::Http)?;
         let mut remote = rewrap(REWRAPS + 1);
@@ -61,7 +60,7 @@ impl Header {
         server.stop()
     }
 
-    /// At random offsets.
+    /// Measures ranges at random offsets.
     fn cat(&self) -> Result<()> {
         let reads = (0..CATS).map(|_| {
             let mut random = [0; 8];
@@ -78,7 +77,7 @@ impl Header {
         self.check()
     }
 
-    /// The content is still there, up to the end.
+    /// Checks that the content is intact up to the end.
     fn check(&self) -> Result<()> {
         let range = format!("{}..{SIZE}", SIZE - RANGE);
         let end = printed(self.bulla().args(["cat", SEALED, "--range", &range]))?;
@@ -94,7 +93,7 @@ impl Header {
 }
 
 const SIZE: u64 = 4 << 30;
-/// A range that is read; one to two chunks hold it.
+/// The length of a range, which is in one or two chunks.
 const RANGE: u64 = 4096;
 const SEALED: &str = "sealed";
 const KEYS: [&str; 2] = ["alias/bench-one", "alias/bench-two"];

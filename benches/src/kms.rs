@@ -1,5 +1,5 @@
-//! GenerateDataKey over kept-alive connections, against the bare "hello" on the same HTTP stack. The loader runs
-//! on the same cores, and both servers get the same requests. `bulla serve` logs each request to a file.
+//! GenerateDataKey over kept-alive connections, compared with the bare "hello" on the same HTTP stack. The loader runs on the
+//! same cores, and both servers get the same requests. `bulla serve` logs each request to a file.
 
 use bulla_wire::kms::GenerateDataKey;
 
@@ -31,7 +31,7 @@ pub(crate) fn run() -> Result<()> {
     over_https(&KmsServer::start(&folder, Scheme::Https)?, best.connections)
 }
 
-/// What a number of connections reaches.
+/// The highest rate, and the number of connections that reaches it.
 struct Peak {
     per_second: f64,
     connections: usize,
@@ -43,7 +43,7 @@ fn at_full_load(bulla: &KmsServer, hello: &Server, connections: usize) -> Result
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
         let requests = bulla.requests(REQUESTS + connections);
-        // The server of one does not read what the other's would say: the same requests are good for both.
+        // "hello" ignores the content of requests, so both servers can get the same ones.
         let hello = flat_out(hello, connections, &requests)?;
         rounds.push((hello, flat_out(&bulla.server, connections, &requests)?));
     }
@@ -83,7 +83,7 @@ fn over_https(bulla: &KmsServer, connections: usize) -> Result<()> {
     Ok(())
 }
 
-/// A `bulla serve` with a key of the guide's name.
+/// A `bulla serve` with the key of the guide.
 struct KmsServer {
     server: Server,
 }
@@ -101,14 +101,14 @@ impl KmsServer {
     }
 }
 
-/// The guide's request.
+/// Returns the request of the guide.
 pub(crate) fn generate_data_key() -> GenerateDataKey {
     GenerateDataKey { key_id: ALIAS.into(), number_of_bytes: Some(32), ..GenerateDataKey::default() }
 }
 
 pub(crate) const ALIAS: &str = "alias/Apollo/WorkKey";
 const CONNECTIONS: [usize; 4] = [8, 16, 32, 64];
-/// At half load few requests overlap; a burst may need more connections than that.
+/// At half load few requests overlap, but a burst may need more connections.
 const HALF_LOAD_CONNECTIONS: usize = 64;
 const REQUESTS: usize = 60_000;
 const ROUNDS: usize = 5;

@@ -1,5 +1,5 @@
-//! Lists of many keys: the page of a list costs by its size, so Encrypt does not feel which page others read; and many
-//! changes of one key at once.
+//! Lists of many keys: the time of Encrypt while other clients read pages, which must not depend on the page; and many
+//! concurrent changes of one key.
 
 use std::path::Path;
 use std::process::Command;
@@ -36,7 +36,7 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// Every page of the list, one after another over one connection.
+/// Measures every page of the list, in sequence over one connection.
 fn whole(server: &Server) -> Result<()> {
     for (name, filters) in [("the whole list", None), ("the whole list of enabled keys", Some(ENABLED))] {
         let pages: Vec<_> =
@@ -51,7 +51,7 @@ fn whole(server: &Server) -> Result<()> {
     Ok(())
 }
 
-/// Encrypt while others read pages as fast as they can, of the begin and of the end in turns, and at a fixed rate.
+/// Measures Encrypt while other clients read pages of the beginning and of the end: as fast as possible, and at a fixed rate.
 fn beside_readers(server: &Server) -> Result<()> {
     let alone = encrypt(server)?;
     figure("Encrypt alone, half of the answers within", alone.within(0.5), "ms");
@@ -82,10 +82,10 @@ fn beside_readers(server: &Server) -> Result<()> {
     Ok(())
 }
 
-/// Encrypt while readers ask for one page again and again, each as often as `pace` says.
+/// Measures Encrypt while readers request one page repeatedly, each once every `pace`.
 fn beside(server: &Server, page: &ListKeys, pace: Option<Duration>) -> Result<Load> {
     let sign = || signed(page, server.address, SIGNED);
-    // Signing takes the cores as well, so it is done before.
+    // Signing occupies the cores too, so it is done before.
     let ready = (0..READERS).map(|_| Ok((server.connect()?, sign()))).collect::<Result<Vec<_>>>()?;
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -116,7 +116,7 @@ fn encrypt(server: &Server) -> Result<Load> {
     paced(server, 1, &signed(&request, server.address, ENCRYPTS + 1), ENCRYPTS_PER_SECOND)
 }
 
-/// Many changes of one key at once: the time of each must not grow with their number.
+/// Measures many concurrent changes of one key. The time of each must not grow with their number.
 fn one_row(server: &Server, key_id: &str) -> Result<()> {
     let describe = UpdateKeyDescription { key_id: key_id.into(), description: MaybeEmpty("x".into()) };
     let other = UpdateKeyDescription { description: MaybeEmpty("y".into()), ..describe.clone() };
@@ -149,9 +149,9 @@ const ENABLED: &str = r#"[{"Key":"KeyState","Values":["Enabled"]}]"#;
 const ALIAS: &str = "alias/bench";
 const CREATING: usize = 256;
 const READERS: usize = 4;
-/// Between two pages of one reader.
+/// Time between two pages of one reader.
 const PACE: Duration = Duration::from_millis(10);
-/// Requests that a reader signs at once.
+/// How many requests a reader signs at once.
 const SIGNED: usize = 5_000;
 const ENCRYPTS: usize = 1_000;
 const ENCRYPTS_PER_SECOND: f64 = 400.0;

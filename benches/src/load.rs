@@ -1,7 +1,7 @@
-//! The loader: one thread that keeps many connections busy, one request at a time on each.
+//! The load generator: one thread that keeps many connections busy, with one request at a time on each.
 //!
-//! It shares the cores with the server, so it does little: requests are ready as bytes, and of an answer it looks
-//! at the status and the length.
+//! It shares the cores with the server, so it does little: requests are prepared as bytes, and of a response it reads only the
+//! status and the length.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -18,7 +18,7 @@ use crate::report::{percentile, sorted};
 use crate::requests::Request;
 use crate::server::Server;
 
-/// How fast requests were answered.
+/// The rate and the latencies of answered requests.
 pub(crate) struct Load {
     pub(crate) per_second: f64,
     /// Milliseconds, sorted.
@@ -26,7 +26,7 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// The milliseconds within which this part of the requests was answered.
+    /// Returns the milliseconds within which this part of the requests was answered.
     pub(crate) fn within(&self, part: f64) -> f64 {
         percentile(&self.latencies, part)
     }
@@ -38,8 +38,8 @@ pub(crate) fn flat_out(server: &Server, connections: usize, requests: &[Request]
     Loader::new(server, first)?.run(rest, None)
 }
 
-/// Sends requests at a fixed rate, whatever the answers do. A request that finds no connection free waits for
-/// one, and its latency counts from when it was due.
+/// Sends requests at a fixed rate, regardless of the responses. If no connection is free, a request waits for one, and its
+/// latency includes the wait.
 pub(crate) fn paced(server: &Server, connections: usize, requests: &[Request], rate: f64) -> Result<Load> {
     let (first, rest) = requests.split_at(connections);
     Loader::new(server, first)?.run(rest, Some(Duration::from_secs_f64(1.0 / rate)))
@@ -49,12 +49,12 @@ struct Loader {
     epoll: OwnedFd,
     connections: Vec<Connection>,
     idle: Vec<usize>,
-    /// For each connection, since when its request has been waiting.
+    /// For each connection, when its request was due.
     since: Vec<Instant>,
 }
 
 impl Loader {
-    /// Makes a connection for each of the requests and sends it; so handshakes are over, too.
+    /// Opens a connection for each of the requests and sends it, so that handshakes are not measured.
     fn new(server: &Server, requests: &[Request]) -> Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let mut connections = Vec::with_capacity(requests.len());
@@ -98,7 +98,7 @@ impl Loader {
         Ok(self.connections[index].stream.write_all(request)?)
     }
 
-    /// Waits for answers, at most so long, and takes those that have come.
+    /// Waits for responses for at most `wait`, and reads those that have arrived.
     fn receive(&mut self, wait: Option<Duration>, latencies: &mut Vec<f64>) -> Result<()> {
         let wait = wait.map(Timespec::try_from).transpose()?;
         let mut events = Vec::with_capacity(self.connections.len());
@@ -113,7 +113,7 @@ impl Loader {
     }
 }
 
-/// A connection to a server, and what has come of an answer.
+/// A connection to a server, with the received part of a response.
 pub(crate) struct Connection {
     stream: Stream,
     answer: Vec<u8>,
@@ -124,14 +124,14 @@ impl Connection {
         Self { stream, answer: Vec::with_capacity(ANSWER_LEN) }
     }
 
-    /// Sends a request and gives the body of its answer.
+    /// Sends a request and returns the body of the response.
     pub(crate) fn call(&mut self, request: &Request) -> Result<&str> {
         self.stream.write_all(request)?;
         let body = self.answer()?;
         Ok(str::from_utf8(&self.answer[body..])?)
     }
 
-    /// Sends a request and gives its answer, whatever the status.
+    /// Sends a request and returns the response, regardless of its status.
     pub(crate) fn exchange(&mut self, request: &Request) -> Result<Answer<'_>> {
         self.stream.write_all(request)?;
         let body = self.any_answer()?;
@@ -139,7 +139,7 @@ impl Connection {
         Ok(Answer { head, body })
     }
 
-    /// Reads one answer, which has to be a success, and tells where its body begins.
+    /// Reads one response, which must be a success. Returns where its body begins.
     fn answer(&mut self) -> Result<usize> {
         let body = self.any_answer()?;
         if self.answer.starts_with(b"HTTP/1.1 200 ") {
@@ -149,7 +149,7 @@ impl Connection {
         }
     }
 
-    /// Reads one answer and tells where its body begins.
+    /// Reads one response. Returns where its body begins.
     fn any_answer(&mut self) -> Result<usize> {
         self.answer.clear();
         loop {
@@ -172,7 +172,7 @@ impl Connection {
     }
 }
 
-/// What a server answered.
+/// The response of a server.
 pub(crate) struct Answer<'a> {
     head: &'a str,
     pub(crate) body: &'a str,
@@ -183,13 +183,13 @@ impl<'a> Answer<'a> {
         self.head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
     }
 
-    /// The values of a header, whose name is in lower case, as our servers send it.
+    /// Returns the values of a header, whose name is in lower case, as bulla and "hello" send it.
     pub(crate) fn headers(&self, name: &str) -> impl Iterator<Item = &'a str> {
         self.head.lines().filter_map(move |line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 }
 
-/// Names of headers are in lower case, as our servers send them, or begin with capitals.
+/// Returns the length of the body. The name of the header is in lower case, as bulla and "hello" send it, or begins with capitals.
 fn content_length(head: &[u8]) -> Option<usize> {
     const NAME: &[u8] = b"\r\ncontent-length: ";
     let at = memmem::find(head, NAME).or_else(|| memmem::find(head, b"\r\nContent-Length: "))?;
@@ -197,7 +197,7 @@ fn content_length(head: &[u8]) -> Option<usize> {
     str::from_utf8(value).ok()?.parse().ok()
 }
 
-/// What a connection goes over.
+/// The transport of a connection.
 pub(crate) enum Stream {
     Plain(TcpStream),
     Tls(Box<StreamOwned<ClientConnection, TcpStream>>),

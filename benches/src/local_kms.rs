@@ -1,4 +1,4 @@
-//! local-kms, a KMS for tests with the API of AWS: a peer of `bulla serve`, where it is installed. It checks no signatures.
+//! local-kms, a KMS for tests with the API of AWS: a peer of `bulla serve`, if it is installed. It does not verify signatures.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
@@ -9,14 +9,14 @@ use crate::report::left_out;
 use crate::requests::Request;
 use crate::server::{Server, member};
 
-/// A server with one key, and requests for a data key of it.
+/// A server with one key.
 pub(crate) struct LocalKms {
     pub(crate) server: Server,
     key_id: String,
 }
 
 impl LocalKms {
-    /// Starts it with its store in this folder. None, with a word about it, where it is not installed.
+    /// Starts the server with its store in this folder. Returns `None` and prints a note if it is not installed.
     pub(crate) fn start(data: &Path) -> Result<Option<Self>> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let mut command = Command::new(NAME);
@@ -30,7 +30,7 @@ impl LocalKms {
         Ok(Some(Self { server, key_id: member(&answer, "KeyId")? }))
     }
 
-    /// Requests for 32 bytes.
+    /// Returns requests for data keys of 32 bytes.
     pub(crate) fn requests(&self, count: usize) -> Vec<Request> {
         let body = format!(r#"{{"KeyId":"{}","KeySpec":"AES_256"}}"#, self.key_id);
         vec![request("GenerateDataKey", &body); count]

@@ -1,8 +1,8 @@
-//! Measurements of bulla with its peers beside them, in the same run and on the same machine.
+//! Measures bulla and its peers in the same run on the same machine.
 //!
-//! `cargo run --release -p bulla-benches -- [NAME|all]` builds what it needs, measures, and prints each figure
-//! beside its target; the names are those in the table below. The ratios mean more than the figures: both sides
-//! of each were measured in turns. docs/performance.md says what is measured and shows results.
+//! `cargo run --release -p bulla-benches -- [NAME|all]` builds what it needs, measures, and prints each figure beside its target.
+//! The names are those of the table below. The ratios are more reliable than the figures, because both sides of a ratio are
+//! measured in turns. docs/performance.md describes the measurements and shows results.
 
 #![forbid(unsafe_code)]
 
@@ -41,7 +41,7 @@ use std::process::ExitCode;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// A name on the command line, and what it measures.
+/// A name on the command line, and the function that measures.
 type Benchmark = (&'static str, fn() -> Result<()>);
 
 const BENCHMARKS: [Benchmark; 18] = [
@@ -65,7 +65,7 @@ const BENCHMARKS: [Benchmark; 18] = [
     ("metrics", metrics::run),
 ];
 
-/// What needs a path: of the other build that `BULLA_BEFORE` names, or of the plots. Not part of `all`.
+/// The benchmarks that need a path in the environment: `BULLA_BEFORE` or `BULLA_PLOTS`. They are not part of `all`.
 const WITH_A_PATH: [Benchmark; 4] = [
     ("before-kms", before::kms),
     ("before-trees", before::trees),

@@ -1,8 +1,7 @@
-//! What `bulla serve` has in memory and how fast it starts: with an empty store, and with many keys.
+//! The memory and the start of `bulla serve`, with an empty store and with many keys.
 //!
-//! On a store that was used before, a server listens in the next whole second at the earliest, so that no
-//! request of the earlier run can be sent again. Starts are measured from shortly before a whole second, so that
-//! they show the work and not the wait.
+//! On a used store, a server does not listen before the next whole second, so that requests of the previous run cannot be
+//! replayed. Starts are therefore measured from shortly before a whole second, to exclude that wait.
 
 use std::path::Path;
 use std::thread;
@@ -81,5 +80,5 @@ const KEYS: usize = 100_000;
 const CREATING: usize = 256;
 const CONNECTIONS: usize = 8;
 const STARTS: usize = 5;
-/// Less than the fastest start takes does not show in it.
+/// Time before the whole second. It is less than the fastest start, so the wait does not show in the result.
 const BEFORE: Duration = Duration::from_millis(20);

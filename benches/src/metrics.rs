@@ -1,4 +1,4 @@
-//! What it costs a server to count its requests, while a client reads the metrics every second, and how long a scrape takes.
+//! The cost of metrics: requests per second while a client scrapes them every second, and the time of a scrape.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -45,7 +45,7 @@ pub(crate) fn run() -> Result<()> {
     on.stop()
 }
 
-/// Where the server on this store says that it serves metrics.
+/// Returns the address of the metrics, which the server on this store prints.
 fn address(data: &Path) -> Result<String> {
     let log = fs::read_to_string(log(data))?;
     let line = log.lines().find_map(|line| line.strip_prefix("Metrics: http://")?.strip_suffix("/metrics"));

@@ -1,6 +1,6 @@
-//! What people and policies cost a request: GenerateDataKey by the account's root, whom no policy is asked about, by a user with
-//! ten policies, and by a session of a role with a session policy. One connection, so that the times are those of single
-//! requests; the three take turns.
+//! The cost of users and policies: GenerateDataKey by the account's root, to whom no policy applies, by a user with ten policies,
+//! and by a session of a role with a session policy. The three take turns over one connection, so the times are those of single
+//! requests.
 
 use bulla_wire::Action;
 use bulla_wire::ram::{
@@ -41,7 +41,7 @@ pub(crate) fn run() -> Result<()> {
     server.stop()
 }
 
-/// A user with ten policies, of which the last allows the request, and a right to assume the role.
+/// Creates a user with ten policies, the last of which allows the request and to assume the role.
 fn user(server: &Server) -> Result<Signer> {
     let name = || USER.to_owned();
     call(server, &CreateUser { user_name: name(), ..CreateUser::default() })?;
@@ -117,7 +117,7 @@ pub(crate) fn call_by<A: Action>(server: &Server, signer: &Signer, action: &A) -
 }
 
 const ALLOW: &str = r#"{"Effect":"Allow","Action":"kms:GenerateDataKey","Resource":"*"}"#;
-/// What a server has whose configuration names none.
+/// The default account id of a server.
 const ACCOUNT: &str = "111122223333";
 const USER: &str = "benchmark";
 const POLICIES: usize = 10;

@@ -1,5 +1,5 @@
-//! The two plots of docs/performance.md, drawn from what is measured now: throughput beside the peers, and latency against
-//! load. They go to the folder that `BULLA_PLOTS` names.
+//! Draws the two plots of docs/performance.md from new measurements: throughput compared with the peers, and latency against
+//! load. They are written to the folder that `BULLA_PLOTS` names.
 
 use std::env;
 use std::fs;
@@ -32,7 +32,7 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// The servers, those of bulla with a key.
+/// The servers; that of bulla has a key.
 struct Sides {
     hello: Server,
     bulla: Server,
@@ -52,7 +52,7 @@ impl Sides {
     }
 }
 
-/// Requests a second over many connections, in turns.
+/// Measures requests per second over many connections, in turns.
 fn throughput(sides: &Sides) -> Result<Bars> {
     heading(&format!("plots: GenerateDataKey over HTTP, {CONNECTIONS} connections, {ROUNDS} rounds"));
     let mut rates = vec![vec![]; 3];
@@ -76,7 +76,7 @@ fn throughput(sides: &Sides) -> Result<Bars> {
     Ok(Bars { title, bars })
 }
 
-/// Half and 99 % of the answers, at shares of what each server reaches.
+/// Measures the median and the 99th percentile of the latency, at fractions of the peak of each server.
 fn latency(sides: &Sides, peaks: &Bars) -> Result<String> {
     let peak =
         |name: &str| peaks.bars.iter().find(|(known, ..)| known == name).map_or(0.0, |(_, rate, _)| *rate);
@@ -91,7 +91,7 @@ fn latency(sides: &Sides, peaks: &Bars) -> Result<String> {
     Ok(svg::lines(title, "requests a second", "ms", &lines))
 }
 
-/// Rate, half of the answers within, and 99 % of them.
+/// Rate, median latency and its 99th percentile.
 type Point = (f64, f64, f64);
 
 fn points(
@@ -125,7 +125,7 @@ fn both(name: &str, points: Vec<Point>, color: &'static str) -> [Line; 2] {
     ]
 }
 
-/// MiB a second of the programs that encrypt files.
+/// Measures the programs that encrypt files, in MiB per second.
 fn encrypting() -> Result<Bars> {
     let folder = files::start("in memory", &programs::memory())?;
     let mut sides = vec![sides::bulla(folder.path(), Sync::No), sides::cp(Sync::No)];
@@ -146,5 +146,5 @@ const PACED_CONNECTIONS: usize = 64;
 const REQUESTS: usize = 60_000;
 const ROUNDS: usize = 5;
 const SHARES: [f64; 6] = [0.1, 0.3, 0.5, 0.7, 0.8, 0.9];
-/// How long each rate is kept up.
+/// Duration of each rate.
 const SECONDS: f64 = 1.0;

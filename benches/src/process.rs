@@ -1,4 +1,4 @@
-//! Other processes: running them, timing them, how much memory they take and how much they write.
+//! Runs other processes, and measures their time, their memory and their writes.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -9,17 +9,17 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 use crate::Result;
 
-/// What a process has in memory, in MiB.
+/// The memory of a process in MiB.
 #[derive(Clone, Copy)]
 pub(crate) struct Memory {
-    /// Now.
+    /// The current resident set size.
     pub(crate) resident: f64,
-    /// At most so far.
+    /// Its maximum so far.
     pub(crate) peak: f64,
 }
 
 impl Memory {
-    /// Of a process that runs.
+    /// Reads the memory of a running process.
     pub(crate) fn of(process: u32) -> Result<Self> {
         let status = fs::read_to_string(format!("/proc/{process}/status"))?;
         let mib = |name| {
@@ -33,14 +33,14 @@ impl Memory {
     }
 }
 
-/// MiB that a process has in memory, of which what it shares with others counts in part: its PSS.
+/// Reads the proportional set size (PSS) of a process in MiB, in which shared pages count in part.
 pub(crate) fn proportional(process: u32) -> Result<f64> {
     let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
     let kib = rollup.lines().find_map(|line| line.strip_prefix("Pss:")?.trim().strip_suffix(" kB"));
     Ok(kib.ok_or("the kernel does not tell what processes share")?.parse::<f64>()? / 1024.0)
 }
 
-/// Milliseconds of the processor that the threads of a process have had so far.
+/// Reads the processor time of a process's current threads in milliseconds.
 pub(crate) fn processor_time(process: u32) -> Result<f64> {
     let mut nanoseconds = 0;
     for thread in fs::read_dir(format!("/proc/{process}/task"))? {
@@ -50,13 +50,13 @@ pub(crate) fn processor_time(process: u32) -> Result<f64> {
     Ok(nanoseconds as f64 / 1e6)
 }
 
-/// Runs a command to its end.
+/// Runs a command, which must succeed.
 pub(crate) fn succeed(command: &mut Command) -> Result<()> {
     let status = command.status().map_err(|error| format!("{command:?}: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("{command:?}: {status}").into()) }
 }
 
-/// What a command prints. What it says beside that is thrown away, unless it fails.
+/// Runs a command and returns its standard output. Its standard error is only used for the error of a failure.
 pub(crate) fn printed(command: &mut Command) -> Result<Vec<u8>> {
     let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{command:?}: {error}"))?;
     if !output.status.success() {
@@ -65,15 +65,15 @@ pub(crate) fn printed(command: &mut Command) -> Result<Vec<u8>> {
     Ok(output.stdout)
 }
 
-/// Seconds from starting a command to its end.
+/// Runs a command and returns its duration in seconds.
 pub(crate) fn timed(command: &mut Command) -> Result<f64> {
     let started = Instant::now();
     printed(command)?;
     Ok(started.elapsed().as_secs_f64())
 }
 
-/// The most memory that a command took, in MiB, looked up every millisecond: the resource usage that the kernel
-/// gives after the end counts in what the parent had when it forked.
+/// Runs a command and returns its peak memory in MiB, sampled every millisecond. The resource usage that the kernel returns at
+/// the end is not used, because it includes the memory of the parent at the fork.
 pub(crate) fn peak_memory(command: &mut Command) -> Result<f64> {
     let mut child = quiet(command).spawn()?;
     let mut peak = 0.0;
@@ -88,8 +88,8 @@ pub(crate) fn peak_memory(command: &mut Command) -> Result<f64> {
     }
 }
 
-/// KiB that a command gave to the kernel to write, to files and to everything else: `wchar`, which can be read
-/// as long as nobody has taken notice of the end. Pages of files that it changed in its memory do not count.
+/// Runs a command and returns the KiB that it wrote to files and everything else (`wchar`), read before the process is reaped.
+/// Changes of memory-mapped files do not count.
 pub(crate) fn written(command: &mut Command) -> Result<f64> {
     let mut child = quiet(command).spawn()?;
     waitid(WaitId::Pid(Pid::from_child(&child)), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)?;

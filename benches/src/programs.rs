@@ -1,4 +1,4 @@
-//! What is measured: built by cargo in the profile of this program, and a Python for the scripts.
+//! The measured programs, which cargo builds in the profile of this program, and a Python environment for the scripts.
 
 use std::env;
 use std::fs;
@@ -18,23 +18,23 @@ pub(crate) fn bulla() -> PathBuf {
     folder().join("bulla")
 }
 
-/// Another build of `bulla`, which `BULLA_BEFORE` names, to measure this one against.
+/// Returns the other build of `bulla`, which `BULLA_BEFORE` names.
 pub(crate) fn before() -> Result<PathBuf> {
     let path = env::var_os("BULLA_BEFORE").ok_or("BULLA_BEFORE=PATH has to name another build of bulla")?;
     Ok(fs::canonicalize(path)?)
 }
 
-/// The bare "hello" on the server's HTTP stack.
+/// Returns the path of the bare "hello" on the server's HTTP stack.
 pub(crate) fn hello() -> PathBuf {
     folder().join("examples/hello")
 }
 
-/// `bulla` with the embedded KMS, whose store lies in a folder; that is also where it runs.
+/// Returns a command for `bulla` in a folder, with the embedded KMS and its store in the same folder.
 pub(crate) fn bulla_in(folder: &Path) -> Command {
     with_embedded_kms(&bulla(), folder)
 }
 
-/// The same of any build.
+/// As [`bulla_in`], for any build.
 pub(crate) fn with_embedded_kms(bulla: &Path, folder: &Path) -> Command {
     let mut bulla = Command::new(bulla);
     bulla.current_dir(folder).env("BULLA_DATA", folder.join("kms"));
@@ -42,7 +42,8 @@ pub(crate) fn with_embedded_kms(bulla: &Path, folder: &Path) -> Command {
     bulla
 }
 
-/// A Python with what the scripts need, made on first use and again when they need something else.
+/// Returns a Python with the requirements of the scripts. The environment is created on first use, and again when the
+/// requirements change.
 pub(crate) fn python() -> Result<PathBuf> {
     let venv = scratch()?.join("venv");
     let python = venv.join("bin/python");
@@ -56,25 +57,25 @@ pub(crate) fn python() -> Result<PathBuf> {
     Ok(python)
 }
 
-/// A script in this crate, by its path there.
+/// Returns the path of a script in this crate.
 pub(crate) fn script(path: &str) -> PathBuf {
     source().join(path)
 }
 
-/// A folder in memory, where there is one.
+/// Returns a folder in memory, else the temporary directory.
 pub(crate) fn memory() -> PathBuf {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { memory.to_owned() } else { env::temp_dir() }
 }
 
-/// A folder for files on the disk that also holds the build: no tmpfs, usually.
+/// Returns a folder on the disk of the build, which is usually no tmpfs.
 pub(crate) fn scratch() -> Result<PathBuf> {
     let scratch = folder().join("benches");
     fs::create_dir_all(&scratch)?;
     Ok(scratch)
 }
 
-/// A folder that is empty now and goes in the end.
+/// A new folder, deleted on drop.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
@@ -91,7 +92,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0); // what is left is in the way of nobody
+        let _ = fs::remove_dir_all(&self.0); // a rest does no harm
     }
 }
 
@@ -100,10 +101,10 @@ fn cargo(what: &[&str]) -> Result<()> {
     succeed(Command::new(cargo).args(["build", "--release", "--quiet"]).args(what).current_dir(source()))
 }
 
-/// Where cargo put this program.
+/// Returns the folder of this program.
 fn folder() -> PathBuf {
     let program = env::current_exe().expect("Linux knows the path of a running program");
-    program.parent().expect("a program lies in a folder").to_owned()
+    program.parent().expect("a program is in a folder").to_owned()
 }
 
 fn source() -> &'static Path {

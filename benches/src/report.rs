@@ -1,9 +1,9 @@
-//! Medians, percentiles, and a line for each target.
+//! Prints figures and targets, and computes medians and percentiles.
 
-/// A target of the project: what must be reached, and what would be better still.
+/// A target of the project: a value that must be reached, and a better one as a stretch goal.
 #[derive(Clone, Copy)]
 pub(crate) struct Goal {
-    /// Whether more is better.
+    /// Whether a higher value is better.
     rising: bool,
     must: Option<f64>,
     stretch: Option<f64>,
@@ -18,7 +18,7 @@ impl Goal {
         Self { rising: false, must: must.into(), stretch: stretch.into() }
     }
 
-    /// Each bound with whether it was reached.
+    /// Returns each bound, and whether it was reached.
     fn judge(self, measured: f64) -> String {
         let sign = if self.rising { ">=" } else { "<=" };
         let bounds = [("must", self.must), ("stretch", self.stretch)];
@@ -47,12 +47,12 @@ pub(crate) fn judge(name: &str, measured: f64, unit: &str, goal: Goal) {
     println!("  {name:<52} {:>9} {unit:<5} {}", digits(measured), goal.judge(measured));
 }
 
-/// Says that a side is not measured, and why.
+/// Prints that a side is not measured, and why.
 pub(crate) fn left_out(name: &str, why: &str) {
     println!("  LEFT OUT: {name}: {why}");
 }
 
-/// The median; of an even number, the upper one.
+/// Returns the median; of an even number of values, the upper one.
 pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     percentile(&sorted(values), 0.5)
 }
@@ -63,13 +63,13 @@ pub(crate) fn sorted(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
     values
 }
 
-/// The value that `part` of the sorted values do not exceed.
+/// Returns the value that `part` of the sorted values do not exceed.
 pub(crate) fn percentile(sorted: &[f64], part: f64) -> f64 {
     let index = (sorted.len() as f64 * part) as usize;
     sorted[index.min(sorted.len() - 1)]
 }
 
-/// Three significant digits, or whole numbers from 100 on.
+/// Formats a value with three significant digits, or as a whole number from 100.
 fn digits(value: f64) -> String {
     match value {
         100.0.. => format!("{value:.0}"),

@@ -1,4 +1,4 @@
-//! Requests as the guide's SDK sends them, each with a nonce of its own, signed before any clock starts.
+//! Requests in the format of the guide's SDK, each with a unique nonce, signed before the measurement.
 
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -8,14 +8,14 @@ use aws_lc_rs::rand;
 use bulla_wire::signature::v1;
 use bulla_wire::{Action, Timestamp};
 
-/// The access key that servers are started with.
+/// The root access key of the servers.
 pub(crate) const ACCESS_KEY_ID: &str = "testid";
 pub(crate) const ACCESS_KEY_SECRET: &str = "testsecret";
 
 /// A request as bytes on the wire.
 pub(crate) type Request = Vec<u8>;
 
-/// Who signs requests.
+/// The credentials that sign requests.
 pub(crate) struct Signer {
     pub(crate) access_key_id: String,
     pub(crate) secret: String,
@@ -28,12 +28,12 @@ impl Signer {
     }
 }
 
-/// As many requests for the same thing, all different, by the account's root.
+/// Signs `count` requests for the same action, with unique nonces, as the account's root.
 pub(crate) fn signed<A: Action>(action: &A, server: SocketAddr, count: usize) -> Vec<Request> {
     signed_by(&Signer::root(), action, server, count)
 }
 
-/// As many requests for the same thing, all different.
+/// Signs `count` requests for the same action, with unique nonces.
 pub(crate) fn signed_by<A: Action>(
     signer: &Signer,
     action: &A,

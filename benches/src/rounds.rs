@@ -1,7 +1,7 @@
-//! Rounds in which several programs encrypt and decrypt the same thing in turns.
+//! Rounds in which several programs encrypt and decrypt the same file or tree in turns.
 //!
-//! Before the rounds every side encrypts the source, and what comes out is kept: it is what that side decrypts
-//! in every round. That first time warms everything up, and it is checked that the source comes back.
+//! Before the rounds each side encrypts the source once, and its output is what the side decrypts in every round. That first
+//! run also warms up caches, and checks that decryption returns the source.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -30,28 +30,29 @@ impl Way {
     }
 }
 
-/// A program that is measured.
+/// A measured program.
 pub(crate) struct Side {
     pub(crate) name: &'static str,
-    /// How many of the rounds it takes part in, the first ones.
+    /// In how many of the first rounds it takes part.
     pub(crate) rounds: usize,
     pub(crate) command: Box<MakeCommand>,
 }
 
-/// What makes the second path from the first. Both are names in the folder of the rounds, where it runs.
+/// Returns the command that encrypts or decrypts the first path to the second. It runs in the folder of the rounds, to which both
+/// are relative.
 pub(crate) type MakeCommand = dyn Fn(Way, &str, &str) -> Command;
 
 /// The seconds that each side took in its rounds, by way.
 pub(crate) struct Times(Vec<(&'static str, [Vec<f64>; 2])>);
 
-/// Lets the sides take turns at the file or tree [`SOURCE`] in a folder.
+/// Measures the sides in turns, on the file or tree [`SOURCE`] in a folder.
 pub(crate) fn take_turns(folder: &Path, sides: &[Side]) -> Result<Times> {
     sides.iter().try_for_each(|side| check(folder, side))?;
     let mut times: Vec<_> = sides.iter().map(|side| (side.name, [vec![], vec![]])).collect();
     for round in 0..sides.iter().map(|side| side.rounds).max().unwrap_or(0) {
         for way in Way::BOTH {
             for turn in 0..sides.len() {
-                let next = (round + turn) % sides.len(); // nobody is always first, or always behind the same one
+                let next = (round + turn) % sides.len(); // no side is always first, or always after the same one
                 if round < sides[next].rounds {
                     times[next].1[way as usize].push(run(folder, &sides[next], way)?);
                 }
@@ -62,17 +63,17 @@ pub(crate) fn take_turns(folder: &Path, sides: &[Side]) -> Result<Times> {
 }
 
 impl Times {
-    /// Who took part.
+    /// Returns the names of the sides.
     pub(crate) fn sides(&self) -> impl Iterator<Item = &'static str> {
         self.0.iter().map(|(name, _)| *name)
     }
 
-    /// The median of the seconds that a side took.
+    /// Returns the median time of a side in seconds.
     pub(crate) fn seconds(&self, way: Way, side: &str) -> f64 {
         median(self.of(way, side).iter().copied())
     }
 
-    /// How often `part` fits into `whole`: the median over the rounds in which both took part.
+    /// Returns the time of `whole` divided by that of `part`: the median over the rounds in which both took part.
     pub(crate) fn ratio(&self, way: Way, whole: &str, part: &str) -> f64 {
         let pairs = self.of(way, whole).iter().zip(self.of(way, part));
         median(pairs.map(|(whole, part)| whole / part))
@@ -84,7 +85,7 @@ impl Times {
     }
 }
 
-/// Removes a file or a tree, if it is there.
+/// Removes a file or a tree, if it exists.
 fn remove(path: &Path) -> Result<()> {
     match path.symlink_metadata() {
         Ok(metadata) if metadata.is_dir() => Ok(fs::remove_dir_all(path)?),
@@ -93,7 +94,7 @@ fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// The first time: what a side encrypts it can decrypt.
+/// Checks in a first run that a side can decrypt what it encrypts.
 fn check(folder: &Path, side: &Side) -> Result<()> {
     let sealed = sealed(side.name);
     printed((side.command)(Way::Encrypt, SOURCE, &sealed).current_dir(folder))?;
@@ -103,9 +104,9 @@ fn check(folder: &Path, side: &Side) -> Result<()> {
     clear(folder)
 }
 
-/// Seconds of one command. Making room for its output is not measured, and a copy just before puts the memory
-/// into the same state for all: of what a slower command gave back, a virtual machine may have to be given each
-/// page anew, which made the same `cp` half as fast as another one behind it.
+/// Returns the seconds of one command, without the removal of its previous output. A copy just before gives all sides the same
+/// state of memory: otherwise a virtual machine may have to allocate each page again after a slower command, which made the
+/// same `cp` half as fast as one after another `cp`.
 fn run(folder: &Path, side: &Side, way: Way) -> Result<f64> {
     let sealed = sealed(side.name);
     let from = match way {
@@ -119,13 +120,13 @@ fn run(folder: &Path, side: &Side, way: Way) -> Result<f64> {
     Ok(took)
 }
 
-/// Removes the output, and leaves nothing to be written that the next one would have to wait for.
+/// Removes the output, and syncs the file system, so that the next command does not wait for pending writes.
 fn clear(folder: &Path) -> Result<()> {
     remove(&folder.join(OUTPUT))?;
     Ok(syncfs(File::open(folder)?)?)
 }
 
-/// Where what a side encrypted is kept.
+/// Returns the name of what a side encrypted.
 pub(crate) fn sealed(side: &str) -> String {
     format!("by-{side}")
 }

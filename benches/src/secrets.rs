@@ -1,5 +1,5 @@
-//! What secrets take in the memory of `bulla serve`: as much for long values as for short ones, because values stay in the
-//! store until a request reads them; and how fast they are read.
+//! The memory of secrets in `bulla serve`, which does not depend on the length of their values, because values remain in the
+//! store until a request reads them; and the speed of reading them.
 
 use std::path::Path;
 
@@ -33,7 +33,7 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// MiB.
+/// Memory in MiB, after the start and after the reads.
 struct Resident {
     started: f64,
     read: f64,
@@ -57,7 +57,7 @@ fn measure(data: &Path, count: usize, len: usize) -> Result<Resident> {
     figure("start", server.start.as_secs_f64() * 1e3, "ms");
     let started = server.memory()?.resident;
     figure("resident after the start", started, "MiB");
-    // Numbers that are far from each other, so that no page is read twice in a row.
+    // The numbers are far apart, so that no page is read twice in a row.
     let numbers = (0..READS).map(|number| number * 7919 % count);
     let requests: Vec<_> = numbers.flat_map(|number| signed(&value(number), server.address, 1)).collect();
     let reads = flat_out(&server, CONNECTIONS, &requests)?;
@@ -95,12 +95,12 @@ fn name(number: usize) -> String {
 }
 
 const SECRETS: usize = 10_000;
-/// Against these: serving requests takes memory of its own, whatever is in the store.
+/// The number of secrets in the baseline, because serving requests takes memory too, regardless of the store.
 const FEW: usize = 16;
 const READS: usize = 20_000;
-/// Requests that are ready at a time: those of 30 KB take memory here, too.
+/// How many requests are prepared at once, because those of 30 KB take memory in this process too.
 const PART: usize = 1_000;
 const CONNECTIONS: usize = 16;
 const SHORT: usize = 10;
-/// As long as a secret can be.
+/// Maximum length of a secret.
 const LONG: usize = 30_720;

@@ -1,4 +1,4 @@
-//! Servers to measure: `bulla serve` and the bare "hello", each a process of its own.
+//! The measured servers, each in a process of its own: `bulla serve`, the bare "hello", and peers.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
@@ -23,11 +23,11 @@ use crate::process::{self, Memory};
 use crate::programs;
 use crate::requests::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, signed};
 
-/// A server that listens. Dropping it kills it.
+/// A listening server, killed on drop.
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
-    /// From starting the process to the line that says it listens.
+    /// Time from the start of the process until it prints its address, or a peer accepts a connection.
     pub(crate) start: Duration,
     tls: Option<Arc<ClientConfig>>,
 }
@@ -39,21 +39,21 @@ pub(crate) enum Scheme {
 }
 
 impl Server {
-    /// `bulla serve` on a store, its log in a file beside.
+    /// Starts `bulla serve` on a store, with its log in a file beside the store.
     pub(crate) fn bulla(data: &Path, scheme: Scheme) -> Result<Self> {
         Self::bulla_with(data, scheme, &[])
     }
 
-    /// The same with more flags.
+    /// As [`Server::bulla`], with more flags.
     pub(crate) fn bulla_with(data: &Path, scheme: Scheme, flags: &[&str]) -> Result<Self> {
         Self::of_build(&programs::bulla(), data, scheme, flags)
     }
 
-    /// `bulla serve` of any build.
+    /// As [`Server::bulla_with`], for any build.
     pub(crate) fn of_build(program: &Path, data: &Path, scheme: Scheme, flags: &[&str]) -> Result<Self> {
         let mut command = Command::new(program);
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
-        command.args(["--connections-per-address", "4096"]); // all clients of a benchmark have one
+        command.args(["--connections-per-address", "4096"]); // all clients of a benchmark share one
         command.args(flags);
         command.env("BULLA_ROOT_ACCESS_KEY_ID", ACCESS_KEY_ID);
         command.env("BULLA_ROOT_ACCESS_KEY_SECRET", ACCESS_KEY_SECRET);
@@ -67,12 +67,12 @@ impl Server {
         Ok(server)
     }
 
-    /// The bare server.
+    /// Starts the bare server.
     pub(crate) fn hello() -> Result<Self> {
         Self::start(Command::new(programs::hello()).arg("127.0.0.1:0"))
     }
 
-    /// A server that says nothing, and listens on this port soon. None if there is no such program.
+    /// Starts a peer that listens on this port and does not print its address. Returns `None` if it is not installed.
     pub(crate) fn of_peer(command: &mut Command, port: u16) -> Result<Option<Self>> {
         let started = Instant::now();
         let child = match command.stdin(Stdio::null()).spawn() {
@@ -100,7 +100,7 @@ impl Server {
         let start = started.elapsed();
         let address = line.trim().rsplit_once("://").and_then(|(_, address)| address.parse().ok());
         let Some(address) = address else {
-            let _ = child.kill(); // it may have ended already
+            let _ = child.kill(); // it may have exited already
             return Err(format!("{command:?} did not say where it listens").into());
         };
         Ok(Self { child, address, start, tls: None })
@@ -119,7 +119,7 @@ impl Server {
         }))
     }
 
-    /// A connection over HTTP whose client has this address of the loopback network.
+    /// Connects over HTTP from this address of the loopback network.
     pub(crate) fn connect_from(&self, source: Ipv4Addr) -> Result<Connection> {
         let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
         bind(&socket, &SocketAddrV4::new(source, 0))?;
@@ -129,7 +129,7 @@ impl Server {
         Ok(Connection::new(Stream::Plain(socket)))
     }
 
-    /// Makes a key and gives it a name; gives its id.
+    /// Creates a key with an alias, and returns its id.
     pub(crate) fn create_key(&self, alias: &str) -> Result<String> {
         let mut connection = self.connect()?;
         let answer = connection.call(&signed(&CreateKey::default(), self.address, 1)[0])?;
@@ -143,17 +143,17 @@ impl Server {
         Memory::of(self.child.id())
     }
 
-    /// MiB in memory, of which what is shared with other processes counts in part.
+    /// Returns the proportional set size in MiB.
     pub(crate) fn proportional(&self) -> Result<f64> {
         process::proportional(self.child.id())
     }
 
-    /// Milliseconds of the processor so far.
+    /// Returns the processor time in milliseconds.
     pub(crate) fn processor_time(&self) -> Result<f64> {
         process::processor_time(self.child.id())
     }
 
-    /// Asks the server to end, and waits until it has.
+    /// Stops the server with SIGTERM, and waits for its exit.
     pub(crate) fn stop(mut self) -> Result<()> {
         kill_process(Pid::from_child(&self.child), Signal::TERM)?;
         let status = self.child.wait()?;
@@ -163,18 +163,18 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill(); // it may have been stopped
+        let _ = self.child.kill(); // it may have exited
         let _ = self.child.wait();
     }
 }
 
-/// The text of the first member of that name in an answer, which escapes nothing in those that are asked for.
+/// Returns the text of the first JSON member with this name. Its value must not contain escapes.
 pub(crate) fn member(answer: &str, name: &str) -> Result<String> {
     let text = answer.split_once(&format!(r#""{name}":""#)).and_then(|(_, rest)| rest.split_once('"'));
     Ok(text.ok_or_else(|| format!("the answer has no {name}"))?.0.to_owned())
 }
 
-/// Where the log of the server on this store goes.
+/// Returns the path of the log of the server on this store.
 pub(crate) fn log(data: &Path) -> PathBuf {
     data.with_extension("log")
 }
@@ -185,5 +185,5 @@ fn trusting(ca: &Path) -> Result<Arc<ClientConfig>> {
     Ok(Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()))
 }
 
-/// How long a peer may take to listen.
+/// Maximum time until a peer listens.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,4 +1,4 @@
-//! The programs that encrypt and decrypt files: bulla, and its peers with the commands that somebody would type.
+//! The programs that encrypt and decrypt files: bulla, and its peers with the commands that a user would type.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
@@ -18,13 +18,13 @@ pub(crate) enum Sync {
     Yes,
 }
 
-/// The native format, with the embedded KMS whose store lies in the folder.
+/// Returns bulla with the native format, and the embedded KMS with its store in the folder.
 pub(crate) fn bulla(folder: &Path, sync: Sync) -> Side {
     let folder = folder.to_owned();
     side(BULLA, MANY, move |way, from, to| bulla_command(&folder, sync, way, from, to))
 }
 
-/// Another build of bulla, with the same store.
+/// Returns the other build of bulla, with the same store.
 pub(crate) fn before(folder: &Path, sync: Sync) -> Result<Side> {
     let program = programs::before()?;
     let folder = folder.to_owned();
@@ -45,7 +45,7 @@ fn arguments(mut bulla: Command, sync: Sync, way: Way, from: &str, to: &str) -> 
     bulla
 }
 
-/// Copying the file or tree, in both ways.
+/// Returns `cp`, which copies the file or tree both for encryption and decryption.
 pub(crate) fn cp(sync: Sync) -> Side {
     side(CP, MANY, move |_, from, to| match sync {
         Sync::No => words("cp -r", &[from, to]),
@@ -57,7 +57,7 @@ pub(crate) fn cp(sync: Sync) -> Side {
     })
 }
 
-/// age with a public key, whose private half goes into the folder.
+/// Returns age with a key pair, whose private key is in the folder.
 pub(crate) fn age(folder: &Path) -> Result<Option<Side>> {
     if !(installed(AGE) && installed("age-keygen")) {
         return Ok(None);
@@ -71,7 +71,7 @@ pub(crate) fn age(folder: &Path) -> Result<Option<Side>> {
     })))
 }
 
-/// Peers without a target: what else encrypts a file, and what Python programs would do.
+/// Returns the peers without a target: other programs, and libraries for Python.
 pub(crate) fn others(folder: &Path) -> Result<Vec<Side>> {
     let mut sides: Vec<_> = [openssl(), gpg(folder)?].into_iter().flatten().collect();
     match programs::python() {
@@ -88,7 +88,7 @@ pub(crate) fn others(folder: &Path) -> Result<Vec<Side>> {
     Ok(sides)
 }
 
-/// AES-256-CTR, which notices no change.
+/// Returns openssl with AES-256-CTR, which does not authenticate.
 fn openssl() -> Option<Side> {
     installed("openssl").then(|| {
         side("openssl", FEW, |way, from, to| match way {
@@ -100,7 +100,7 @@ fn openssl() -> Option<Side> {
     })
 }
 
-/// GnuPG with a passphrase. Its home is in the folder, and its agent ends when that is gone.
+/// Returns GnuPG with a passphrase. Its home is in the folder, and its agent exits when the folder is deleted.
 fn gpg(folder: &Path) -> Result<Option<Side>> {
     if !installed("gpg") {
         return Ok(None);
@@ -118,7 +118,7 @@ fn gpg(folder: &Path) -> Result<Option<Side>> {
     })))
 }
 
-/// Whether a program is there. If not, that is said.
+/// Whether a program is installed. Prints a note if it is not.
 fn installed(program: &str) -> bool {
     let started = words(program, &["--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
     if started.is_err() {
@@ -127,7 +127,7 @@ fn installed(program: &str) -> bool {
     started.is_ok()
 }
 
-/// A command in words without spaces, and more arguments.
+/// Splits a command at its spaces, and appends arguments.
 fn words(command: &str, more: &[&str]) -> Command {
     let mut words = command.split(' ');
     let mut command = Command::new(words.next().unwrap_or_default());
@@ -135,7 +135,7 @@ fn words(command: &str, more: &[&str]) -> Command {
     command
 }
 
-/// A side that a function makes the commands of.
+/// Creates a side from the function that returns its commands.
 pub(crate) fn side(
     name: &'static str,
     rounds: usize,
@@ -148,10 +148,10 @@ pub(crate) const BULLA: &str = "bulla";
 pub(crate) const BEFORE: &str = "before";
 pub(crate) const CP: &str = "cp";
 pub(crate) const AGE: &str = "age";
-/// Name and script.
+/// Names and scripts.
 const SCRIPTS: [(&str, &str); 2] =
     [("PyCryptodome", "peers/pycryptodome.py"), ("cryptography", "peers/cobblestone.py")];
-/// Rounds of the sides that a target compares.
+/// Number of rounds of the sides that have a target.
 const MANY: usize = 15;
-/// Rounds of the others, which are slow.
+/// Number of rounds of the others, which are slow.
 const FEW: usize = 3;

@@ -1,11 +1,11 @@
-//! Plots as SVG: bars, and lines over axes. They are read on white and on dark pages, so each has a ground of its own.
+//! Draws plots as SVG: bars, and lines over axes. They have a background, because pages can be light or dark.
 
 use std::fmt::Write;
 
 /// Bars under a title.
 pub(crate) struct Bars {
     pub(crate) title: String,
-    /// Each with its name, its value, and whether it is ours.
+    /// The name and value of each, and whether it is bulla's.
     pub(crate) bars: Vec<(String, f64, bool)>,
 }
 
@@ -17,7 +17,7 @@ pub(crate) struct Line {
     pub(crate) is_dashed: bool,
 }
 
-/// Groups of bars, one below the other; each group has a scale of its own.
+/// Draws groups of bars, one below the other, each with its own scale.
 pub(crate) fn bars(groups: &[Bars]) -> String {
     let mut drawing = Drawing::default();
     let mut y = MARGIN;
@@ -38,7 +38,7 @@ pub(crate) fn bars(groups: &[Bars]) -> String {
     drawing.finish(y)
 }
 
-/// Lines over a linear axis and under a logarithmic one.
+/// Draws lines over a linear x axis and a logarithmic y axis.
 pub(crate) fn lines(title: &str, x_name: &str, y_name: &str, lines: &[Line]) -> String {
     let mut drawing = Drawing::default();
     drawing.text(MARGIN, MARGIN + 14.0, "start", "bold", title);
@@ -118,13 +118,13 @@ impl Drawing {
     }
 }
 
-/// A step between the marks of an axis: 1, 2 or 5, and zeros.
+/// Returns the step between the marks of an axis: at least `least`, and 1, 2 or 5 followed by zeros.
 fn round_step(least: f64) -> f64 {
     let decade = 10_f64.powf(least.log10().floor());
     [1.0, 2.0, 5.0, 10.0].map(|step| step * decade).into_iter().find(|step| *step >= least).unwrap_or(least)
 }
 
-/// A whole number with commas.
+/// Formats a whole number with commas.
 fn grouped(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut text = String::new();
@@ -139,10 +139,10 @@ fn grouped(value: f64) -> String {
 
 const WIDTH: f64 = 720.0;
 const MARGIN: f64 = 16.0;
-/// Where the names of bars end.
+/// The right end of the names of bars.
 const NAMES: f64 = 230.0;
 const BAR_ROOM: f64 = 400.0;
-/// Where the axes of lines cross, and how high the plot is.
+/// The position of the axes of lines, and the height of the plot.
 const LEFT: f64 = 80.0;
 const TOP: f64 = 48.0;
 const HEIGHT: f64 = 240.0;

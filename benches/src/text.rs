@@ -1,6 +1,6 @@
-//! The text format: whole `bulla encrypt` and `bulla decrypt` processes with the embedded KMS, against whole
-//! processes of the guide's scripts with a fixed data key, and against AES-256-CMAC alone: it is serial by
-//! nature and has to read every byte, so the format cannot be faster.
+//! The text format: whole `bulla encrypt` and `bulla decrypt` processes with the embedded KMS, compared with processes of the
+//! guide's scripts with a fixed data key, and with AES-256-CMAC alone. CMAC is serial and reads every byte, so the format cannot
+//! be faster.
 
 use std::fs;
 use std::hint::black_box;
@@ -18,7 +18,7 @@ use crate::report::{Goal, figure, heading, judge, median};
 pub(crate) fn run() -> Result<()> {
     let bench = Text::prepare()?;
     heading(&format!("text: {} MiB on {}, {ROUNDS} rounds", SIZE >> 20, bench.folder.path().display()));
-    bench.round()?; // makes the embedded store and warms everything up
+    bench.round()?; // creates the embedded store and warms up caches
     bench.check()?;
     let rounds = (0..ROUNDS).map(|_| bench.round()).collect::<Result<Vec<_>>>()?;
     report(&rounds);
@@ -30,7 +30,7 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// Seconds of each side in one round.
+/// The times of each side in one round, in seconds.
 struct Round {
     cmac: f64,
     bulla: [f64; 2],
@@ -79,7 +79,7 @@ impl Text {
         Ok(round)
     }
 
-    /// Both sides gave back what they were given.
+    /// Checks that decryption by both sides returns the source.
     fn check(&self) -> Result<()> {
         for [.., opened] in [BULLA[1], GUIDE[1]] {
             if fs::read(self.folder.path().join(opened))? != self.plaintext {
@@ -104,7 +104,7 @@ impl Text {
         let mut bulla = programs::bulla_in(self.folder.path());
         bulla.args([command, from, "-o"]).arg(to);
         if command == BULLA[0][0] {
-            bulla.args(["--format", "text"]); // decryption sees it
+            bulla.args(["--format", "text"]); // decryption recognizes the format
         }
         bulla
     }
@@ -113,16 +113,16 @@ impl Text {
         let mut guide = Command::new(&self.python);
         guide.current_dir(self.folder.path()).arg(programs::script(script)).arg(DATA_KEY);
         if script == GUIDE[0][0] {
-            guide.arg("d3JhcHBlZA=="); // the wrapped key, which this script only writes down
+            guide.arg("d3JhcHBlZA=="); // the wrapped key, which this script only copies to its output
         }
         guide.arg(from).arg(to);
         guide
     }
 
-    /// The path of an output that does not exist yet: making room for it is not measured.
+    /// Removes an output, so that its removal is not measured, and returns its path.
     fn fresh(&self, name: &str) -> PathBuf {
         let path = self.folder.path().join(name);
-        let _ = fs::remove_file(&path); // it is not there the first time
+        let _ = fs::remove_file(&path); // does not exist the first time
         path
     }
 }

@@ -1,5 +1,5 @@
-//! Many small files: one `bulla encrypt` or `bulla decrypt` of a whole tree, with one call to the embedded KMS,
-//! against `cp -r` of the same tree.
+//! Many small files: one `bulla encrypt` or `bulla decrypt` of a whole tree, with one call to the embedded KMS, compared with
+//! `cp -r` of the same tree.
 
 use std::fs;
 

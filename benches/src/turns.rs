@@ -1,4 +1,4 @@
-//! GenerateDataKey by two servers in turns, one of which has something that the other has not: what that costs.
+//! GenerateDataKey with two servers in turns, to measure the cost of a feature that only one of them has.
 
 use crate::Result;
 use crate::kms::{ALIAS, generate_data_key};
@@ -15,7 +15,7 @@ pub(crate) fn data_keys(what: &str, off: &Server, on: &Server) -> Result<()> {
     let mut rounds = [Vec::new(), Vec::new()];
     for round in 0..ROUNDS {
         for turn in 0..sides.len() {
-            let side = (round + turn) % sides.len(); // neither is always the first
+            let side = (round + turn) % sides.len(); // neither is always first
             let requests = signed(&generate_data_key(), sides[side].address, REQUESTS + CONNECTIONS);
             rounds[side].push(flat_out(sides[side], CONNECTIONS, &requests)?.per_second);
         }

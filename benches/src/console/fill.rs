@@ -1,4 +1,4 @@
-//! A large account, made through the API: most keys have an alias, a description and a tag, some are disabled or scheduled for
+//! Creates a large account through the API: most keys have an alias, a description and a tag, some are disabled or scheduled for
 //! deletion, and a third rotates. The other lists are as long as the default quotas allow, or long enough for many pages.
 
 use bulla_wire::Action;
@@ -13,7 +13,7 @@ use crate::people::{call, create_policy, document, signer};
 use crate::requests::{Signer, signed};
 use crate::server::{Server, member};
 
-/// What pages are asked for by name.
+/// The resources that pages are requested for.
 pub(super) struct Account {
     /// A key that the viewer may see.
     pub(super) key: String,
@@ -58,7 +58,7 @@ fn alias(number: usize) -> String {
     format!("alias/team-{}/service-{number}", number % 50)
 }
 
-/// The ids of all keys, in the order of ListKeys.
+/// Returns the ids of all keys, in the order of ListKeys.
 fn key_ids(server: &Server) -> Result<Vec<String>> {
     let mut connection = server.connect()?;
     let mut ids = Vec::with_capacity(KEYS);
@@ -130,7 +130,7 @@ fn viewer(server: &Server) -> Result<Signer> {
     signer(&call(server, &CreateAccessKey { user_name: Some(name()) })?)
 }
 
-/// Makes many things at once, a part of them at a time: their requests take memory here.
+/// Creates many resources, in parts, because the signed requests take memory.
 fn all<A: Action>(server: &Server, count: usize, make: impl Fn(usize) -> A) -> Result<()> {
     for first in (0..count).step_by(PART) {
         let numbers = first..count.min(first + PART);
@@ -141,16 +141,16 @@ fn all<A: Action>(server: &Server, count: usize, make: impl Fn(usize) -> A) -> R
 }
 
 pub(super) const KEYS: usize = 100_000;
-/// As many as the default quota allows.
+/// The default quota.
 pub(super) const USERS: usize = 10_000;
 pub(super) const SECRETS: usize = 1_000;
 pub(super) const POLICIES: usize = 1_000;
-/// As many as the default quota allows.
+/// The default quota.
 const GROUPS: usize = 50;
 const ROLES: usize = 100;
-/// A number whose tag is the one that the viewer may see.
+/// The number of a key whose tag the viewer may see.
 const SEEN: usize = KEYS + 3;
-/// The longest page of ListKeys.
+/// Maximum page size of ListKeys.
 const PAGE: usize = 100;
 const PART: usize = 10_000;
 const CONNECTIONS: usize = 256;

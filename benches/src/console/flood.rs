@@ -1,5 +1,5 @@
-//! A flood of sign-ins with wrong passwords, from many addresses and without a pause: how long people with the right password
-//! wait, and what programs notice.
+//! A flood of sign-ins with wrong passwords from many addresses: how long users with the right password wait, and how fast the
+//! API remains.
 
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -72,16 +72,16 @@ fn tell_sign_ins(flooded: &[Flooded]) {
     }
 }
 
-/// What happened during a flood.
+/// The measurements of a flood.
 struct Flooded {
     load: Load,
     lasted: Duration,
     answers: Answers,
-    /// Seconds of each sign-in with the right password, by place.
+    /// Seconds of each sign-in with the right password, by the address of the user.
     entered: [Vec<f64>; PLACES.len()],
 }
 
-/// How many wrong passwords were answered, and how.
+/// The number of wrong passwords by kind of response.
 #[derive(Default)]
 struct Answers {
     refused: AtomicU64,
@@ -112,10 +112,10 @@ fn flood(server: &Server) -> Result<Flooded> {
     Ok(Flooded { load: load?, lasted, answers, entered })
 }
 
-/// Sends wrong passwords, each as soon as the one before is answered. Attackers have machines of their own, so this leaves the
-/// cores to the server and the loader.
+/// Sends wrong passwords, each as soon as the previous one is answered. Real attackers use their own machines, so this thread
+/// leaves the cores to the server and the loader.
 fn guess(mut client: Visitor, answers: &Answers, stop: &AtomicBool) {
-    let _ = nice(LOW_PRIORITY); // of this thread alone; where it is refused, the figures are those of a busier machine
+    let _ = nice(LOW_PRIORITY); // of this thread only; if it is refused, the figures are those of a busier machine
     while !stop.load(Ordering::Relaxed) {
         let count = match client.try_password(USER, "Wrong-Horse-7").expect("the server answers sign-ins") {
             REFUSED => &answers.refused,
@@ -175,12 +175,12 @@ const PLACES: [(&str, Ipv4Addr, bool); 3] = [
 const CLIENTS: u8 = 64;
 const ADDRESSES: u8 = 19;
 const ROUNDS: usize = 3;
-/// GenerateDataKey in a second: so few that the cores have time for more.
+/// Requests for GenerateDataKey per second, few enough to leave the cores idle time.
 const RATE: f64 = 1_000.0;
 const REQUESTS: usize = 20_000;
 const CONNECTIONS: usize = 8;
-/// Until the flood is at its height.
+/// Time until the flood has its full rate.
 const BEGIN: Duration = Duration::from_secs(1);
-/// Between two sign-ins of a person.
+/// Time between two sign-ins of a user.
 const AGAIN: Duration = Duration::from_secs(1);
 const LOW_PRIORITY: i32 = 19;

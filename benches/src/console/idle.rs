@@ -1,5 +1,5 @@
-//! What the console costs a server that only answers the API: memory, and the speed of GenerateDataKey, with the console and
-//! without it in turns.
+//! The cost of the console for a server that only answers the API: memory, and the speed of GenerateDataKey, with and without
+//! the console in turns.
 
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -19,7 +19,7 @@ use crate::requests::{Signer, signed};
 use crate::server::{Scheme, Server};
 use crate::turns;
 
-/// MiB of a server in two states: after its start, and after some requests.
+/// Memory of a server in MiB: after its start, and after some requests.
 struct Sizes {
     resident: [f64; 2],
     proportional: [f64; 2],
@@ -48,7 +48,7 @@ pub(super) fn memory(data: &Path) -> Result<()> {
     by_password(data)
 }
 
-/// A password takes 64 MiB while it is checked, and nothing afterwards.
+/// Measures the memory after a sign-in with a password, whose check takes 64 MiB temporarily.
 fn by_password(data: &Path) -> Result<()> {
     let server = Server::bulla(data, Scheme::Http)?;
     thread::sleep(SETTLED);
@@ -74,7 +74,7 @@ fn sizes(server: &Server, ask: fn(&Server) -> Result<()>) -> Result<Sizes> {
     })
 }
 
-/// As many requests to the API as a visit makes.
+/// Sends as many requests to the API as a visit of the console sends.
 fn ask(server: &Server) -> Result<()> {
     flat_out(server, 1, &signed(&generate_data_key(), server.address, 21)).map(drop)
 }
@@ -97,7 +97,7 @@ fn growth() -> Goal {
     Goal::at_most(3.0, 1.0)
 }
 
-/// Makes a user who signs in by password.
+/// Creates a user with a password.
 pub(super) fn create_user(server: &Server) -> Result<()> {
     call(server, &CreateUser { user_name: USER.into(), ..CreateUser::default() })?;
     let profile = CreateLoginProfile {
@@ -114,6 +114,6 @@ pub(super) const PASSWORD: &str = "Correct-Horse-7";
 const PAGES: [&str; 11] =
     ["", "keys", "aliases", "secrets", "users", "groups", "roles", "policies", "account", "try", "files"];
 
-/// Until a server that has started does nothing more.
+/// Time until a started server is idle.
 const SETTLED: Duration = Duration::from_millis(300);
 const STARTS: usize = 5;

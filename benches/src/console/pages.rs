@@ -1,5 +1,5 @@
-//! Every page in a large account, as the account's root and as a user who sees a tenth of the keys: from the request to the
-//! last byte of the answer, over one connection that is kept alive.
+//! The time of every page in a large account, for the account's root and for a user who sees a tenth of the keys: from the
+//! request to the last byte of the response, over one kept-alive connection.
 
 use std::path::Path;
 use std::time::Instant;
@@ -47,17 +47,17 @@ pub(super) fn run(data: &Path) -> Result<()> {
     server.stop()
 }
 
-/// Milliseconds of a page.
+/// The times of a page in milliseconds.
 struct Times<'p> {
     path: &'p str,
     median: f64,
     longest: f64,
-    /// The median of what the server takes of the processor, which other programs of the machine hardly change.
+    /// The median of the server's processor time, which depends little on other programs of the machine.
     processor: f64,
     most_processor: f64,
 }
 
-/// Requests each page once a round, so that what else the machine does spreads over all of them.
+/// Requests each page once a round, so that other work of the machine affects all of them equally.
 fn times<'p>(server: &Server, signer: &Signer, paths: &'p [String]) -> Result<Vec<Times<'p>>> {
     let mut visitor = Visitor::signed_in(server, signer)?;
     let mut rounds = vec![Vec::with_capacity(ROUNDS); paths.len()];
@@ -79,7 +79,7 @@ fn times<'p>(server: &Server, signer: &Signer, paths: &'p [String]) -> Result<Ve
         .collect())
 }
 
-/// The yardstick: the same number of keys as JSON.
+/// Measures the baseline: the same number of keys as JSON.
 fn list_keys(server: &Server) -> Result<f64> {
     let page = ListKeys { page_number: Some(1), page_size: Some(20), filters: None };
     let mut connection = server.connect()?;
@@ -94,8 +94,8 @@ fn milliseconds(request: impl FnOnce() -> Result<()>) -> Result<f64> {
     Ok(started.elapsed().as_secs_f64() * 1e3)
 }
 
-/// The pages of the navigation, lists in every order and with every filter, at their begin, middle and end, a page of each
-/// thing, and forms that look at a key.
+/// Returns the pages of the navigation, lists in every order and with every filter at their beginning, middle and end, a page of
+/// each kind of resource, and forms that read a key.
 fn paths(account: &Account) -> Vec<String> {
     let mut paths: Vec<_> = FIXED.map(str::to_owned).into();
     paths.extend(lists());
@@ -111,7 +111,7 @@ fn paths(account: &Account) -> Vec<String> {
     paths.into_iter().map(|path| format!("/console/{path}")).collect()
 }
 
-/// Lists at several of their pages.
+/// Returns several pages of each list.
 fn lists() -> impl Iterator<Item = String> {
     let orders = ["created", "alias", "state"];
     let ordered = orders.into_iter().flat_map(|order| {
@@ -132,7 +132,7 @@ fn lists() -> impl Iterator<Item = String> {
     })
 }
 
-/// Pages that need no name, below the prefix.
+/// The pages that need no name, below the prefix.
 const FIXED: [&str; 34] = [
     "",
     "keys",

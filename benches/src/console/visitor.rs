@@ -1,4 +1,4 @@
-//! A browser in a few lines, over one connection that is kept alive: it keeps the cookie of the session and sends forms.
+//! A minimal browser over one kept-alive connection: it keeps the cookie of the session and posts forms.
 
 use std::net::Ipv4Addr;
 
@@ -21,7 +21,7 @@ pub(super) struct Visitor {
 }
 
 impl Visitor {
-    /// A browser at this address that has opened the page to sign in.
+    /// Opens the sign-in page from this address.
     pub(super) fn new(server: &Server, source: Ipv4Addr) -> Result<Self> {
         let connection = server.connect_from(source)?;
         let host = server.address.to_string();
@@ -31,7 +31,7 @@ impl Visitor {
         Ok(visitor)
     }
 
-    /// A browser that has signed in by access key.
+    /// Signs in with an access key.
     pub(super) fn signed_in(server: &Server, signer: &Signer) -> Result<Self> {
         let mut visitor = Self::new(server, Ipv4Addr::LOCALHOST)?;
         let fields = [("AccessKeyId", &*signer.access_key_id), ("AccessKeySecret", &*signer.secret)];
@@ -41,7 +41,7 @@ impl Visitor {
         }
     }
 
-    /// Tries a password, and gives the status of the answer: [`ENTERED`] if it is right.
+    /// Tries a password, and returns the status of the response: [`ENTERED`] if it is right.
     pub(super) fn try_password(&mut self, user: &str, password: &str) -> Result<u16> {
         self.post(SIGN_IN, &[("UserName", user), ("Password", password)])
     }
@@ -96,13 +96,13 @@ impl Visitor {
     }
 }
 
-/// The status of the answer to a sign-in that succeeds.
+/// The status of the response to a successful sign-in.
 pub(super) const ENTERED: u16 = 303;
 
-/// The status of the answer to a wrong password.
+/// The status of the response to a wrong password.
 pub(super) const REFUSED: u16 = 403;
 
-/// The status of the answer while too many passwords wait for their check.
+/// The status of the response while too many passwords are queued for their check.
 pub(super) const BUSY: u16 = 429;
 
 const SIGN_IN: &str = "/console/sign-in";

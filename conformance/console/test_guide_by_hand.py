@@ -80,7 +80,7 @@ def create_the_work_key(browser):
 
 def schedule_the_deletion(browser, key_id):
     """Schedules the deletion of a key; what is typed to confirm it has to be right."""
-    days, confirmation = "Days of waiting (7 to 366)", f"Type it once more to confirm: {key_id}"
+    days, confirmation = "Waiting period in days (7 to 366)", f"Type it again to confirm: {key_id}"
     browser.follow("Schedule the deletion")
     browser.fill(days, "7")
     browser.fill(confirmation, key_id[:-1])

@@ -9,9 +9,9 @@ def test_a_key_is_created_and_kept_without_a_mouse(browser):
     key_id = create_a_key(keyboard)
 
     keyboard.follow("Schedule the deletion")
-    keyboard.to("Days of waiting (7 to 366)")
+    keyboard.to("Waiting period in days (7 to 366)")
     keyboard.type("7")
-    keyboard.to(f"Type it once more to confirm: {key_id}")
+    keyboard.to(f"Type it again to confirm: {key_id}")
     keyboard.type(key_id)
     keyboard.push("Schedule the deletion")
     assert browser.path == f"/console/keys/{key_id}", browser.main

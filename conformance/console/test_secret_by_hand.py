@@ -41,8 +41,8 @@ def test_from_the_first_value_to_the_deletion(browser, program):
     assert program("GetSecretValue", SecretName=NAME)["SecretData"] == FIRST
 
     browser.follow("Delete the secret")
-    browser.fill("Days of waiting (7 to 30)", "7")
-    browser.fill(f"Type it once more to confirm: {NAME}", NAME)
+    browser.fill("Waiting period in days (7 to 30)", "7")
+    browser.fill(f"Type it again to confirm: {NAME}", NAME)
     browser.press("Delete the secret")
     with refused("Rejected.ResourceInDeleteWindow", 409):
         program("GetSecretValue", SecretName=NAME)

@@ -65,11 +65,11 @@ def choose_a_password(browser):
     browser.open("/console/keys")
     assert browser.path == "/console/password"
     browser.fill("New password", SECOND)
-    browser.fill("New password, once more", FIRST)
+    browser.fill("New password again", FIRST)
     browser.press("Choose a password")
     assert browser.problem
     browser.fill("New password", SECOND)
-    browser.fill("New password, once more", SECOND)
+    browser.fill("New password again", SECOND)
     browser.press("Choose a password")
     assert browser.is_signed_in
 
@@ -93,10 +93,10 @@ def dismiss(browser):
     browser.open("/console/users/Bob-1")
     browser.press_after("Detach the policy")
     browser.follow("Remove the password")
-    browser.fill("Type it once more to confirm: Bob-1", "Bob-1")
+    browser.fill("Type it again to confirm: Bob-1", "Bob-1")
     browser.press("Remove the password")
     browser.follow("Delete the user")
-    browser.fill("Type it once more to confirm: Bob-1", "Bob-1")
+    browser.fill("Type it again to confirm: Bob-1", "Bob-1")
     browser.press("Delete the user")
     assert browser.path == "/console/users"
     assert "Bob-1" not in browser.main

@@ -1,4 +1,4 @@
-// Completes pages that work without it: times in the reader's own zone, and the headers of files.
+// Enhances pages that work without it: adds local times, and shows the headers of files.
 "use strict";
 
 for (const time of document.querySelectorAll("time[datetime]")) {
@@ -13,23 +13,23 @@ for (const time of document.querySelectorAll("time[datetime]")) {
   time.after(utc);
 }
 
-// The form of a page that only asks to be sent on.
+// Submits the form of a page that only needs to be posted.
 document.querySelector("form[data-send]")?.requestSubmit();
 
-// What the headers of files say, as `bulla inspect` tells it. Only their first 64 KiB are read, and nothing is sent.
+// Shows the headers of files, as `bulla inspect` does. Reads only the first 64 KiB of each, and uploads nothing.
 const reader = document.getElementById("header-reader");
 if (reader) {
   const HEADER_MAX = 65536;
   const say = (word) => reader.querySelector(`[data-word="${word}"]`).textContent;
   const KIND = { 1: say("set"), 2: say("file") };
 
-  // A problem that has words of its own.
+  // A problem with a message of its own.
   class Refusal extends Error {}
   const expect = (fits, word = say("broken")) => {
     if (!fits) throw new Refusal(word);
   };
 
-  // Reads numbers and bytes one after the other, and never beyond the end.
+  // Reads numbers and bytes in sequence, and never beyond the end.
   class Cursor {
     constructor(bytes) {
       this.bytes = bytes;
@@ -54,7 +54,7 @@ if (reader) {
       expect(bytes.length >= least && bytes.length <= most && bytes.every((byte) => byte >= 0x21 && byte <= 0x7e));
       return String.fromCharCode(...bytes);
     }
-    // What is left is padding.
+    // The rest is padding.
     end() {
       expect(this.bytes.subarray(this.at).every((byte) => byte === 0));
     }
@@ -89,7 +89,7 @@ if (reader) {
     return lines;
   };
 
-  // Bytes of content in a body, if it can be one.
+  // The number of content bytes in a body of this length; null if no body has this length.
   const plaintext = (length) => {
     const chunks = length - 56;
     const last = chunks % 16400;
@@ -102,7 +102,7 @@ if (reader) {
     let before = null;
     for (let left = context.small(4); left > 0; left--) {
       const name = context.text(4);
-      const order = hex(new TextEncoder().encode(name)); // of bytes
+      const order = hex(new TextEncoder().encode(name)); // order by bytes
       expect(before === null || order > before);
       before = order;
       pairs.push(`${name}=${context.text(4)}`);
@@ -128,19 +128,19 @@ if (reader) {
     return lines;
   };
 
-  // A time in UTC; the seconds since 1970 where the year does not have four digits.
+  // A time in UTC; seconds since the Unix epoch if the year does not have four digits.
   const timeOf = (seconds) => {
     const at = new Date(Number(seconds) * 1000);
     const text = Number.isNaN(at.valueOf()) ? "" : at.toISOString();
     return /^(?!0000)\d{4}-/.test(text) ? text.replace("T", " ").replace(".000Z", " UTC") : `@${seconds}`;
   };
 
-  // A slot that counts; null for another one.
+  // Parses a slot; null if it is not valid.
   const slot = async (bytes) => {
     try {
       const cursor = new Cursor(bytes);
       const digest = hex(cursor.take(32));
-      const subtle = globalThis.crypto?.subtle; // which browsers have on https and on this machine
+      const subtle = globalThis.crypto?.subtle; // browsers have it on https and on localhost
       if (subtle && hex(new Uint8Array(await subtle.digest("SHA-256", bytes.subarray(32)))) !== digest) return null;
       const generation = cursor.number(8);
       const count = cursor.small(2);
@@ -162,9 +162,9 @@ if (reader) {
     }
   };
 
-  // Base64 with every bit in its place, and blanks behind it.
+  // Canonical Base64, with blanks at the end.
   const BASE64 = /^((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?)[ \t\r]*$/;
-  const LINE_MAX = 16384; // with its end
+  const LINE_MAX = 16384; // including its newline
 
   const fourLines = (bytes) => {
     const lines = new TextDecoder("latin1").decode(bytes).split("\n").slice(0, 2);
@@ -184,7 +184,7 @@ if (reader) {
     }
   };
 
-  // Text that somebody else chose: characters that cannot be seen are shown by their code.
+  // Untrusted text: invisible characters are shown by their code points.
   const foreign = (text) => {
     const bdi = document.createElement("bdi");
     bdi.textContent = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (letter) => `[U+${letter.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}]`);

@@ -1,4 +1,4 @@
-//! The style sheet, the script and the icon. Their paths hold a hash of their content, so that browsers keep them until they change.
+//! The style sheet, the script and the icon. Their paths contain a hash of their content, so browsers may cache them forever.
 
 use std::fmt::Write;
 use std::sync::LazyLock;
@@ -8,7 +8,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use crate::PREFIX;
 use crate::http::Answer;
 
-/// A file of the program.
+/// A file embedded in the program.
 pub(crate) struct Asset {
     pub(crate) path: String,
     content_type: &'static str,
@@ -24,7 +24,7 @@ pub(crate) static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
 pub(crate) static ICON: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("icon.svg", "image/svg+xml", include_bytes!("../assets/icon.svg")));
 
-/// The asset at a path.
+/// Returns the asset at a path.
 pub(crate) fn find(path: &str) -> Option<Answer> {
     let asset = [&*STYLE, &*SCRIPT, &*ICON].into_iter().find(|asset| asset.path == path)?;
     Some(Answer::asset(asset.content_type, asset.bytes))

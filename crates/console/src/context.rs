@@ -1,4 +1,4 @@
-//! What a page is made with: who asks, in which language, and the engine.
+//! The input of a page: the caller, the language and the engine.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -12,26 +12,26 @@ use crate::sessions::Sessions;
 use crate::texts::{Language, Text};
 use crate::traffic::Traffic;
 
-/// One request of a caller who has signed in.
+/// One request of a signed-in caller.
 pub(crate) struct Context<'a> {
     pub(crate) kms: &'a Kms,
     pub(crate) request: &'a Request<'a>,
     pub(crate) origin: Origin,
     pub(crate) view: View,
-    /// What the API has answered; none where the API has no clients, as that of an embedded store.
+    /// The request counts of the API; `None` for an embedded store, whose API has no clients.
     pub(crate) traffic: Option<&'a Traffic>,
 }
 
-/// What every page needs, also before the sign-in.
+/// What every page needs, including those before the sign-in.
 pub(crate) struct View {
     pub(crate) language: Language,
-    /// The path and query of the page, for the links that lead back to it.
+    /// The path and query of the page, for links back to it.
     pub(crate) here: String,
-    /// The token that forms carry.
+    /// The token in each form of the page.
     pub(crate) form_token: String,
-    /// Who has signed in.
+    /// The name of the caller; `None` before the sign-in.
     pub(crate) name: Option<String>,
-    /// The secrets that the page shows, and what stands in their place until it is finished.
+    /// The secrets of the page, each with its placeholder in the unfinished page.
     secrets: Mutex<Vec<(String, Zeroizing<String>)>>,
 }
 
@@ -51,8 +51,8 @@ impl View {
         self.language.say(text)
     }
 
-    /// A place in the page for a secret. A page grows while it is made, and leaves copies behind; the secret is put into it
-    /// when its length is known.
+    /// Returns a placeholder for a secret. A page is reallocated while it is rendered, which leaves copies in memory, so
+    /// [`View::finish`] inserts the secret when the length of the page is known.
     pub(crate) fn secret(&self, secret: &str) -> Markup {
         let mark = Sessions::<()>::draw(); // random, so that no text of a page repeats it
         let place = html! { (mark) };
@@ -60,11 +60,11 @@ impl View {
         place
     }
 
-    /// The page with its secrets, in memory that is wiped.
+    /// Inserts the secrets into the page, in memory that is wiped on drop.
     pub(crate) fn finish(&self, page: Markup) -> Zeroizing<String> {
         let page = page.into_string();
         let mut secrets = std::mem::take(&mut *self.secrets.lock().unwrap_or_else(PoisonError::into_inner));
-        secrets.sort_by_key(|(mark, _)| page.find(&**mark)); // pieces of a page are not made in their order
+        secrets.sort_by_key(|(mark, _)| page.find(&**mark)); // parts of a page are not rendered in order
         let length = page.len() + secrets.iter().map(|(_, secret)| secret.len()).sum::<usize>();
         let mut whole = Zeroizing::new(String::with_capacity(length));
         let mut rest = &*page;
@@ -84,13 +84,13 @@ impl Context<'_> {
         self.view.say(text)
     }
 
-    /// What an action answers.
+    /// Calls an action as the caller.
     pub(crate) async fn ask<A: Action>(&self, action: A) -> Result<A::Reply, Error> {
         let reply = self.kms.call(action.into(), &self.origin).await?;
-        Ok(A::reply(reply).expect("the engine answers the action that it was asked for"))
+        Ok(A::reply(reply).expect("the engine answers the action that was called"))
     }
 
-    /// What an action of the table answers.
+    /// Calls an action by its name as the caller.
     pub(crate) async fn call(
         &self,
         product: Product,
@@ -101,7 +101,7 @@ impl Context<'_> {
         self.kms.call(call, &self.origin).await
     }
 
-    /// What a query of the engine answers.
+    /// Runs a query of the engine as the caller.
     pub(crate) async fn find<Q: Ask>(&self, query: Q) -> Result<Q::Answer, Error> {
         self.kms.query(query, &self.origin).await
     }
@@ -111,7 +111,7 @@ impl Context<'_> {
     }
 }
 
-/// A secret as HTML, in memory of this length from the start.
+/// Escapes a secret for HTML. The buffer has its final size from the start, so it is never reallocated.
 fn escaped(secret: &str) -> Zeroizing<String> {
     let length = |letter: char| entity(letter).map_or(letter.len_utf8(), str::len);
     let mut text = Zeroizing::new(String::with_capacity(secret.chars().map(length).sum()));

@@ -40,23 +40,23 @@ impl ServerCookie {
         }
     }
 
-    /// The value in the request. A name that occurs twice is none: another program on this host has planted one.
+    /// Returns the value in the request; `None` if the name occurs twice, because another program on this host set one of them.
     pub(crate) fn read<'a>(&self, request: &Request<'a>) -> Option<&'a str> {
         read(request, &self.name)
     }
 
-    /// The header that sets it.
+    /// Returns the header that sets the cookie.
     pub(crate) fn set(&self, value: &str) -> String {
         format!("{}={value}{}", self.name, self.attributes)
     }
 
-    /// The header that removes it.
+    /// Returns the header that removes the cookie.
     pub(crate) fn clear(&self) -> String {
         format!("{}=; Max-Age=0{}", self.name, self.attributes)
     }
 }
 
-/// The value of a cookie that is there once.
+/// Returns the value of a cookie that occurs exactly once.
 pub(crate) fn read<'a>(request: &Request<'a>, name: &str) -> Option<&'a str> {
     let lines = request.headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
     let mut values = lines.flat_map(|line| line.split(';')).filter_map(|pair| {

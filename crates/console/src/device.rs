@@ -1,6 +1,7 @@
-//! The MFA device of the user who has signed in: setting one up, also because the login profile requires it, and removing it.
+//! The MFA device of the signed-in user: setup, which a login profile can require, and removal.
 //!
-//! The seed of a device that is being set up is in the session, sealed, until the codes come; its page is the answer to a POST.
+//! During the setup the session holds the sealed seed until the user enters the codes. The page that shows the seed is the
+//! response to a POST.
 
 use bulla_kms::{DeviceRefusal, OfferedDevice, SignedIn};
 use bulla_wire::{Parameters, SecretText};
@@ -17,7 +18,7 @@ use crate::routes::{Console, PREFIX, Visit};
 use crate::sign_in::{answer, code_field, notice};
 use crate::texts::{self, Text};
 
-/// A request about the device of a user who has signed in by password.
+/// A request about the device of a user who signed in with a password.
 struct Own<'a> {
     visit: &'a Visit<'a>,
     view: View,
@@ -25,7 +26,7 @@ struct Own<'a> {
 }
 
 impl Console {
-    /// The page of the device, or what its forms do; none for a caller who did not sign in by password.
+    /// Answers a request about the device; `None` for a caller who did not sign in with a password.
     pub(crate) async fn device(
         &self,
         visit: &Visit<'_>,
@@ -82,7 +83,7 @@ impl Console {
         }
     }
 
-    /// The sign-in that the device has changed, under another cookie.
+    /// Continues with the sign-in that the change of the device returned, under a new cookie.
     fn renewed(&self, own: &Own<'_>, signed_in: SignedIn) -> Answer {
         let is_due = signed_in.must_bind_device();
         let mut answer = Answer::redirect(&if is_due { path("device", &[]) } else { PREFIX.to_owned() });
@@ -90,7 +91,7 @@ impl Console {
         answer
     }
 
-    /// The page once more, with what is wrong. Wrong passwords and codes are failed tries of the user.
+    /// Shows the page again with the error. Wrong passwords and codes count as failed attempts of the user.
     fn refused(&self, own: &Own<'_>, refusal: &DeviceRefusal, offered: Option<&OfferedDevice>) -> Answer {
         if matches!(refusal, DeviceRefusal::Ended) {
             return self.leave(own.visit);
@@ -114,7 +115,7 @@ impl Console {
 }
 
 impl Own<'_> {
-    /// What there is, and what can be done about it.
+    /// Shows whether the user has a device, and the form that sets one up or removes it.
     fn page(&self, problem: Option<Text>) -> Answer {
         let view = &self.view;
         let content = html! {
@@ -131,7 +132,7 @@ impl Own<'_> {
         answer(view, status(problem), texts::MFA_DEVICE, &content)
     }
 
-    /// The seed of a device, and the form for its first codes.
+    /// Shows the seed of a device and the form for its first codes.
     fn codes_page(&self, offered: &OfferedDevice, problem: Option<Text>) -> Answer {
         let view = &self.view;
         let Ok(enrolment) = self.visit.kms.enrolment_of(offered) else {

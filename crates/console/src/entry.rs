@@ -1,5 +1,5 @@
-//! Getting in and out: what happens at the sign-in and its second step, by the link of an embedded store, at a change of
-//! password, and at the end.
+//! Sign-in and sign-out: by password and code, by access key, and by the link of an embedded store; and the change of the
+//! caller's own password.
 
 use std::time::Duration;
 
@@ -9,51 +9,51 @@ use http::StatusCode;
 
 use crate::context::View;
 use crate::http::{Answer, Event};
-use crate::owner_link::{OwnerLink, Try};
+use crate::owner_link::{LinkUse, OwnerLink};
 use crate::paths::{local, path, with_query};
 use crate::routes::{Console, PREFIX, Visit};
 use crate::sessions::Sessions;
 use crate::sign_in;
 use crate::texts::{self, Text};
 
-/// How callers get in.
+/// How callers sign in to a console.
 pub(crate) enum Entry {
-    /// By access key or password.
+    /// With an access key or a password.
     SignIn,
-    /// By a link, as the owner of an embedded store.
+    /// With a link, as the owner of an embedded store.
     Link(OwnerLink),
 }
 
-/// Who has a session.
+/// The caller of a session.
 #[derive(Clone)]
 pub(crate) enum Who {
     Owner,
-    /// With the MFA device that is being bound, while it is.
+    /// A user or the account's root, with the MFA device that is being set up.
     SignedIn(SignedIn, Option<OfferedDevice>),
 }
 
-/// Who has given a password and is asked for a code: it is no session, and opens no page.
+/// A user who entered the password and not yet the code. This is not a session: it opens no page but that of the code.
 #[derive(Clone)]
 pub(crate) struct Half {
     half: HalfSignedIn,
-    /// As it was typed: failures are counted by it.
+    /// The name as entered, by which failures are counted.
     name: String,
     then: String,
 }
 
 impl Console {
-    /// A link for the owner, as the path and query of its page. It works once, within a minute of `now`, which is the time that
-    /// [`Clock::elapsed`](bulla_kms::Clock::elapsed) gives.
+    /// Returns a link for the owner, as path and query. It works once, within a minute of `now`, which is the time of
+    /// [`Clock::elapsed`](bulla_kms::Clock::elapsed).
     ///
     /// # Panics
-    /// The console is one that users sign in to.
+    /// If the console is not one of [`Console::for_owner`].
     #[must_use]
     pub fn make_link(&self, now: Duration) -> String {
         let Entry::Link(link) = &self.entry else { panic!("only an owner enters by a link") };
         with_query(&path("enter", &[]), &[("link", &link.make(now))])
     }
 
-    /// The answer to a request for one of the doors; none if it is for another page.
+    /// Answers a request for a page of the sign-in, of the second step or of the sign-out; `None` for other pages.
     pub(crate) async fn enter(
         &self,
         visit: &Visit<'_>,
@@ -80,8 +80,8 @@ impl Console {
         }
     }
 
-    /// The answer to a request without a session.
-    pub(crate) fn ask_who(&self, visit: &Visit<'_>) -> Answer {
+    /// Answers a request without a session: redirects to the sign-in, or says that a link is needed.
+    pub(crate) fn require_sign_in(&self, visit: &Visit<'_>) -> Answer {
         match &self.entry {
             Entry::SignIn => {
                 let here = View::new(visit.language, visit.request, String::new(), None).here;
@@ -95,17 +95,17 @@ impl Console {
         }
     }
 
-    /// The answer to a request whose sign-in does not hold any more.
+    /// Ends a session whose sign-in is no longer valid.
     pub(crate) fn leave(&self, visit: &Visit<'_>) -> Answer {
         visit.value.inspect(|value| self.sessions.end(value));
-        self.ask_who(visit)
+        self.require_sign_in(visit)
     }
 
     fn sign_in_page(&self, visit: &Visit<'_>, then: &str, problem: Option<Text>) -> Answer {
         self.before_session(visit, |view| sign_in::page(view, visit.kms, then, problem))
     }
 
-    /// A page with a form for requests that may have no session: its token is that of a cookie of its own.
+    /// Shows a page with a form to a visitor without a session. A new cookie, which is no session, backs the token of the form.
     fn before_session(&self, visit: &Visit<'_>, page: impl FnOnce(&View) -> Answer) -> Answer {
         if visit.value.is_some() {
             return page(&self.view(visit, None));
@@ -146,14 +146,14 @@ impl Console {
                         answer.event = Some(Event::Refused);
                     }
                 }
-                // Also of a password that was not checked: a flood would else take the cores with answers.
+                // Also if the password was not checked: otherwise a flood would occupy the cores with answers.
                 answer.delay = self.attempts.fail(name, source, visit.kms.elapsed());
                 answer
             }
         }
     }
 
-    /// The answer to a caller who is let in.
+    /// Begins the session of a caller whose sign-in succeeded.
     fn signed_in(&self, visit: &Visit<'_>, name: &str, then: &str, signed_in: SignedIn) -> Answer {
         self.attempts.succeed(name, visit.request.connection.source);
         let event = Event::SignedIn(visit.kms.name_of(&signed_in));
@@ -169,7 +169,7 @@ impl Console {
         answer
     }
 
-    /// The page and the form of a code, which a user with an MFA device is asked for after the password.
+    /// Shows the form for the code of an MFA device, which follows the password, and checks the code.
     async fn code(&self, visit: &Visit<'_>, posted: Option<&Parameters>) -> Answer {
         let half = visit.value.and_then(|value| self.halves.resume(value, visit.kms.elapsed()));
         let (half, fields) = match (half, posted) {
@@ -205,7 +205,7 @@ impl Console {
         answer
     }
 
-    /// The page and the form of another password; none for a user who did not sign in by one.
+    /// Shows the form that changes the caller's password, and changes it; `None` for a caller who did not sign in with one.
     async fn password(&self, visit: &Visit<'_>, posted: Option<&Parameters>) -> Option<Answer> {
         let who = self.sessions.resume(visit.value?, visit.kms.elapsed());
         let Some(Who::SignedIn(signed_in, _)) = who else { return None };
@@ -238,23 +238,25 @@ impl Console {
 
     fn enter_by(&self, link: &OwnerLink, visit: &Visit<'_>, fields: &Parameters) -> Answer {
         match link.try_out(fields.get("link").unwrap_or_default(), visit.kms.elapsed()) {
-            Try::Right => {
+            LinkUse::Valid => {
                 let mut answer = Answer::redirect(PREFIX);
                 self.begin(visit, &mut answer, Who::Owner);
                 answer
             }
-            Try::Again => {
+            LinkUse::Reused => {
                 self.sessions.end_all();
                 let page = |view: &View| sign_in::no_link_page(view, texts::LINK_USED_AGAIN);
                 let mut answer = self.before_session(visit, page);
                 answer.event = Some(Event::LinkUsedAgain);
                 answer
             }
-            Try::Wrong => self.before_session(visit, |view| sign_in::no_link_page(view, texts::USE_THE_LINK)),
+            LinkUse::Invalid => {
+                self.before_session(visit, |view| sign_in::no_link_page(view, texts::USE_THE_LINK))
+            }
         }
     }
 
-    /// Begins a session, whose cookie is a new one.
+    /// Begins a session under a new cookie.
     pub(crate) fn begin(&self, visit: &Visit<'_>, answer: &mut Answer, who: Who) {
         visit.value.inspect(|value| self.halves.end(value));
         let value = self.sessions.begin(visit.value, who, visit.kms.elapsed());

@@ -1,4 +1,4 @@
-//! Errors of the API in words: the English of the API, and the one table of Chinese sentences by error code.
+//! Messages of API errors: the English of the API, and the table of Chinese sentences by error code.
 
 use bulla_wire::{Error, ErrorCode};
 use maud::{Markup, html};
@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use crate::layout::foreign;
 use crate::texts::Language;
 
-/// What an error says, in the language of the page. Details that only the English text has follow it, in English.
+/// Returns the message of an error in the language of the page. Details that exist only in English follow in English.
 pub(crate) fn sentence(language: Language, error: &Error) -> Markup {
     let english = || foreign(&error.message());
     match language {
@@ -27,7 +27,7 @@ fn filled(chinese: &str, error: &Error) -> Markup {
     }
 }
 
-/// The argument, which is a name of the API, or a state of a key in words.
+/// Returns the argument of an error: a name of the API, or the state of a key in Chinese.
 fn argument(error: &Error) -> Markup {
     let state = match error.argument() {
         "Enabled" => Some("启用"),
@@ -42,18 +42,18 @@ fn argument(error: &Error) -> Markup {
     }
 }
 
-/// Whether the text says more than that of every error of the code.
+/// Whether the message differs from the general one of its code.
 fn has_details(error: &Error) -> bool {
     error.message() != Error::new(error.code()).message()
 }
 
 macro_rules! chinese {
     ($($code:ident $sentence:literal;)*) => {
-        /// The Chinese sentence for a code. `{}` stands for the argument.
+        /// Returns the Chinese sentence for a code. `{}` is replaced by the argument.
         fn chinese(code: ErrorCode) -> Option<&'static str> {
             match code {
                 $(ErrorCode::$code => Some($sentence),)*
-                _ => None, // what no form or page meets, see the test
+                _ => None, // no form or page gets these, see the test
             }
         }
     };
@@ -162,7 +162,7 @@ chinese! {
 mod tests {
     use super::*;
 
-    /// Codes of what comes before an action, of the STS, and of DryRun: the console has no form that they answer.
+    /// Codes that no form gets: those before an action is called, those of the STS, and those of DryRun.
     const ELSEWHERE: &[ErrorCode] = &[
         ErrorCode::UnsupportedHttpMethod,
         ErrorCode::InvalidActionNotFound,
@@ -204,7 +204,7 @@ mod tests {
             assert_eq!(sentence.is_none(), ELSEWHERE.contains(code), "{code:?}");
             let is_han = |letter: char| ('\u{4e00}'..='\u{9fff}').contains(&letter);
             assert!(sentence.is_none_or(|sentence| sentence.contains(is_han)), "{code:?}");
-            // An argument of the English text is in the Chinese one, or follows it.
+            // An argument in the English message is also in the Chinese one, or follows it.
             let filled = Error::with(*code, "the-argument");
             let is_told = |text: &str| text.contains("the-argument");
             assert_eq!(is_told(&shown(&filled)), is_told(&filled.message()), "{code:?}");

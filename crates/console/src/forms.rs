@@ -1,7 +1,7 @@
-//! Forms: each is one action of the API, and its fields are the parameters.
+//! Forms: each is one action of the API, and its fields are the parameters of the action.
 //!
-//! The table says how people see a parameter; what it means and whether it is right, the API says. So a form is posted as a
-//! request of the API is, and an error is the API's.
+//! A table of constants describes how a form shows each parameter. Validation is left to the API: a posted form becomes a
+//! request of the action, and errors are those of the API.
 
 mod aliases;
 mod also;
@@ -44,24 +44,24 @@ use crate::http::Answer;
 use crate::layout::TOKEN;
 use crate::texts::{self, Text, text};
 
-/// One action as a form.
+/// The form of one action.
 pub(crate) struct Form {
     pub(crate) product: Product,
     pub(crate) action: &'static str,
     pub(crate) title: Text,
-    /// What happens, in a sentence or two; empty if the title says it.
+    /// The effect of the action in one or two sentences; empty if the title is enough.
     pub(crate) about: Text,
     pub(crate) fields: &'static [Field],
-    /// The parameter that has to be typed once more before the form does anything.
+    /// The parameter whose value the caller must type again to confirm the action.
     pub(crate) confirmed: Option<&'static str>,
-    /// Where the fields get what they hold now.
+    /// Where the fields get the current values of the resource.
     now: Option<Now>,
     second: Option<Second>,
     also: Option<Also>,
     pub(crate) then: Then,
 }
 
-/// One parameter as a field.
+/// The field of one parameter.
 #[derive(Clone, Copy)]
 pub(crate) struct Field {
     pub(crate) parameter: &'static str,
@@ -71,12 +71,12 @@ pub(crate) struct Field {
 }
 
 impl Form {
-    /// A form of the KMS without fields, which shows the reply.
+    /// Creates a form of the KMS without fields, which shows the reply.
     pub(crate) const fn kms(action: &'static str, title: Text) -> Self {
         Self::new(Product::Kms, action, title)
     }
 
-    /// A form of RAM without fields, which shows the reply.
+    /// Creates a form of RAM without fields, which shows the reply.
     pub(crate) const fn ram(action: &'static str, title: Text) -> Self {
         Self::new(Product::Ram, action, title)
     }
@@ -109,7 +109,7 @@ impl Form {
         Self { confirmed: Some(parameter), ..self }
     }
 
-    /// The fields hold what this action tells, each at its place in the reply.
+    /// Fills fields with the current values, which the reply to this action has at these JSON pointers.
     const fn now(self, action: &'static str, places: &'static [(&'static str, &'static str)]) -> Self {
         Self { now: Some(Now { action, places }), ..self }
     }
@@ -136,12 +136,12 @@ impl Field {
         Self { parameter, label, control, needed: false }
     }
 
-    /// What the page that leads here may know already.
+    /// Creates an optional hidden field, whose value the linking page may provide.
     const fn hidden_optional(parameter: &'static str) -> Self {
         Self { needed: false, ..Self::hidden(parameter) }
     }
 
-    /// What the page that leads here knows already.
+    /// Creates a hidden field, whose value the linking page provides.
     const fn hidden(parameter: &'static str) -> Self {
         Self { parameter, label: text("", ""), control: Control::Hidden, needed: true }
     }
@@ -159,7 +159,7 @@ static FORMS: [&[Form]; 8] = [
     tags::FORMS,
 ];
 
-/// The collections, with the action that a POST to each is.
+/// The collections, with the action that a POST to each calls.
 const COLLECTIONS: [(&str, Product, &str); 8] = [
     ("keys", Product::Kms, "CreateKey"),
     ("aliases", Product::Kms, "CreateAlias"),
@@ -171,12 +171,12 @@ const COLLECTIONS: [(&str, Product, &str); 8] = [
     ("access-keys", Product::Ram, "CreateAccessKey"),
 ];
 
-/// The form of an action.
+/// Returns the form of an action.
 pub(crate) fn find(product: Product, action: &str) -> Option<&'static Form> {
     FORMS.iter().copied().flatten().find(|form| form.product == product && form.action == action)
 }
 
-/// The page of a form that was not sent yet.
+/// Shows a form; `None` if the action has none.
 pub(crate) async fn show(context: &Context<'_>, product: &str, action: &str) -> Option<Answer> {
     let form = named(product, action)?;
     let mut fields = context.request.queried();
@@ -187,7 +187,7 @@ pub(crate) async fn show(context: &Context<'_>, product: &str, action: &str) -> 
     Some(Answer::page(StatusCode::OK, context.view.finish(page)))
 }
 
-/// Does what a form that was sent asks for.
+/// Performs a posted form; `None` if there is no such form.
 pub(crate) async fn perform(
     context: &Context<'_>,
     segments: &[&str],
@@ -212,7 +212,7 @@ fn named(product: &str, action: &str) -> Option<&'static Form> {
     find(*product, action)
 }
 
-/// What a redirect after an action says that was done.
+/// Shows which action the redirect to this page reports as done.
 pub(crate) fn done(context: &Context<'_>) -> Markup {
     let fields = context.request.queried();
     let form = fields.get("done").and_then(|action| named(fields.get("of")?, action));

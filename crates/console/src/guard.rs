@@ -1,7 +1,7 @@
-//! Whether a request comes from a page of this console: its Host, and for a change its Origin and its Sec-Fetch-Site.
+//! Checks that a request comes from a page of this console: its `Host`, and for a POST its `Origin` and `Sec-Fetch-Site`.
 //!
-//! A page of another site can make a browser send requests here. It cannot choose these headers, nor read the token that a
-//! form carries. A name that an attacker points at this address (DNS rebinding) is no name of the server.
+//! A page of another site can make a browser send requests here. It cannot set these headers, and cannot read the token in a
+//! form. A name that an attacker points at this address (DNS rebinding) is not a name of the server.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -11,10 +11,10 @@ use http::header::{HOST, HeaderName, ORIGIN};
 
 use crate::http::Request;
 
-/// The host names of the server, in lower case, which a reload replaces.
+/// The host names of the server, in lower case. A reload replaces them.
 pub(crate) struct Hosts {
     names: RwLock<BTreeSet<String>>,
-    /// Whether any IP address is accepted too: DNS has no part in it.
+    /// Whether every IP address is accepted too, which DNS rebinding cannot misuse.
     addresses: bool,
 }
 
@@ -23,7 +23,7 @@ impl Hosts {
         Self { names: RwLock::new(in_lower_case(names)), addresses: true }
     }
 
-    /// One name and no address.
+    /// Accepts one name and no IP address.
     pub(crate) fn only(name: &str) -> Self {
         Self { names: RwLock::new(in_lower_case([name.to_owned()])), addresses: false }
     }
@@ -49,23 +49,23 @@ fn in_lower_case(names: impl IntoIterator<Item = String>) -> BTreeSet<String> {
     names.into_iter().map(|name| name.to_ascii_lowercase()).collect()
 }
 
-/// Whether a POST was sent by a page of this host.
+/// Whether a page of this host sent a POST.
 pub(crate) fn is_same_origin(request: &Request<'_>) -> bool {
     let site = request.header(&SEC_FETCH_SITE);
-    // Also a header that is there twice.
+    // This rejects a repeated header too.
     if site != Some("same-origin") && request.headers.contains_key(&SEC_FETCH_SITE) {
         return false;
     }
     let Some(host) = request.header(&HOST) else { return false };
     match request.header(&ORIGIN) {
-        // A page that sends no referrer names no origin either; the other header decides.
+        // A page without a referrer has no origin either; the other header decides.
         Some("null") => site.is_some(),
         Some(origin) => is_of(origin, host, request.connection.tls),
         None => false,
     }
 }
 
-/// Whether an origin is that of the host. Behind a proxy that ends TLS the scheme is its own.
+/// Whether an origin is that of the host. Behind a proxy that terminates TLS, the scheme is that of the proxy.
 fn is_of(origin: &str, host: &str, tls: bool) -> bool {
     let authority = match origin.split_once("://") {
         Some(("https", authority)) => authority,
@@ -75,7 +75,7 @@ fn is_of(origin: &str, host: &str, tls: bool) -> bool {
     authority.eq_ignore_ascii_case(host)
 }
 
-/// The name or address in a Host header.
+/// Returns the name or address in a `Host` header.
 pub(crate) fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !name.ends_with(':') => name,

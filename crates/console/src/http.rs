@@ -1,4 +1,4 @@
-//! What a request and an answer are made of.
+//! Requests and responses, without a socket.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use zeroize::Zeroizing;
 
-/// One request, as the HTTP server has read it.
+/// A request, as the HTTP server received it.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
-    /// GET, HEAD and POST are answered.
+    /// The method: GET, HEAD or POST, if the request is valid.
     pub method: &'a Method,
-    /// The path, as it came.
+    /// The path as received.
     pub path: &'a str,
     /// The query, without the question mark.
     pub query: &'a str,
@@ -21,55 +21,55 @@ pub struct Request<'a> {
     pub headers: &'a HeaderMap,
     /// The body.
     pub body: &'a [u8],
-    /// What the network says.
+    /// The address of the client, whether it uses TLS, and the request id.
     pub connection: &'a Connection,
 }
 
-/// One answer.
+/// A response.
 pub struct Answer {
     /// The status.
     pub status: StatusCode,
-    /// Its headers, also those of security.
+    /// The headers, including the security headers.
     pub headers: HeaderMap,
     /// The body.
     pub body: Body,
-    /// How long the HTTP server waits before it sends the answer: guessing passwords takes time.
+    /// How long the HTTP server waits before it sends the response, which slows down the guessing of passwords.
     pub delay: Duration,
-    /// Whether the request came from a caller who has signed in.
+    /// Whether the caller is signed in.
     pub authenticated: bool,
-    /// The access key that has signed in, for the log.
+    /// The access key with which the caller signed in, for the log.
     pub access_key_id: Option<String>,
-    /// The id of the user who has signed in, for the log.
+    /// The id of the signed-in user, for the log.
     pub user_id: Option<PrincipalId>,
-    /// The action that a form has asked for, for the log.
+    /// The action that the form called, for the log.
     pub action: Option<&'static str>,
-    /// The code of the error that the engine has answered, for the log.
+    /// The code of the error that the engine returned, for the log.
     pub code: Option<String>,
-    /// What the log should tell.
+    /// An event for the log.
     pub event: Option<Event>,
 }
 
-/// Something about people that the log tells.
+/// An event of the sign-in, which the HTTP server logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// This user, or the account's root, has signed in.
+    /// This user, or the account's root, signed in.
     SignedIn(String),
-    /// Somebody was not let in. What was typed as a name is not told: it may be a password.
+    /// A sign-in failed. The event does not contain the entered name, which may be a password.
     Refused,
-    /// This user's password was given, and then a wrong code. Unless it was the user, the password is known to somebody else.
+    /// A wrong code followed the right password of this user. Unless the user mistyped the code, the password is compromised.
     CodeRefused(String),
-    /// Somebody has signed out.
+    /// A caller signed out.
     SignedOut,
-    /// The link of an embedded store was used twice, and all sessions have ended.
+    /// The link of an embedded store was used a second time, which ended all sessions.
     LinkUsedAgain,
 }
 
-/// The bytes of an answer.
+/// The body of a response.
 pub enum Body {
-    /// A page, which is wiped when it was sent: it may show a secret.
+    /// A page, whose memory is wiped after it was sent, because it may show a secret.
     Page(Zeroizing<String>),
-    /// A file of the program.
+    /// A file embedded in the program.
     Asset(&'static [u8]),
 }
 
@@ -83,7 +83,7 @@ impl AsRef<[u8]> for Body {
 }
 
 impl<'a> Request<'a> {
-    /// The value of a header that may be given once only, if it is text.
+    /// Returns the value of a header; `None` if it is repeated or not text.
     pub(crate) fn header(&self, name: &HeaderName) -> Option<&'a str> {
         let mut values = self.headers.get_all(name).iter();
         match (values.next(), values.next()) {
@@ -92,12 +92,12 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// The fields of the query.
+    /// Returns the fields of the query.
     pub(crate) fn queried(&self) -> Parameters {
         Parameters::from_query(self.query).unwrap_or_default()
     }
 
-    /// The fields of a posted form; none if it is not one.
+    /// Returns the fields of a posted form; `None` if the body is not a form.
     pub(crate) fn posted(&self) -> Option<Parameters> {
         let body = str::from_utf8(self.body).ok()?;
         let is_form = self.header(&CONTENT_TYPE).is_some_and(|kind| kind.starts_with(FORM));
@@ -112,12 +112,13 @@ impl Answer {
 
     pub(crate) fn asset(content_type: &'static str, bytes: &'static [u8]) -> Self {
         let mut answer = Self::new(StatusCode::OK, content_type, Body::Asset(bytes));
-        // The name of an asset changes with its content.
+        // The path of an asset changes with its content.
         answer.headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
         answer
     }
 
-    /// A file that the browser saves. Its name is of ASCII letters, digits, `.`, `_` and `-`; what else it holds is left out.
+    /// Returns a file that the browser saves. Characters of the name other than ASCII letters, digits, `.`, `_` and `-` are
+    /// dropped.
     pub(crate) fn download(name: &str, content: Zeroizing<String>) -> Self {
         let is_safe = |letter: &char| letter.is_ascii_alphanumeric() || "._-".contains(*letter);
         let name: String = name.chars().filter(is_safe).collect();
@@ -129,7 +130,7 @@ impl Answer {
         answer
     }
 
-    /// Sends the browser to another page, with GET.
+    /// Redirects the browser to another page, which it requests with GET.
     pub(crate) fn redirect(to: &str) -> Self {
         let mut answer = Self::new(StatusCode::SEE_OTHER, "text/plain", Body::Asset(b""));
         let to = HeaderValue::from_str(to).unwrap_or(HeaderValue::from_static(crate::PREFIX));
@@ -164,7 +165,7 @@ impl Answer {
     }
 }
 
-/// Headers of every answer. `no-store` keeps pages out of caches, also that of the back button.
+/// Headers of every response. `no-store` keeps pages out of all caches, including that of the back button.
 const SECURITY: [(&str, &str); 8] = [
     (
         "content-security-policy",

@@ -1,9 +1,9 @@
-//! JSON that is written in one line, as people read it: indented, its members in their order.
+//! Indents one-line JSON, keeping the order of members.
 
 use zeroize::Zeroizing;
 
-/// The text with a member on each line; as it is if it has lines already. In memory of its length from the start: it may hold
-/// a secret.
+/// Returns the text with one member a line; unchanged if it has several lines already. The text may contain a secret, so the
+/// buffer has its final size from the start and is never reallocated.
 pub(crate) fn indented(json: &str) -> Zeroizing<String> {
     let mut length = 0;
     walk(json, &mut |letter| length += letter.len_utf8());

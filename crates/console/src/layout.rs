@@ -1,4 +1,4 @@
-//! What all pages have around their content, and the small pieces that many of them use.
+//! The frame of all pages, and small parts that many pages use.
 
 use bulla_wire::Error;
 use maud::{DOCTYPE, Markup, html};
@@ -9,7 +9,7 @@ use crate::errors::sentence;
 use crate::paths::{path, with_query};
 use crate::texts::{self, Language, Text};
 
-/// The pages of the navigation, by the path below the prefix.
+/// The pages in the navigation, by the path below the prefix.
 const NAVIGATION: [(&str, Text); 14] = [
     ("", texts::OVERVIEW),
     ("keys", texts::KEYS),
@@ -27,7 +27,7 @@ const NAVIGATION: [(&str, Text); 14] = [
     ("files", texts::FILES),
 ];
 
-/// A whole page.
+/// Returns a whole page with this content.
 pub(crate) fn page(view: &View, title: &str, content: &Markup) -> Markup {
     html! {
         (DOCTYPE)
@@ -92,15 +92,16 @@ fn navigation(view: &View) -> Markup {
     }
 }
 
-/// The hidden field that proves that a form is of this session.
+/// Returns the hidden field that proves that a form belongs to this session.
 pub(crate) fn token(view: &View) -> Markup {
     html! { input type="hidden" name=(TOKEN) value=(view.form_token); }
 }
 
-/// The name of the field with the token. No parameter of the API begins with a lower-case letter.
+/// The name of the field with the token. It cannot be a parameter of the API, because these begin with a capital letter.
 pub(crate) const TOKEN: &str = "token";
 
-/// Text that somebody else chose: it keeps its own direction, and characters that cannot be seen are shown by their code.
+/// Shows untrusted text: it cannot change the direction of the text around it, and invisible characters are shown by their code
+/// points.
 pub(crate) fn foreign(text: &str) -> Markup {
     html! {
         bdi {
@@ -135,13 +136,13 @@ fn parts(text: &str) -> Vec<Part<'_>> {
     parts
 }
 
-/// Controls, and characters that change the direction of others, join them, or have no width.
+/// Whether a character is a control, changes the direction of others, joins them, or has no width.
 fn is_hidden(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// An error in words, with what its request is called in the logs.
+/// Shows an error with the id of its request, by which the logs name it.
 pub(crate) fn problem(view: &View, error: &Error, request_id: &str) -> Markup {
     html! {
         div.problem role="alert" {
@@ -151,7 +152,7 @@ pub(crate) fn problem(view: &View, error: &Error, request_id: &str) -> Markup {
     }
 }
 
-/// Names and values, one pair a line.
+/// Shows names and values, one pair a line.
 pub(crate) fn facts(view: &View, facts: &[(Text, Markup)]) -> Markup {
     html! {
         dl.facts {

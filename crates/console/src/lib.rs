@@ -1,8 +1,19 @@
-//! The web pages of the KMS: keys, secrets and people, rendered on the server.
+//! The web console of the KMS: pages for keys, secrets, users, policies and the audit trail, rendered on the server.
 //!
-//! [`Console::answer`] turns one HTTP request into one answer. It has no socket, no runtime and no clock: the HTTP server
-//! hands it requests, and the [`Kms`](bulla_kms::Kms) comes with each. A page reads and changes through the API's own actions and the
-//! queries of the engine, as the caller who signed in: the console has no rights of its own.
+//! [`Console::answer`] turns one HTTP request into one response. The crate has no socket, no runtime and no clock: the HTTP
+//! server passes each request together with the [`Kms`](bulla_kms::Kms). Pages read and change data through the actions of the
+//! API and the queries of the engine, as the caller who signed in. The console has no permissions of its own.
+//!
+//! | module | |
+//! |---|---|
+//! | `routes` | `Console`: the checks that precede every page, and routing |
+//! | `guard`, `cookies` | protection against requests of other sites and DNS rebinding; the session cookie |
+//! | `entry`, `sign_in`, `device`, `owner_link` | sign-in by password and MFA code, access key or link |
+//! | `attempts`, `known_browsers` | delays after failed sign-ins; browsers that do not wait behind a flood of sign-ins |
+//! | `sessions` | the sessions and the tokens of forms |
+//! | `pages`, `offers` | pages that show data, with links to the forms that the caller may use |
+//! | `forms` | forms, each of which is one action of the API |
+//! | `layout`, `texts`, `errors` | what pages have in common; their texts in English and Chinese |
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! Links to forms, as far as the caller may do what they ask for.
+//! Links to forms, shown as denied if the caller may not call their actions.
 
 use bulla_kms::On;
 use bulla_wire::Product;
@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::forms::{button, find, link_as};
 use crate::texts::{self, Text};
 
-/// A link to the form of an action, or that the caller may not do it.
+/// Returns a link to the form of an action, or a note that the caller may not call it.
 pub(crate) fn offer(
     context: &Context<'_>,
     product: Product,
@@ -19,7 +19,7 @@ pub(crate) fn offer(
     offer_all(context, product, action, None, &[on], known)
 }
 
-/// As [`offer`], for an action about several things, with words of its own if there are any.
+/// As [`offer`], for an action on several resources, and with an optional label.
 pub(crate) fn offer_all(
     context: &Context<'_>,
     product: Product,
@@ -36,7 +36,7 @@ pub(crate) fn offer_all(
     denied(context, label)
 }
 
-/// A button that does an action at once, or that the caller may not do it.
+/// Returns a button that calls an action at once, or a note that the caller may not call it.
 pub(crate) fn offer_button(
     context: &Context<'_>,
     product: Product,

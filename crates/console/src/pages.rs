@@ -1,4 +1,4 @@
-//! Pages: lists of things, and a page for each of them.
+//! Pages: lists of resources, a page for each resource, and pages about the server.
 
 mod access_keys;
 mod account;
@@ -31,7 +31,7 @@ use crate::http::Answer;
 use crate::layout::{self, problem};
 use crate::texts;
 
-/// The page at a path; none if there is no such page.
+/// Shows the page at a path; `None` if there is none.
 pub(crate) async fn show(context: &Context<'_>, segments: &[&str]) -> Option<Answer> {
     let page = match segments {
         [] => overview::show(context).await,
@@ -70,13 +70,13 @@ pub(crate) async fn show(context: &Context<'_>, segments: &[&str]) -> Option<Ans
     })
 }
 
-/// A page that was made.
+/// The title and content of a page.
 struct Page {
     title: String,
     content: Markup,
 }
 
-/// A page that the API refused to the caller.
+/// Shows the error with which the API refused a page.
 fn refused(context: &Context<'_>, error: &Error) -> Answer {
     let content = problem(&context.view, error, context.request_id());
     let content = html! { (content) p { a href=(crate::PREFIX) { (context.say(texts::OVERVIEW)) } } };

@@ -1,11 +1,11 @@
-//! Paths of the console: splitting those that come, and printing those of links.
+//! Paths of the console: parses those of requests, and builds those of links.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::PREFIX;
 
-/// The segments below the console's prefix, decoded once after they were split: an encoded slash is a part of a name. None
-/// for a path of something else, for dots and for what is not UTF-8.
+/// Returns the segments below the console's prefix. They are decoded after the split, so an encoded slash is part of a name.
+/// `None` for paths outside the console, with `.` or `..`, or not in UTF-8.
 pub(crate) fn segments(path: &str) -> Option<Vec<String>> {
     let rest = path.strip_prefix(PREFIX.trim_end_matches('/'))?;
     let rest = if rest.is_empty() { rest } else { rest.strip_prefix('/')? };
@@ -19,7 +19,7 @@ pub(crate) fn segments(path: &str) -> Option<Vec<String>> {
     rest.split('/').map(decode).collect()
 }
 
-/// The path of a page, made of a path that is known and names that are not.
+/// Returns the path of a page: a known path, followed by names, which are encoded.
 pub(crate) fn path(known: &str, names: &[&str]) -> String {
     let mut path = format!("{PREFIX}{known}");
     for name in names {
@@ -29,7 +29,7 @@ pub(crate) fn path(known: &str, names: &[&str]) -> String {
     path
 }
 
-/// A path with a query.
+/// Returns a path with a query.
 pub(crate) fn with_query(path: &str, fields: &[(&str, &str)]) -> String {
     let mut text = path.to_owned();
     for (index, (name, value)) in fields.iter().enumerate() {
@@ -41,7 +41,7 @@ pub(crate) fn with_query(path: &str, fields: &[(&str, &str)]) -> String {
     text
 }
 
-/// A path to go to that came with a request: only one of the console is believed.
+/// Checks a redirect target that came with a request. Only paths of the console are accepted.
 pub(crate) fn local(path: &str) -> Option<&str> {
     let is_local = path.starts_with(PREFIX)
         && path.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\<>\"".contains(&byte));

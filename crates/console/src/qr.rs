@@ -1,4 +1,4 @@
-//! A QR code as a picture in the page: no other request, and no exception from the Content-Security-Policy.
+//! A QR code as inline SVG, which needs no other request and no exception in the Content-Security-Policy.
 
 use std::fmt::Write;
 
@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::context::View;
 use crate::texts::Text;
 
-/// The picture, in black on white in either theme. What it shows is a secret of the page.
+/// Draws the code black on white in both themes. Its content is treated as a secret of the page.
 pub(crate) fn picture(view: &View, code: &QrCode, label: Text) -> Markup {
     let side = code.size() + 2 * MARGIN;
     html! {
@@ -20,7 +20,7 @@ pub(crate) fn picture(view: &View, code: &QrCode, label: Text) -> Markup {
     }
 }
 
-/// One rectangle for each run of dark modules in a row.
+/// Returns the path of the dark modules: one rectangle for each run in a row.
 fn outline(code: &QrCode) -> Zeroizing<String> {
     let size = code.size();
     let mut path = Zeroizing::new(String::with_capacity(size * size.div_ceil(2) * LONGEST_RUN));
@@ -38,7 +38,7 @@ fn outline(code: &QrCode) -> Zeroizing<String> {
     path
 }
 
-/// Light modules that belong around the code.
+/// The width of the light border, in modules.
 const MARGIN: usize = 4;
-/// Bytes that describe a run, at most.
+/// Maximum number of bytes that describe a run.
 const LONGEST_RUN: usize = 24;

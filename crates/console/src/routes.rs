@@ -1,4 +1,4 @@
-//! The walk of one request: is it for this server, is it from one of its pages, who asks, and which page answers.
+//! Handles a request: checks its host and its origin, finds its session, and calls the page or form.
 
 use bulla_kms::{Kms, Origin, SignInEnded};
 use bulla_wire::Parameters;
@@ -19,7 +19,7 @@ use crate::texts::{self, Language, Text};
 use crate::traffic::Traffic;
 use crate::{assets, forms, pages, paths};
 
-/// Where all pages are.
+/// The prefix of the paths of all pages.
 pub const PREFIX: &str = "/console/";
 
 /// The console of one server.
@@ -27,15 +27,15 @@ pub struct Console {
     hosts: Hosts,
     pub(crate) entry: Entry,
     pub(crate) sessions: Sessions<Who>,
-    /// Users who have given their password and are asked for a code, apart from the sessions: no page but that of the code
-    /// looks here.
+    /// Users who entered their password and not yet their code. They are kept apart from the sessions, so only the page of the
+    /// code can use them.
     pub(crate) halves: Sessions<Half>,
     pub(crate) attempts: Attempts,
     pub(crate) known_browsers: KnownBrowsers,
     traffic: Traffic,
 }
 
-/// One request that is for this console.
+/// A request whose host is accepted.
 pub(crate) struct Visit<'a> {
     pub(crate) kms: &'a Kms,
     pub(crate) request: &'a Request<'a>,
@@ -45,7 +45,7 @@ pub(crate) struct Visit<'a> {
     pub(crate) language: Language,
 }
 
-/// Why a request gets no page.
+/// Why a request is refused.
 enum Refusal {
     Misdirected,
     Method,
@@ -55,14 +55,15 @@ enum Refusal {
 }
 
 impl Console {
-    /// A console that users sign in to, by access key or password. It is reached by these host names, and by any IP address.
+    /// Creates a console to which users sign in with an access key or a password. It accepts these host names and every IP
+    /// address.
     #[must_use]
     pub fn new(names: impl IntoIterator<Item = String>) -> Self {
         Self::with(Hosts::new(names), Entry::SignIn)
     }
 
-    /// A console for the owner of an embedded store, who enters by a link ([`Console::make_link`]). It is reached by this host
-    /// name alone, which nobody else on the machine should guess: browsers send cookies to all ports of a host.
+    /// Creates a console for the owner of an embedded store, who signs in with a link ([`Console::make_link`]). It accepts only
+    /// this host name, which must be hard to guess for other users of the machine: browsers send cookies to all ports of a host.
     #[must_use]
     pub fn for_owner(name: &str) -> Self {
         Self::with(Hosts::only(name), Entry::Link(OwnerLink::default()))
@@ -80,12 +81,12 @@ impl Console {
         }
     }
 
-    /// From now on it is reached by these host names instead. Sessions stay.
+    /// Replaces the accepted host names. Sessions remain.
     pub fn set_names(&self, names: impl IntoIterator<Item = String>) {
         self.hosts.replace(names);
     }
 
-    /// Where the HTTP server counts the requests of the API.
+    /// Returns the counts in which the HTTP server records the requests of the API.
     #[must_use]
     pub fn traffic(&self) -> &Traffic {
         &self.traffic
@@ -123,7 +124,7 @@ impl Console {
             return Ok(answer);
         }
         let Some(who) = value.and_then(|value| self.sessions.resume(value, kms.elapsed())) else {
-            return Ok(self.ask_who(&visit));
+            return Ok(self.require_sign_in(&visit));
         };
         let (origin, name) = match who.origin(&visit) {
             Ok(found) => found,
@@ -136,10 +137,10 @@ impl Console {
         let traffic = matches!(self.entry, Entry::SignIn).then_some(&self.traffic);
         let context = Context { kms, request, origin, view, traffic };
         let served = serve(&context, &segments, posted).await;
-        Ok(served.unwrap_or_else(|| told(&context.view, request, &Refusal::NotFound)))
+        Ok(served.unwrap_or_else(|| refusal_page(&context.view, request, &Refusal::NotFound)))
     }
 
-    /// The fields of a form that a page of this session has sent.
+    /// Returns the fields of a form that a page of this session sent.
     fn form(&self, visit: &Visit<'_>) -> Option<Parameters> {
         if !is_same_origin(visit.request) {
             return None;
@@ -149,14 +150,14 @@ impl Console {
         is_ours.then_some(fields)
     }
 
-    /// What the page of a visit is made with.
+    /// Returns the view of a visit's page.
     pub(crate) fn view(&self, visit: &Visit<'_>, name: Option<String>) -> View {
         let token = visit.value.map(|value| self.sessions.form_token(value)).unwrap_or_default();
         View::new(visit.language, visit.request, token, name)
     }
 }
 
-/// The page at a path, or what its form does.
+/// Shows the page at a path, or performs a posted form.
 async fn serve(context: &Context<'_>, segments: &[&str], posted: Option<Parameters>) -> Option<Answer> {
     let mut answer = match (posted, segments) {
         (Some(fields), _) => forms::perform(context, segments, fields).await,
@@ -180,11 +181,11 @@ fn choose_language(request: &Request<'_>) -> Answer {
 }
 
 fn refuse(request: &Request<'_>, refusal: &Refusal) -> Answer {
-    told(&View::new(Language::of(request), request, String::new(), None), request, refusal)
+    refusal_page(&View::new(Language::of(request), request, String::new(), None), request, refusal)
 }
 
-/// The page that tells why there is no other.
-fn told(view: &View, request: &Request<'_>, refusal: &Refusal) -> Answer {
+/// Returns the page for a refused request.
+fn refusal_page(view: &View, request: &Request<'_>, refusal: &Refusal) -> Answer {
     let (status, words) = refusal.words();
     let content = html! {
         p { (view.say(words)) }
@@ -200,7 +201,7 @@ fn told(view: &View, request: &Request<'_>, refusal: &Refusal) -> Answer {
 }
 
 impl Who {
-    /// What requests of this session come from, and what its caller is called.
+    /// Returns the origin of a request of this session, and the name of its caller.
     fn origin(&self, visit: &Visit<'_>) -> Result<(Origin, String), SignInEnded> {
         match self {
             Self::Owner => Ok((visit.kms.owner(), visit.language.say(texts::OWNER).to_owned())),

@@ -1,7 +1,7 @@
-//! Who is signed in: sessions, in memory alone, so that a restart ends all of them.
+//! Sessions, kept in memory only: a restart ends all of them.
 //!
-//! A browser holds 256 random bits; the table knows their SHA-256 only, so nothing in it signs anybody in. The token that each
-//! form carries is an HMAC of the cookie: it needs no memory, and a page of another site can read neither.
+//! The cookie of a session is 256 random bits. The table contains only their SHA-256, which cannot be used to sign in. The token
+//! of a form is an HMAC of the cookie, so it is not stored; pages of other sites can read neither.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,27 +13,27 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use bulla_keys::{Random, SystemRandom};
 
-/// The sessions of a console, each of a `W`: whoever signed in.
+/// The sessions of a console, each of a caller `W`.
 pub(crate) struct Sessions<W> {
     key: hmac::Key,
     lifetime: Lifetime,
     table: Mutex<HashMap<Hash, Session<W>>>,
 }
 
-/// When a session ends by itself.
+/// When a session expires.
 #[derive(Clone, Copy)]
 pub(crate) struct Lifetime {
-    /// After this long without use.
+    /// Time without a request.
     idle: Duration,
-    /// After this long in any case.
+    /// Time since the sign-in.
     longest: Duration,
 }
 
 impl Lifetime {
-    /// Of somebody who has signed in.
+    /// The lifetime of a session.
     pub(crate) const SIGNED_IN: Self =
         Self { idle: Duration::from_secs(15 * 60), longest: Duration::from_secs(8 * 3600) };
-    /// Of somebody who has given a password and is asked for a code.
+    /// The time to enter the code after the password.
     pub(crate) const HALF: Self = Self { idle: Duration::from_secs(300), longest: Duration::from_secs(300) };
     /// Of a browser in which a user has signed in.
     pub(crate) const KNOWN_BROWSER: Self =
@@ -55,24 +55,24 @@ impl<W: Clone> Sessions<W> {
         Self { key: hmac::Key::new(HMAC_SHA256, &key), lifetime, table: Mutex::default() }
     }
 
-    /// A new value for the cookie, of no session.
+    /// Returns a random value for a cookie. It is not a session yet.
     pub(crate) fn draw() -> String {
         let mut bits = [0; 32];
         SystemRandom.fill(&mut bits);
         BASE64.encode(bits)
     }
 
-    /// The token of the forms that a browser with this cookie gets.
+    /// Returns the token of forms for a browser with this cookie.
     pub(crate) fn form_token(&self, cookie: &str) -> String {
         BASE64.encode(hmac::sign(&self.key, cookie.as_bytes()))
     }
 
-    /// Whether a form carries the token of this cookie.
+    /// Whether the token of a form belongs to this cookie.
     pub(crate) fn is_form_token(&self, cookie: &str, token: &str) -> bool {
         BASE64.decode(token).is_ok_and(|token| hmac::verify(&self.key, cookie.as_bytes(), &token).is_ok())
     }
 
-    /// Begins a session at `now`, and gives the value of its cookie. The session of `before`, if there is one, ends.
+    /// Begins a session at `now` and returns the value of its cookie. Ends the session of the cookie `before`, if there is one.
     pub(crate) fn begin(&self, before: Option<&str>, who: W, now: Duration) -> String {
         let cookie = Self::draw();
         let mut table = self.lock();
@@ -88,7 +88,7 @@ impl<W: Clone> Sessions<W> {
         cookie
     }
 
-    /// Who has the session of this cookie, which is in use from now on.
+    /// Returns the caller of the session of this cookie, and records its use at `now`.
     pub(crate) fn resume(&self, cookie: &str, now: Duration) -> Option<W> {
         let mut table = self.lock();
         let session = table.get_mut(&hash(cookie)).filter(|session| session.is_alive(self.lifetime, now))?;
@@ -96,7 +96,7 @@ impl<W: Clone> Sessions<W> {
         Some(session.who.clone())
     }
 
-    /// Changes what is known of who has the session of this cookie, if there is one.
+    /// Replaces the caller of the session of this cookie, if there is one.
     pub(crate) fn note(&self, cookie: &str, who: W) {
         if let Some(session) = self.lock().get_mut(&hash(cookie)) {
             session.who = who;
@@ -107,7 +107,7 @@ impl<W: Clone> Sessions<W> {
         self.lock().remove(&hash(cookie));
     }
 
-    /// Ends all sessions; tells whether there was one.
+    /// Ends all sessions. Returns whether there was one.
     pub(crate) fn end_all(&self) -> bool {
         let mut table = self.lock();
         let had_one = !table.is_empty();
@@ -130,7 +130,7 @@ fn hash(cookie: &str) -> Hash {
     digest(&SHA256, cookie.as_bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes")
 }
 
-/// More sessions than this push out the one that was not used for longest.
+/// Maximum number of sessions. Another one ends the least recently used.
 const MAX: usize = 4096;
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
-//! What an SM2 signature is made of (GB/T 32918.2): e = SM3(Z_A ‖ M), where Z_A names the signer and the public key.
+//! The digest that SM2 signs (GB/T 32918.2): e = SM3(Z_A ‖ M), where Z_A identifies the signer and the public key.
 //!
-//! The API signs the digest that it is given, so whoever asks makes it. The signer has the name that is usual where none is
-//! agreed on (GM/T 0009), which is also that of the cloud's examples and of openssl's `distid:1234567812345678`.
+//! The API signs a digest, which the client computes. The id of the signer is the default of GM/T 0009, which the cloud's
+//! examples and openssl's `distid:1234567812345678` use too.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use sm3::{Digest, Sm3};
 
-/// Z_A of a public key in PEM; none if this is no uncompressed point.
+/// Returns Z_A of a public key in PEM; `None` if it is not an uncompressed point.
 pub(crate) fn signer(pem: &str) -> Option<[u8; 32]> {
     let text: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
     let der = BASE64_STANDARD.decode(text).ok()?;
@@ -23,12 +23,12 @@ pub(crate) fn signer(pem: &str) -> Option<[u8; 32]> {
     )
 }
 
-/// The digest of a message.
+/// Returns the digest of a message.
 pub(crate) fn digest(signer: &[u8; 32], message: &[u8]) -> [u8; 32] {
     Sm3::new_with_prefix(signer).chain_update(message).finalize().into()
 }
 
-/// The tag of a point with both coordinates.
+/// The tag of an uncompressed point.
 const UNCOMPRESSED: u8 = 0x04;
 
 const NAME: &[u8] = b"1234567812345678";

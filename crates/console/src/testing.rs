@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::{Answer, Console, Request};
 
-/// A store with its consoles.
+/// A store with two consoles: of its owner, and of its users.
 pub(crate) struct Site {
     pub(crate) kms: Kms,
     owners: Console,
@@ -26,7 +26,7 @@ pub(crate) struct Site {
     _data: TempDir,
 }
 
-/// A browser in which somebody has signed in.
+/// A browser, signed in or not.
 #[derive(Clone)]
 pub(crate) struct Browser {
     pub(crate) site: Rc<Site>,
@@ -35,29 +35,29 @@ pub(crate) struct Browser {
     cookies: RefCell<BTreeMap<String, String>>,
 }
 
-/// A page that came.
+/// A received page.
 #[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) status: StatusCode,
-    /// The path and query where it came from, after redirects.
+    /// The path and query of the page, after redirects.
     pub(crate) at: String,
     pub(crate) html: String,
 }
 
 impl Browser {
-    /// The owner of a new store.
+    /// Signs in as the owner of a new store.
     pub(crate) fn owner() -> Self {
         Self::owner_with(|_| {})
     }
 
-    /// The owner of a new store with an audit trail.
+    /// Signs in as the owner of a new store with an audit trail.
     pub(crate) fn audited_owner() -> Self {
         Self::owner_with(|options| {
             options.audit = Some(AuditOptions::new(options.data.join("audit"), "node"));
         })
     }
 
-    /// The owner of a new store that is opened with other options.
+    /// Signs in as the owner of a new store with changed options.
     pub(crate) fn owner_with(change: impl FnOnce(&mut Options)) -> Self {
         let data = TempDir::new().unwrap();
         let mut options = Options::new(data.path(), Role::Command);
@@ -73,12 +73,12 @@ impl Browser {
         browser
     }
 
-    /// Another browser, in which nobody has signed in.
+    /// Returns another browser without a session, at the console of users.
     pub(crate) fn visitor(&self) -> Self {
         Self { site: Rc::clone(&self.site), is_owner: false, language: "en", cookies: RefCell::default() }
     }
 
-    /// A new user of the same store with this policy, who signs in by an access key.
+    /// Creates a user with this policy in the same store, and signs in as the user with an access key.
     pub(crate) fn user(&self, name: &str, policy: &str) -> Self {
         let policy_name = format!("of-{name}");
         let user = ("UserName", name);
@@ -96,17 +96,17 @@ impl Browser {
         browser
     }
 
-    /// Another browser at the same store, in which nobody has signed in.
+    /// Returns this browser without its session, at the console of users.
     pub(crate) fn signed_out(&self) -> Self {
         Self { is_owner: false, cookies: RefCell::default(), ..self.clone() }
     }
 
-    /// The same browser, which asks for pages in Chinese.
+    /// Returns this browser with Chinese as its language.
     pub(crate) fn in_chinese(&self) -> Self {
         Self { language: "zh-CN", ..self.clone() }
     }
 
-    /// What an action answers the owner, as JSON.
+    /// Calls an action as the owner, and returns its reply as JSON.
     pub(crate) fn call(
         &self,
         product: Product,
@@ -120,24 +120,24 @@ impl Browser {
         Ok(serde_json::from_str(&render_reply(ReplyFormat::Json, &reply, "id")).unwrap())
     }
 
-    /// How often this was asked: for names that were not given before.
+    /// Returns how often it was called, for unique names.
     pub(crate) fn count(&self) -> u32 {
         self.site.count.set(self.site.count.get() + 1);
         self.site.count.get()
     }
 
-    /// A key of the KMS with these parameters, by its id.
+    /// Creates a key with these parameters, and returns its id.
     pub(crate) fn make_key(&self, parameters: &[(&str, &str)]) -> String {
         let made = self.call(Product::Kms, "CreateKey", parameters).unwrap();
         made["KeyMetadata"]["KeyId"].as_str().unwrap().to_owned()
     }
 
-    /// The page at a path with its query.
+    /// Requests the page at a path with its query.
     pub(crate) fn get(&self, to: &str) -> Page {
         self.page(to, self.send(&Method::GET, to, ""))
     }
 
-    /// Opens the page at a path with its query, fills in these fields of its form, and sends it.
+    /// Requests the page at a path with its query, fills in these fields of its form, and posts it.
     pub(crate) fn post(&self, to: &str, fields: &[(&str, &str)]) -> Page {
         let page = self.get(to);
         let path = to.split('?').next().unwrap();
@@ -209,8 +209,7 @@ impl Page {
         self.html.contains(text)
     }
 
-    /// What a screen reader calls each control of the form that is sent to a path: the name of the control, and its label. A
-    /// hidden control has none.
+    /// Returns the name and the accessible label of each visible control in the form that posts to a path.
     pub(crate) fn labels(&self, path: &str) -> Vec<(String, Option<String>)> {
         let form = self.form_to(path);
         let labels: Vec<_> = form
@@ -244,7 +243,7 @@ impl Page {
         forms.find(is_it).unwrap_or_else(|| panic!("no form for {path}: {}", self.html))
     }
 
-    /// The fields of the form that is sent to a path, as they are filled in.
+    /// Returns the fields of the form that posts to a path, with their current values.
     pub(crate) fn form(&self, path: &str) -> Parameters {
         let form = self.form_to(path);
         let mut fields = Parameters::default();
@@ -273,7 +272,7 @@ impl Page {
 pub(crate) const EVERYTHING: &str =
     r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
 
-/// 32 bytes of key material, wrapped for the public key of an import.
+/// Wraps 32 bytes of key material for the public key of an import.
 pub(crate) fn wrap(public_key: &str) -> String {
     let public = PublicEncryptingKey::from_der(&BASE64_STANDARD.decode(public_key).unwrap()).unwrap();
     let public = OaepPublicEncryptingKey::new(public).unwrap();
@@ -282,7 +281,7 @@ pub(crate) fn wrap(public_key: &str) -> String {
     BASE64_STANDARD.encode(wrapped)
 }
 
-/// The text of an element's content, without the tags in it.
+/// Returns the text of an element's content, without tags.
 fn text_of(content: &str) -> String {
     let mut parts = content.split('<');
     let first = parts.next().unwrap_or_default().to_owned();
@@ -290,7 +289,7 @@ fn text_of(content: &str) -> String {
     unescaped(&rest.fold(first, |text, part| text + part)).trim().to_owned()
 }
 
-/// The value of the option that is selected, or of the first.
+/// Returns the value of the selected option, or of the first.
 fn selected(options: &str) -> Option<String> {
     let options = || options.split("<option ").skip(1).map(|option| option.split('>').next().unwrap());
     let option = options().find(|option| option.contains(" selected")).or(options().next())?;

@@ -1,4 +1,4 @@
-//! Pages as people use them.
+//! Tests of pages, through a browser.
 
 mod guessing;
 mod keys;

@@ -1,4 +1,4 @@
-//! What the pages say, in English and Chinese: the one table of texts.
+//! The texts of the pages in English and Chinese.
 
 use http::header::ACCEPT_LANGUAGE;
 
@@ -20,7 +20,7 @@ pub(crate) struct Text {
 }
 
 impl Language {
-    /// The one that the reader chose, else the first one that the browser asks for and that there is.
+    /// Returns the language that the reader chose, else the first supported one that the browser accepts.
     pub(crate) fn of(request: &Request<'_>) -> Self {
         if let Some(chosen) = cookies::read(request, COOKIE) {
             return Self::from_code(chosen).unwrap_or(Self::English);
@@ -38,7 +38,7 @@ impl Language {
         }
     }
 
-    /// For the `lang` of the page.
+    /// Returns the value of the `lang` attribute.
     pub(crate) fn tag(self) -> &'static str {
         match self {
             Self::English => "en",
@@ -46,7 +46,7 @@ impl Language {
         }
     }
 
-    /// The header that remembers the choice.
+    /// Returns the `Set-Cookie` header that stores the choice.
     pub(crate) fn cookie(self, tls: bool) -> String {
         let secure = if tls { "; Secure" } else { "" };
         format!(
@@ -64,7 +64,7 @@ impl Language {
     }
 }
 
-/// A text without a name, for the tables that have their own.
+/// Returns a text without a name in this table.
 pub(crate) const fn text(english: &'static str, chinese: &'static str) -> Text {
     Text { english, chinese }
 }
@@ -107,25 +107,25 @@ texts! {
     ACCESS_KEY_ID: "Access key id", "访问密钥 ID（AccessKey ID）";
     ACCESS_KEY_SECRET: "Access key secret", "访问密钥密码（AccessKey Secret）";
     CHOOSE_PASSWORD: "Choose a password", "设置新密码";
-    OLD_PASSWORD: "Password until now", "当前密码";
+    OLD_PASSWORD: "Current password", "当前密码";
     NEW_PASSWORD: "New password", "新密码";
-    NEW_PASSWORD_AGAIN: "New password, once more", "再次输入新密码";
+    NEW_PASSWORD_AGAIN: "New password again", "再次输入新密码";
     PASSWORD_RULE: "8 to 128 characters of at least three kinds: lower case, upper case, digits, others. Without your name.", "8 至 128 个字符，至少包含小写字母、大写字母、数字、其他字符中的三种，且不含用户名。";
-    PASSWORD_DUE: "You have to choose a password of your own before you go on.", "继续之前，请先设置您自己的密码。";
+    PASSWORD_DUE: "You must choose a password of your own before you continue.", "继续之前，请先设置您自己的密码。";
     PASSWORDS_DIFFER: "The two new passwords are not the same.", "两次输入的新密码不一致。";
     PASSWORD_SAME: "The new password is the old one.", "新密码不能与当前密码相同。";
     PASSWORD_UNFIT: "The new password is not good enough.", "新密码不符合要求。";
-    PASSWORD_WRONG: "The password until now is wrong.", "当前密码不正确。";
+    PASSWORD_WRONG: "The current password is wrong.", "当前密码不正确。";
     SIGN_IN_WRONG: "That did not match. Check the name and the password or secret, and that the user or access key is active.", "登录信息不匹配。请检查名称和密码，并确认用户或访问密钥处于启用状态。";
     SIGN_IN_BUSY: "Too many sign-ins are being checked. Wait a few seconds and try again.", "当前登录请求过多，请稍候几秒再试。";
     SIGN_IN_NO_SECRETS: "This server takes no access key secrets: sign in as a user with a password.", "本服务器不接受访问密钥密码，请以用户名和密码登录。";
     SECOND_STEP: "Second step of the sign-in", "登录第二步验证";
     CODE: "Code of your authenticator app", "身份验证器中的验证码";
-    CODE_WRONG: "That is not the code of now, or it was used already. Each code works once: wait for the next one.", "验证码不正确或已被使用。每个验证码只能使用一次，请等待下一个验证码。";
+    CODE_WRONG: "The code is wrong or was used already. Each code works once: wait for the next one.", "验证码不正确或已被使用。每个验证码只能使用一次，请等待下一个验证码。";
     CODES_TOO_MANY: "Too many wrong codes. Wait half a minute and try again.", "错误的验证码过多，请半分钟后再试。";
     CODE_TOO_LATE: "That took too long, or the password or device has changed. Sign in again.", "操作超时，或密码、设备已更改，请重新登录。";
     MFA_DEVICE: "MFA device", "MFA 设备";
-    MFA_DEVICE_DUE: "Your administrator requires a second factor. Set up an MFA device before you go on.", "管理员要求启用多因素认证。继续之前，请先设置 MFA 设备。";
+    MFA_DEVICE_DUE: "Your administrator requires a second factor. Set up an MFA device before you continue.", "管理员要求启用多因素认证。继续之前，请先设置 MFA 设备。";
     MFA_DEVICE_ABOUT: "An authenticator app on your phone shows a code of six digits, which changes every 30 seconds. With a device, the sign-in asks for a code after the password.", "手机上的身份验证器每 30 秒显示一个新的六位验证码。设置设备后，登录时除密码外还需输入验证码。";
     MFA_DEVICE_NEW: "Set up a device", "设置设备";
     MFA_DEVICE_SCAN: "Scan the picture with the app, or type the key into it. Both are shown this once; keep no copy. Then enter two codes that follow each other.", "请用身份验证器扫描二维码，或手动输入密钥。二者仅显示这一次，请勿留存副本。然后依次输入两个连续的验证码。";
@@ -136,11 +136,11 @@ texts! {
     MFA_DEVICE_BIND: "Bind the device", "绑定设备";
     MFA_DEVICE_BOUND: "The sign-in asks for a code of your device.", "登录时需要输入您的设备的验证码。";
     MFA_DEVICE_REMOVE: "Remove the device", "移除设备";
-    MFA_DEVICE_LIMIT: "The account has as many MFA devices as it may have. An administrator can delete unused ones.", "账号的 MFA 设备数量已达上限，请联系管理员删除不用的设备。";
+    MFA_DEVICE_LIMIT: "The account has reached its limit of MFA devices. An administrator can delete unused ones.", "账号的 MFA 设备数量已达上限，请联系管理员删除不用的设备。";
     SIGN_IN_FAILED: "The server could not check the sign-in. Its log says why.", "服务器无法验证登录，原因见服务器日志。";
     OPEN_CONSOLE: "Open the console", "打开控制台";
     USE_THE_LINK: "Open the link that `bulla console` has printed. Each link works once, within a minute.", "请打开 bulla console 命令打印的链接。每个链接一分钟内有效，只能使用一次。";
-    LINK_USED_AGAIN: "This link was used before. Nobody is signed in any more: run `bulla console` again.", "此链接已被使用过，所有会话均已结束。请重新运行 bulla console。";
+    LINK_USED_AGAIN: "This link was used before, so all sessions have ended. Run `bulla console` again.", "此链接已被使用过，所有会话均已结束。请重新运行 bulla console。";
     SIGN_OUT: "Sign out", "退出登录";
     OTHER_LANGUAGE: "中文", "English";
     OWNER: "owner of this store", "本机存储的所有者";
@@ -152,7 +152,7 @@ texts! {
     NOT_ALLOWED: "not allowed", "无权限";
     NOTHING_HERE: "There is no such page.", "没有这个页面。";
     NOT_OF_THIS_SERVER: "This address is not a name of this server.", "该地址不是本服务器的名称。";
-    FORM_IS_OLD: "This form is of another session, or of another page. Open it once more and send it again.", "此表单属于其他会话或其他页面，请重新打开后再提交。";
+    FORM_IS_OLD: "This form belongs to another session or page. Open it again and resend it.", "此表单属于其他会话或其他页面，请重新打开后再提交。";
     METHOD: "The console takes GET and POST.", "控制台只接受 GET 和 POST。";
     PROBLEM: "That did not work", "操作没有成功";
     REPLY: "Reply", "返回结果";
@@ -161,7 +161,7 @@ texts! {
     OPTIONAL: "optional", "选填";
     NAME: "Name", "名称";
     VALUE: "Value", "值";
-    TYPE_TO_CONFIRM: "Type it once more to confirm", "再输入一次以确认";
+    TYPE_TO_CONFIRM: "Type it again to confirm", "再输入一次以确认";
     ACTIONS: "Actions", "操作";
     STATE: "State", "状态";
     RECOVERY: "Recovery sheet", "恢复说明";

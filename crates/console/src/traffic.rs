@@ -1,19 +1,19 @@
-//! How many requests the API answered in each minute of the last hour, and how many of them with an error.
+//! Counts of the API's requests and errors in each minute of the last hour.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// The counts, a number for each minute. To count a request is one atomic change, and waits for nothing.
+/// The counts, one atomic number a minute, so that counting a request never blocks.
 pub struct Traffic([AtomicU64; MINUTES]);
 
-/// One minute.
+/// The counts of one minute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Minute {
     pub(crate) requests: u64,
     pub(crate) errors: u64,
 }
 
-/// The minutes that are kept.
+/// How many minutes are kept.
 pub(crate) const MINUTES: usize = 60;
 
 impl Traffic {
@@ -21,7 +21,7 @@ impl Traffic {
         Self([const { AtomicU64::new(0) }; MINUTES])
     }
 
-    /// Counts a request that was answered at `now`, which is the time of [`Clock::elapsed`](bulla_kms::Clock::elapsed).
+    /// Counts a request that was answered at `now`, a time of [`Clock::elapsed`](bulla_kms::Clock::elapsed).
     pub fn count(&self, now: Duration, is_error: bool) {
         let minute = minute(now);
         let add = |packed| {
@@ -29,11 +29,11 @@ impl Traffic {
             let errors = before.errors + u64::from(is_error);
             Some(pack(minute, Minute { requests: before.requests + 1, errors }))
         };
-        // Always succeeds: there is something to add to every number.
+        // Always succeeds, because `add` never returns `None`.
         let _ = self.slot(minute).fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
     }
 
-    /// The minutes up to that of `now`, oldest first.
+    /// Returns the minutes up to that of `now`, oldest first.
     pub(crate) fn last_hour(&self, now: Duration) -> [Minute; MINUTES] {
         let last = minute(now);
         std::array::from_fn(|index| {
@@ -54,15 +54,15 @@ fn minute(now: Duration) -> u64 {
     now.as_secs() / 60
 }
 
-/// The minute's last 16 bits, then 24 bits for the requests and for the errors of them: nine million a second would fill them.
-/// A number of 45 days ago that nothing has changed since would be taken for one of now; so does one minute in an hour at worst.
+/// Packs the low 16 bits of the minute, 24 bits of requests and 24 bits of errors. More than 16 million requests a minute are
+/// counted as 16 million. With 60 slots, the low 16 bits repeat in the same slot after 983 040 minutes (682 days) only.
 const fn pack(minute: u64, counts: Minute) -> u64 {
     let requests = if counts.requests > MOST { MOST } else { counts.requests };
     let errors = if counts.errors > MOST { MOST } else { counts.errors };
     minute << 48 | requests << 24 | errors
 }
 
-/// The counts, if they are of this minute.
+/// Returns the counts if they are of this minute.
 fn unpack(packed: u64, minute: u64) -> Option<Minute> {
     let is_of_minute = packed >> 48 == minute & 0xffff;
     is_of_minute.then_some(Minute { requests: packed >> 24 & MOST, errors: packed & MOST })

@@ -1,4 +1,4 @@
-//! Forms of aliases.
+//! Forms for aliases.
 
 use super::control::Control::{Known, Line};
 use super::suggest::KEYS;
@@ -18,14 +18,14 @@ pub(super) const FORMS: &[Form] = &[
         .then(Then::Of("keys", "KeyId")),
     Form::kms("UpdateAlias", text("Move the alias", "更换别名指向的密钥"))
         .about(
-            "The alias names the other key from now on. What was encrypted by way of it still needs the key that it named before.",
+            "The alias then names the other key. Data that was encrypted through the alias before still needs the old key.",
             "别名从现在起指向另一个密钥。此前通过该别名加密的数据仍需由原来的密钥解密。",
         )
         .fields(&[Field::needed("AliasName", ALIAS, Line), Field::needed("KeyId", KEY, Known(KEYS))])
         .then(Then::Of("keys", "KeyId")),
     Form::kms("DeleteAlias", text("Delete the alias", "删除别名"))
         .about(
-            "The key stays. Programs that name the key by this alias fail from now on.",
+            "The key remains. Programs that use this alias fail from then on.",
             "密钥不受影响，但使用该别名的程序将立即失败。",
         )
         .fields(&[Field::hidden("AliasName")])

@@ -1,24 +1,24 @@
-//! A second action that follows the first one if its field was filled in: a new key gets an alias.
+//! A second action that follows the first if its field was filled in: a new key gets an alias.
 //!
-//! If it fails, the first one has succeeded all the same, so the form of the second one is shown with the error.
+//! If the second action fails, the first has succeeded already, so its own form is shown with the error.
 
 use bulla_wire::{Parameters, Product, Reply, ReplyFormat, render_reply};
 use serde_json::Value;
 
 use super::{Field, Form, find};
 
-/// The action, which is one of the KMS with a form of its own.
+/// The second action, which is one of the KMS and has a form of its own.
 #[derive(Clone, Copy)]
 pub(crate) struct Also {
-    /// The field that is filled in if the action is wanted, by the parameter of the second action.
+    /// The field that requests the action, named after a parameter of the action.
     pub(super) field: Field,
     pub(super) action: &'static str,
-    /// The parameter that names what the first action made, and the place of the name in its reply.
+    /// The parameter that names the new resource, and the JSON pointer to the name in the reply to the first action.
     pub(super) subject: (&'static str, &'static str),
 }
 
 impl Also {
-    /// The form of the action and what is filled in; none if it is not wanted.
+    /// Returns the form of the action and its fields; `None` if the caller did not request it.
     pub(super) fn fields(self, fields: &Parameters, reply: &Reply) -> Option<(&'static Form, Parameters)> {
         let value = fields.non_empty(self.field.parameter)?;
         let reply: Value = serde_json::from_str(&render_reply(ReplyFormat::Json, reply, "")).ok()?;

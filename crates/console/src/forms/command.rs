@@ -1,11 +1,11 @@
-//! The command that does what a form did.
+//! The command line that is equivalent to a form.
 
 use bulla_wire::{Parameters, Product};
 
 use super::{Control, Form, digest};
 
-/// A line for a POSIX shell: `bulla kms CreateKey --KeySpec …`. Secrets are asked for by `-`, standard input; a
-/// text, which may be one, is that of a file. What SM2 signs is no digest of a file alone, so it is given as it is.
+/// Returns a line for a POSIX shell, such as `bulla kms CreateKey --KeySpec …`. It reads secrets from standard input (`-`), and
+/// texts, which may be secret, from a file. The digest for SM2 depends on more than the file, so the line contains it.
 pub(super) fn line(program: &str, form: &Form, parameters: &Parameters) -> String {
     let product = match form.product {
         Product::Kms => "kms",
@@ -28,7 +28,7 @@ pub(super) fn line(program: &str, form: &Form, parameters: &Parameters) -> Strin
     line
 }
 
-/// A word of a POSIX shell.
+/// Quotes a word for a POSIX shell, if it needs quotes.
 pub(crate) fn quoted(word: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-:=,+".contains(&byte);
     if !word.is_empty() && !word.starts_with('-') && word.bytes().all(is_plain) {

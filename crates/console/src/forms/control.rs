@@ -1,4 +1,4 @@
-//! Controls: how a parameter is entered, and how what was entered becomes its value.
+//! Controls: how a parameter is entered, and how the input becomes its value.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
@@ -15,41 +15,41 @@ use crate::texts::{self, Text};
 /// How a parameter is entered.
 #[derive(Clone, Copy)]
 pub(crate) enum Control {
-    /// It is known, and shown nowhere.
+    /// A hidden field, whose value the linking page provides.
     Hidden,
     /// One line.
     Line,
     /// Several lines.
     Area,
-    /// A password: nothing that was typed is ever sent back.
+    /// A password, which no response contains.
     Secret,
-    /// Several lines that are not sent back.
+    /// Several lines, which no response contains.
     SecretArea,
-    /// Text of several lines, which is sent as Base64. Not sent back.
+    /// Several lines, sent to the action as Base64. No response contains them.
     Base64,
-    /// Text of several lines, of which the SHA-256 digest is sent, as Base64, or that of SM2. Not sent back.
+    /// Several lines, of which the action gets the digest as Base64: SHA-256, or that of SM2. No response contains them.
     Digest,
     /// A number.
     Number,
-    /// A point in time in UTC, which is sent as seconds since 1970.
+    /// A point in time in UTC, sent to the action in seconds since the Unix epoch.
     Time,
-    /// Yes or nothing.
+    /// A checkbox.
     Check,
-    /// One of these values; without a value of its own, the API's default.
+    /// One of these values. An empty value is the default of the API.
     Choice(&'static [(&'static str, Text)]),
-    /// One line, which may be left empty to clear what is there.
+    /// One line. An empty one clears the current value.
     Clearable,
-    /// One line, for which the names of things are suggested.
+    /// One line, with the names of existing resources as suggestions.
     Known(Names),
-    /// A policy. A form that holds none yet shows this one; `{account}` is the id of the account.
+    /// A policy, with a template for new ones, in which `{account}` is replaced by the id of the account.
     Document(&'static str),
-    /// Names and values, as the members of a JSON object.
+    /// Names and values, sent as a JSON object.
     Members,
-    /// Names and values, as a JSON list of tags.
+    /// Names and values, sent as a JSON list of tags.
     Tags,
-    /// Names and values, as a JSON list of tags as RAM has them.
+    /// Names and values, sent as a JSON list of tags in the format of RAM.
     RamTags,
-    /// One name, which is known, as a JSON list.
+    /// A hidden name, sent as a JSON list.
     HiddenList,
 }
 
@@ -57,10 +57,10 @@ pub(crate) enum Control {
 const ROWS: usize = 4;
 
 impl Control {
-    /// The value of a parameter; none if nothing was entered.
+    /// Returns the value of a parameter; `None` if nothing was entered.
     ///
     /// # Errors
-    /// InvalidParameter for values without a name.
+    /// InvalidParameter for a value without a name or a time that cannot be parsed.
     pub(crate) fn value(self, parameter: &str, fields: &Parameters) -> Result<Option<String>, Error> {
         let given = || fields.non_empty(parameter);
         Ok(match self {
@@ -100,7 +100,7 @@ impl Control {
         })
     }
 
-    /// The field in a form, with what `fields` say.
+    /// Shows the field in a form, with its value in `fields`.
     pub(crate) fn show(self, context: &Context<'_>, field: &Field, fields: &Parameters) -> Markup {
         let value = fields.get(field.parameter).unwrap_or_default();
         let input = match self {
@@ -188,7 +188,7 @@ fn rows(context: &Context<'_>, field: &Field, fields: &Parameters) -> Markup {
     }
 }
 
-/// The seconds since 1970 of a time as browsers write it: `2026-01-31T12:30`, with or without seconds.
+/// Parses a time in the format of browsers, `2026-01-31T12:30` with or without seconds. Returns seconds since the Unix epoch.
 pub(crate) fn unix(text: &str) -> Option<i64> {
     let seconds = if text.len() == "2026-01-31T12:30".len() { ":00" } else { "" };
     Timestamp::parse(&format!("{text}{seconds}Z")).map(Timestamp::unix)
@@ -198,7 +198,7 @@ fn optional(context: &Context<'_>, field: &Field) -> Markup {
     html! { @if !field.needed { span.fine { " (" (context.say(texts::OPTIONAL)) ")" } } }
 }
 
-/// What the rows of a field hold. A row without a name must hold nothing.
+/// Returns the names and values in the rows of a field. A row with a value must have a name.
 fn pairs<'a>(parameter: &str, fields: &'a Parameters) -> Result<Vec<(&'a str, &'a str)>, Error> {
     let mut pairs = Vec::new();
     for row in 0..ROWS {

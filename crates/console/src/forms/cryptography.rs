@@ -1,4 +1,4 @@
-//! Forms for learning: what applications ask of keys, with the reply and the commands that ask the same.
+//! Forms to try out cryptographic operations. The result shows the reply and the equivalent commands.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -129,12 +129,12 @@ const fn algorithm(choices: &'static [(&'static str, Text)]) -> Field {
     Field::needed("Algorithm", text("Algorithm", "算法"), Choice(choices))
 }
 
-/// A name of the API, which is the same in both languages.
+/// Returns a name of the API, which is the same in both languages.
 const fn same(name: &'static str) -> Text {
     text(name, name)
 }
 
-/// The text that was decrypted, if it is one that can be read.
+/// Shows the decrypted text, if it is readable.
 pub(super) fn plaintext(context: &Context<'_>, reply: &Reply) -> Option<Markup> {
     let plaintext = match reply {
         Reply::Kms(kms::Reply::Decrypt(reply)) => &reply.plaintext,

@@ -1,4 +1,4 @@
-//! The digest of a text that is signed by SM2, which has the public key in it. All others are of the text alone.
+//! The digest of a text that SM2 signs, which includes the public key. Digests for other algorithms are of the text alone.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -9,15 +9,15 @@ use super::{Control, Form};
 use crate::context::Context;
 use crate::sm2;
 
-/// Whether the digest of a request is one of SM2.
+/// Whether a request signs or verifies with SM2.
 pub(super) fn is_of_sm2(parameters: &Parameters) -> bool {
     parameters.get("Algorithm") == Some("SM2DSA")
 }
 
-/// Puts the digest of SM2 in the place of the other one.
+/// Replaces the SHA-256 digest in a request for SM2 by the digest of SM2.
 ///
 /// # Errors
-/// What GetPublicKey answers: the caller may not read the public key, or there is none.
+/// The errors of GetPublicKey, such as for a caller who may not read the public key; InvalidParameter if it is no SM2 key.
 pub(super) async fn prepare(
     form: &Form,
     context: &Context<'_>,

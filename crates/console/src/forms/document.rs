@@ -1,4 +1,4 @@
-//! The editor of a policy, and the line of it in which an error is.
+//! The editor of a policy, and the excerpt that shows the place of an error.
 
 use bulla_wire::Parameters;
 use maud::{Markup, html};
@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::indented::indented;
 use crate::texts::text;
 
-/// The field with the policy: what was typed or is there now, else the template.
+/// Shows the field with the policy that was entered or is stored, else the template.
 pub(super) fn editor(context: &Context<'_>, field: &Field, fields: &Parameters, template: &str) -> Markup {
     let value = match fields.get(field.parameter) {
         Some(value) => indented(value),
@@ -22,7 +22,7 @@ pub(super) fn editor(context: &Context<'_>, field: &Field, fields: &Parameters, 
     }
 }
 
-/// The line that the message of an error names, if the field is a policy.
+/// Shows the line that the message of an error names, if the field is a policy.
 pub(super) fn excerpt(context: &Context<'_>, field: &Field, fields: &Parameters, message: &str) -> Markup {
     let is_document = matches!(field.control, Control::Document(_));
     let shown = fields.get(field.parameter).filter(|_| is_document).and_then(|typed| {
@@ -41,7 +41,7 @@ pub(super) fn excerpt(context: &Context<'_>, field: &Field, fields: &Parameters,
     }
 }
 
-/// The line, parted before a column, which is counted from 1 in characters.
+/// Splits a line before a column, which counts characters from 1.
 fn split_before(line: &str, column: usize) -> (&str, &str) {
     let at = line.char_indices().nth(column.saturating_sub(1)).map_or(line.len(), |(at, _)| at);
     line.split_at(at)

@@ -1,4 +1,4 @@
-//! Forms of the import of material: what to wrap it for, and the wrapped material.
+//! Forms that import key material: one gets the wrapping key, the other sends the wrapped material.
 
 use bulla_wire::kms::GetParametersForImportReply;
 use bulla_wire::{Reply, kms};
@@ -15,7 +15,7 @@ use crate::times::time;
 pub(super) const FORMS: &[Form] = &[
     Form::kms("GetParametersForImport", text("Import material", "导入密钥材料"))
         .about(
-            "First step: the server makes a key pair, for whose public key you wrap the material. The token that comes with it lives for 24 hours.",
+            "First step: the server creates a key pair, and you wrap the material with its public key. The import token is valid for 24 hours.",
             "第一步：服务器生成一对密钥，您用其中的公钥加密密钥材料。随之返回的导入令牌 24 小时内有效。",
         )
         .fields(&[
@@ -29,7 +29,7 @@ pub(super) const FORMS: &[Form] = &[
         .then(Then::Shown(next_step)),
     of_key("ImportKeyMaterial", text("Import the wrapped material", "导入加密后的密钥材料"))
         .about(
-            "Material that was imported once can be imported again, and no other: what it has encrypted could not be opened.",
+            "Only the same material can be imported again: other material could not decrypt what the key has encrypted.",
             "重新导入时必须使用完全相同的密钥材料，否则无法解密此前加密的数据。",
         )
         .fields(&[
@@ -52,7 +52,7 @@ const WRAPPED: Text = text("Wrapped material, as Base64", "加密后的密钥材
 const TOKEN: Text = text("Import token", "导入令牌");
 const EXPIRES: Text = text("Expires at (UTC)", "过期时间（UTC）");
 
-/// How to wrap the material, and where to send it.
+/// Shows how to wrap the material, and links to the form that imports it.
 fn next_step(context: &Context<'_>, reply: &Reply) -> Option<Markup> {
     let Reply::Kms(kms::Reply::GetParametersForImport(reply)) = reply else { return None };
     let fields = context.request.posted().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Forms of keys.
+//! Forms for keys.
 
 use super::control::Control::{Check, Choice, Clearable, Document, Line, Number, Tags};
 use super::{Also, Field, Form, Then};
@@ -40,7 +40,7 @@ pub(super) const FORMS: &[Form] = &[
         .fields(&[KEY_ID, Field::optional("Description", texts::DESCRIPTION, Clearable)])
         .now("DescribeKey", &[("Description", "/KeyMetadata/Description")]),
     of_key("CreateKeyVersion", text("Rotate now", "立即轮转")).about(
-        "Makes a new version, which encrypts from now on. Earlier versions still decrypt.",
+        "Creates a new version, which is then used to encrypt. Earlier versions still decrypt.",
         "创建一个新版本，今后用它加密；旧版本仍然可以解密。",
     ),
     of_key("UpdateRotationPolicy", text("Change the rotation", "修改轮转策略"))
@@ -74,21 +74,21 @@ pub(super) const FORMS: &[Form] = &[
         .now("DescribeKey", &[("DeletionProtectionDescription", "/KeyMetadata/DeletionProtectionDescription")]),
     of_key("ScheduleKeyDeletion", text("Schedule the deletion", "计划删除密钥"))
         .about(
-            "The key cannot be used from now on. After the days of waiting it is deleted for good, and so is everything that only it decrypts.",
+            "The key becomes unusable immediately. After the waiting period it is deleted permanently, and data that only it decrypts is lost.",
             "密钥将立即不可使用；等待期过后被永久删除，只有它能解密的数据也随之丢失。",
         )
         .fields(&[
             KEY_ID,
-            Field::needed("PendingWindowInDays", text("Days of waiting (7 to 366)", "等待天数（7 至 366）"), Number),
+            Field::needed("PendingWindowInDays", text("Waiting period in days (7 to 366)", "等待天数（7 至 366）"), Number),
         ])
         .confirmed("KeyId"),
     of_key("CancelKeyDeletion", text("Cancel the deletion", "取消删除计划")).about(
-        "The key stays, and can be used again at once.",
+        "The key is kept, and can be used again immediately.",
         "密钥会保留，并立即可以使用。",
     ),
 ];
 
-/// An action that takes a key and nothing else.
+/// Returns the form of an action whose only parameter is a key.
 pub(super) const fn of_key(action: &'static str, title: Text) -> Form {
     Form::kms(action, title).fields(&[KEY_ID]).then(Then::Of("keys", "KeyId"))
 }
@@ -101,7 +101,7 @@ const INTERVAL: Text = text("Time between rotations, 7d to 730d", "轮转周期�
 
 const ON_OR_OFF: &[(&str, Text)] = &[("true", text("On", "开启")), ("false", text("Off", "关闭"))];
 
-/// The specs, beginning with the one that is meant where none is chosen.
+/// The key specs. The first is the default.
 pub(crate) const SPECS: &[(&str, Text)] = &[
     ("Aliyun_AES_256", text("AES-256: data keys (Aliyun_AES_256)", "AES-256：数据密钥（Aliyun_AES_256）")),
     ("Aliyun_SM4", text("SM4: data keys (Aliyun_SM4)", "SM4：数据密钥（Aliyun_SM4）")),

@@ -1,4 +1,4 @@
-//! Links to forms, and buttons that send one at once.
+//! Links to forms, and buttons that post a form at once.
 
 use bulla_wire::Product;
 use maud::{Markup, html};
@@ -9,13 +9,13 @@ use crate::layout::token;
 use crate::paths::{path, with_query};
 use crate::texts::Text;
 
-/// A link to the form of an action, filled with what is known already.
+/// Returns a link to the form of an action, with the `known` fields filled in.
 pub(crate) fn link(context: &Context<'_>, product: Product, action: &str, known: &[(&str, &str)]) -> Markup {
     let form = find(product, action).expect("a page links to forms of the table");
     link_as(context, product, action, form.title, known)
 }
 
-/// As [`link`], with words of its own.
+/// As [`link`], with another label.
 pub(crate) fn link_as(
     context: &Context<'_>,
     product: Product,
@@ -29,7 +29,7 @@ pub(crate) fn link_as(
     html! { a class=(class) href=(to) { (context.say(label)) } }
 }
 
-/// A button that does an action at once, with what is known already.
+/// Returns a button that calls an action at once, with the `known` parameters.
 pub(crate) fn button(
     context: &Context<'_>,
     product: Product,

@@ -1,4 +1,4 @@
-//! What the fields of a form hold before anything is typed: what the thing has now.
+//! Fills a form with the current values of its resource.
 
 use bulla_wire::{Parameters, ReplyFormat, render_reply};
 use serde_json::Value;
@@ -6,9 +6,9 @@ use serde_json::Value;
 use super::Form;
 use crate::context::Context;
 
-/// The action of the same product that reads the thing, and which parameter of the form is where in its reply.
+/// The action of the same product that reads the resource, and for each parameter of the form a JSON pointer into its reply.
 ///
-/// The action is asked with those of its parameters that the address of the form names.
+/// The action gets those of its parameters that are in the query of the form.
 #[derive(Clone, Copy)]
 pub(crate) struct Now {
     pub(super) action: &'static str,
@@ -16,7 +16,7 @@ pub(crate) struct Now {
 }
 
 impl Now {
-    /// Fills the fields that have no value yet. A caller who may not read the thing gets empty ones.
+    /// Fills the fields that have no value yet. They remain empty for a caller who may not read the resource.
     pub(super) async fn fill(self, form: &Form, context: &Context<'_>, fields: &mut Parameters) {
         let mut parameters = Parameters::default();
         for name in form.product.parameters(self.action).unwrap_or_default() {

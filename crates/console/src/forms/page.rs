@@ -1,4 +1,4 @@
-//! The page of a form: its fields, what is known of them already, and the way back.
+//! The page of a form: its fields with the known values, and the link back.
 
 use bulla_wire::Parameters;
 use maud::{Markup, html};
@@ -46,20 +46,20 @@ impl Form {
         layout::page(&context.view, title, &content)
     }
 
-    /// What the form is about: what the page that led here has named.
+    /// Shows the resource of the form: the hidden fields, which the linking page filled in.
     fn subject(&self, fields: &Parameters) -> Markup {
         let hidden = self.fields.iter().filter(|field| matches!(field.control, Control::Hidden));
         let names = hidden.filter_map(|field| fields.non_empty(field.parameter));
         html! { p.subject { @for name in names { code { (foreign(name)) } " " } } }
     }
 
-    /// For managers of passwords: whose password the form is about. It is not posted.
+    /// Returns the user whose password the form sets, for password managers. The field is not posted.
     fn user_of_password<'f>(&self, fields: &'f Parameters) -> Option<&'f str> {
         let is_about_one = self.fields.iter().any(|field| matches!(field.control, Control::Secret));
         if is_about_one { fields.non_empty("UserName") } else { None }
     }
 
-    /// The page of what the form is about, else that of its collection.
+    /// Returns the path of the resource's page, else of its collection.
     pub(super) fn way_back(&self, fields: &Parameters) -> String {
         let made = |collection: &'static str| {
             let subject = self.fields.iter().find(|field| matches!(field.control, Control::Hidden))?;
@@ -73,7 +73,7 @@ impl Form {
     }
 }
 
-/// The field that has to hold the same as the parameter.
+/// Shows the field in which the caller types the parameter again.
 fn confirmation(context: &Context<'_>, fields: &Parameters, parameter: &str) -> Markup {
     html! {
         div.field {
@@ -86,5 +86,5 @@ fn confirmation(context: &Context<'_>, fields: &Parameters, parameter: &str) -> 
     }
 }
 
-/// The name of the field that confirms.
+/// The name of the confirmation field.
 pub(super) const CONFIRMATION: &str = "confirmation";

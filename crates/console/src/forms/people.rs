@@ -1,4 +1,4 @@
-//! Forms of users, groups, their access keys and their ways in, and of the account.
+//! Forms for users, groups, access keys, login profiles, MFA devices and the account.
 
 use bulla_kms::Enrolment;
 use bulla_wire::ram;
@@ -19,8 +19,8 @@ use crate::texts::{self, Text, text};
 pub(super) const FORMS: &[Form] = &[
     Form::ram("CreateUser", text("Create a user", "创建用户"))
         .about(
-            "A new user may do nothing. Give it policies, by itself or through a group, and then an access key for programs \
-             or a password for this console.",
+            "A new user has no permissions. Attach policies to it or to one of its groups, and then create an access key for \
+             programs or a password for this console.",
             "新用户没有任何权限。请直接或通过用户组为其授予权限策略，再创建供程序使用的访问密钥或用于登录本控制台的密码。",
         )
         .fields(&[
@@ -93,7 +93,7 @@ pub(super) const FORMS: &[Form] = &[
         .then(OF_USER),
     Form::ram("DeleteLoginProfile", text("Remove the password", "移除登录密码"))
         .about(
-            "The user cannot sign in to this console any more. Access keys keep working.",
+            "The user can no longer sign in to this console. Access keys keep working.",
             "移除后该用户不能再登录本控制台，访问密钥仍然有效。",
         )
         .fields(USER)
@@ -121,7 +121,7 @@ pub(super) const FORMS: &[Form] = &[
         .then(OF_USER),
     Form::ram("UnbindMFADevice", text("Unbind the MFA device", "解绑 MFA 设备"))
         .about(
-            "The sign-in of the user asks for no code any more, and the sessions by codes of this device end.",
+            "The sign-in of the user no longer asks for a code. Sessions that used a code of this device end.",
             "解绑后，该用户登录时不再需要验证码，已通过此设备验证的会话立即结束。",
         )
         .fields(USER)
@@ -134,7 +134,7 @@ pub(super) const FORMS: &[Form] = &[
         .then(Then::List("account")),
     Form::ram("CreateAccessKey", text("Create an access key", "创建访问密钥"))
         .about(
-            "Its secret is shown once, here or in the file. Nobody can look it up later.",
+            "Its secret is shown once, here or in the file. It cannot be shown again later.",
             "访问密钥的密码（AccessKey Secret）只显示一次，之后无法再查看，请立即保存。",
         )
         .fields(&[Field::hidden_optional("UserName")])
@@ -203,7 +203,7 @@ const MEMBERSHIP: &[Field] = &[
     Field::needed("GroupName", text("Group", "用户组"), Known(GROUPS)),
 ];
 const OF_USER: Then = Then::Of("users", "UserName");
-/// Without the name of a user an access key is the caller's own.
+/// The page of the user, or of the account for the caller's own access keys, which name no user.
 const OF_HOLDER: Then = Then::OneOf(&[("users", "UserName"), ("account", "")]);
 
 const DISPLAY_NAME: Text = text("Display name", "显示名称");
@@ -216,7 +216,7 @@ const YES_OR_NO: &[(&str, Text)] = &[("true", text("Yes", "是")), ("false", tex
 const STATUSES: &[(&str, Text)] =
     &[("Active", text("Active", "启用")), ("Inactive", text("Inactive", "禁用"))];
 
-/// The new access key, the only time that it is shown.
+/// Shows a new access key, whose secret is shown only this once.
 fn access_key(context: &Context<'_>, reply: &Reply) -> Option<Markup> {
     let Reply::Ram(ram::Reply::CreateAccessKey(reply)) = reply else { return None };
     let key = &reply.access_key;
@@ -233,7 +233,7 @@ fn access_key(context: &Context<'_>, reply: &Reply) -> Option<Markup> {
     })
 }
 
-/// The new MFA device, the only time that its seed is shown, and the form that binds it.
+/// Shows a new MFA device, whose seed is shown only this once, and the form that binds it.
 fn mfa_device(context: &Context<'_>, reply: &Reply) -> Option<Markup> {
     let Reply::Ram(ram::Reply::CreateVirtualMFADevice(reply)) = reply else { return None };
     let device = &reply.virtual_mfa_device;
@@ -262,7 +262,7 @@ fn mfa_device(context: &Context<'_>, reply: &Reply) -> Option<Markup> {
     })
 }
 
-/// The new access key as the cloud's console writes it.
+/// Returns a new access key in the CSV format of the cloud's console.
 fn access_key_file(reply: &Reply) -> Option<File> {
     let Reply::Ram(ram::Reply::CreateAccessKey(reply)) = reply else { return None };
     let key = &reply.access_key;

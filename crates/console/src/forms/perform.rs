@@ -1,4 +1,4 @@
-//! What a form that was sent does: its fields become a request, and the reply a page.
+//! Performs a posted form: its fields become a request, and the reply becomes a page.
 
 use bulla_wire::{Error, Parameters, Reply, ReplyFormat, render_reply};
 use http::StatusCode;
@@ -40,7 +40,7 @@ impl Form {
         }
     }
 
-    /// The form once more, with what was typed and what was wrong.
+    /// Shows the form again, with the input and the problem.
     async fn again(
         &self,
         context: &Context<'_>,
@@ -73,7 +73,7 @@ impl Form {
         Ok((parameters, reply))
     }
 
-    /// The parameters of the request. Only those of the form's fields are taken: what else a form carries is no part of it.
+    /// Returns the parameters of the request: those of the form's fields only. Other posted fields are ignored.
     fn parameters(&self, fields: &Parameters) -> Result<Parameters, Error> {
         let mut parameters = Parameters::default();
         for field in self.fields {

@@ -1,4 +1,4 @@
-//! Forms of policies, of who has them, and of roles.
+//! Forms for policies, their attachments, and roles.
 
 use super::control::Control::{Check, Choice, Clearable, Document, Known, Line, Number};
 use super::suggest::{GROUPS, POLICIES, ROLES, USERS};
@@ -29,7 +29,7 @@ pub(super) const FORMS: &[Form] = &[
             ),
             Field::optional(
                 "RotateStrategy",
-                text("If there are as many versions as there may be", "版本数已达上限时"),
+                text("If the limit of versions is reached", "版本数已达上限时"),
                 Choice(STRATEGIES),
             ),
         ])

@@ -1,4 +1,4 @@
-//! The page after a form whose reply is what people want to see.
+//! The page that shows the reply to a form.
 
 use bulla_wire::Parameters;
 use maud::{Markup, html};
@@ -21,7 +21,7 @@ pub(super) fn page(
     let content = html! {
         @if let Some(shown) = shown {
             (shown)
-            details { // closed, because what it holds is shown already, and may be a secret
+            details { // closed, because its content is already shown above and may be secret
                 summary { (context.say(texts::REPLY)) " (JSON)" }
                 (json)
             }

@@ -1,4 +1,4 @@
-//! The second button of a form, which does the same action in another way.
+//! The second button of a form, which calls the same action in another way.
 
 use bulla_wire::kms::GetRandomPassword;
 use bulla_wire::{Error, Parameters, Reply, SecretText};
@@ -9,23 +9,23 @@ use crate::context::Context;
 use crate::http::Answer;
 use crate::texts::text;
 
-/// What the second button does.
+/// The effect of the second button.
 #[derive(Clone, Copy)]
 pub(crate) enum Second {
-    /// A password that the server generates becomes this parameter. It enters no page.
+    /// Sets this parameter to a password that the server generates. No page contains it.
     Generate(&'static str),
-    /// The reply is answered as a file.
+    /// Returns the reply as a file.
     Download(fn(&Reply) -> Option<File>),
 }
 
 /// A file made of a reply.
 pub(crate) struct File {
-    /// A name of ours, or of letters, digits, `.`, `_` and `-`.
+    /// The name. [`Answer::download`] drops unsafe characters.
     pub(crate) name: String,
     pub(crate) content: Zeroizing<String>,
 }
 
-/// The name of the button, which is sent only if it was the one that was pressed.
+/// The name of the button. Browsers post it only if this button was pressed.
 const BUTTON: &str = "second";
 
 impl Second {
@@ -33,7 +33,7 @@ impl Second {
         fields.non_empty(BUTTON).is_some()
     }
 
-    /// The button. It sends a form whose secret is empty, too.
+    /// Shows the button, which posts the form even if a required field is empty.
     pub(super) fn button(self, context: &Context<'_>) -> Markup {
         let label = match self {
             Self::Generate(_) => text("Generate a password and store it", "生成随机密码并保存"),
@@ -42,7 +42,7 @@ impl Second {
         html! { button.quiet name=(BUTTON) value="yes" formnovalidate { (context.say(label)) } }
     }
 
-    /// What is added to the parameters before the action.
+    /// Adds the generated password to the parameters.
     pub(super) async fn prepare(
         self,
         context: &Context<'_>,
@@ -55,7 +55,7 @@ impl Second {
         Ok(())
     }
 
-    /// The answer to the action, if it is another one than after the first button.
+    /// Returns the response, if it differs from that of the first button.
     pub(super) fn answer(self, reply: &Reply) -> Option<Answer> {
         let Self::Download(file) = self else { return None };
         file(reply).map(|file| Answer::download(&file.name, file.content))

@@ -1,4 +1,4 @@
-//! Forms of secrets, their versions and their policies.
+//! Forms for secrets, their versions and their policies.
 
 use bulla_wire::{Reply, kms};
 use maud::{Markup, html};
@@ -40,7 +40,7 @@ pub(super) const FORMS: &[Form] = &[
         .then(Then::Shown(value)),
     of_secret("PutSecretValue", text("Store a new version", "存入新版本"))
         .about(
-            "It becomes the current version; the one until now becomes the previous one.",
+            "The new version becomes current (ACSCurrent), and the current one becomes previous (ACSPrevious).",
             "新版本成为当前版本（ACSCurrent），原来的当前版本成为上一版本（ACSPrevious）。",
         )
         .fields(&[
@@ -77,19 +77,19 @@ pub(super) const FORMS: &[Form] = &[
         .now("GetSecretPolicy", &[("Policy", "/Policy")]),
     of_secret("DeleteSecret", text("Delete the secret", "删除凭据"))
         .about(
-            "Until the days of waiting are over it can be restored. Nobody can read it meanwhile.",
+            "It can be restored during the waiting period, and cannot be read meanwhile.",
             "在等待期内可以恢复，期间任何人都不能读取。",
         )
         .fields(&[
             NAME,
             Field::optional(
                 "RecoveryWindowInDays",
-                text("Days of waiting (7 to 30)", "等待天数（7 至 30）"),
+                text("Waiting period in days (7 to 30)", "等待天数（7 至 30）"),
                 Number,
             ),
             Field::optional(
                 "ForceDeleteWithoutRecovery",
-                text("At once, without any way back", "立即删除，无法恢复"),
+                text("Immediately; it cannot be restored", "立即删除，无法恢复"),
                 Check,
             ),
         ])
@@ -122,7 +122,7 @@ const POLICY: &str = r#"{
   ]
 }"#;
 
-/// The value of a secret, as people want it.
+/// Shows the value of a secret.
 fn value(context: &Context<'_>, reply: &Reply) -> Option<Markup> {
     let Reply::Kms(kms::Reply::GetSecretValue(reply)) = reply else { return None };
     let stages = &reply.version_stages.version_stage;

@@ -1,4 +1,4 @@
-//! Names that a field suggests while a person types: those of the things that there are.
+//! Suggestions for a field: the names of existing resources.
 
 use bulla_wire::{Parameters, Product, ReplyFormat, render_reply};
 use maud::{Markup, html};
@@ -7,23 +7,23 @@ use serde_json::Value;
 use super::Field;
 use crate::context::Context;
 
-/// Where the names come from.
+/// The source of the names.
 #[derive(Clone, Copy)]
 pub(crate) struct Names {
     pub(crate) product: Product,
-    /// The action that lists the things, its first page.
+    /// The action that lists the resources. Only its first page is used.
     pub(crate) action: &'static str,
     pub(crate) parameters: &'static [(&'static str, &'static str)],
-    /// Where the reply has the list.
+    /// The JSON pointer to the list in the reply.
     pub(crate) list: &'static str,
-    /// The member of each entry that is the name.
+    /// The member of each entry with the name.
     pub(crate) name: &'static str,
-    /// The member that says more about it.
+    /// The member with the note that is shown beside the name.
     pub(crate) note: &'static str,
 }
 
 impl Names {
-    /// The names for a field; none if the caller may not list them.
+    /// Shows the list of names for a field; empty if the caller may not list them.
     pub(super) async fn show(self, context: &Context<'_>, field: &Field) -> Markup {
         let pairs = self.parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let parameters = Parameters::from_pairs(pairs).unwrap_or_default();
@@ -43,7 +43,7 @@ impl Names {
     }
 }
 
-/// What the list of a field is called in the page.
+/// Returns the id of a field's list in the page.
 pub(super) fn list_id(field: &Field) -> String {
     format!("{}-names", field.parameter)
 }

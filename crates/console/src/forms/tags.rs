@@ -1,4 +1,4 @@
-//! Forms of tags: of keys and secrets, and of roles and policies.
+//! Forms for tags: of keys and secrets, and of roles and policies.
 
 use super::control::Control::{HiddenList, RamTags, Tags};
 use super::{Field, Form, Then};

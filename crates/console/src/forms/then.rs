@@ -1,4 +1,4 @@
-//! What follows an action: a page, or the reply.
+//! The page that follows an action: the reply, or a redirect.
 
 use bulla_wire::{Parameters, Reply};
 use maud::Markup;
@@ -7,27 +7,27 @@ use serde_json::Value;
 use crate::context::Context;
 use crate::paths::path;
 
-/// What a form shows after its action.
+/// The page that a form shows after its action.
 #[derive(Clone, Copy)]
 pub(crate) enum Then {
     /// The reply.
     Reply,
-    /// The reply, with what people want of it first.
+    /// The reply, below its most useful part.
     Shown(fn(&Context<'_>, &Reply) -> Option<Markup>),
-    /// The page of what a field names: a collection, and the parameter.
+    /// The page of the resource that a field names: its collection, and the parameter.
     Of(&'static str, &'static str),
-    /// As [`Then::Of`], for the first of these parameters that has a value. An empty parameter is the page of the collection.
+    /// As [`Then::Of`], for the first of these parameters with a value. An empty parameter means the page of the collection.
     OneOf(&'static [(&'static str, &'static str)]),
-    /// The page of what one parameter names, in the collection that another one, the type, stands for.
+    /// The page of the resource that the parameter `name` names, in the collection for the value of the parameter `kind`.
     Typed { name: &'static str, kind: &'static str, collections: &'static [(&'static str, &'static str)] },
-    /// The page of what the reply names: a collection, and the place in the reply.
+    /// The page of the new resource: its collection, and the JSON pointer to its name in the reply.
     Made(&'static str, &'static str),
     /// The page of a collection.
     List(&'static str),
 }
 
 impl Then {
-    /// The page of the thing that the fields of a form name.
+    /// Returns the path of the resource that the fields of a form name.
     pub(super) fn thing(self, fields: &Parameters) -> Option<String> {
         let of = |collection: &str, parameter: &str| match parameter {
             "" => Some(path(collection, &[])),
@@ -47,7 +47,7 @@ impl Then {
         }
     }
 
-    /// The page that shows what was done; none if that is the reply.
+    /// Returns the path to redirect to; `None` if the reply is shown.
     pub(super) fn page(self, fields: &Parameters, reply: impl FnOnce() -> Option<Value>) -> Option<String> {
         match self {
             Self::Made(collection, place) => {
@@ -59,7 +59,7 @@ impl Then {
         }
     }
 
-    /// The collection, for the way back from a form that is about nothing yet.
+    /// Returns the collection, for the link back from a form without a resource.
     pub(super) fn collection(self) -> &'static str {
         match self {
             Self::Reply => "try",

@@ -1,6 +1,6 @@
-//! A walk through the table of forms: each is shown in both languages, and posted with and without what makes it right.
+//! Tests all forms: shows each in both languages, and posts it with valid and invalid fields.
 //!
-//! A form that [`right()`] does not know fails the walk, so a new form gets its line there.
+//! The valid fields are in [`right()`]. A new form without an entry there fails the tests.
 
 use bulla_wire::Parameters;
 use http::{Method, StatusCode};
@@ -33,7 +33,7 @@ fn every_form_is_shown_in_both_languages_with_a_label_for_each_control() {
     }
 }
 
-/// The page of a form says in its language what the form does and what each control is.
+/// Checks that the page of a form has a title and a label for each control, in its language.
 fn check_labels(page: &Page, form: &Form, tag: &str, say: fn(crate::texts::Text) -> &'static str) {
     let action = form.action;
     assert_eq!(page.status, StatusCode::OK, "{action}");
@@ -68,7 +68,7 @@ fn every_form_does_what_it_says_and_nothing_without_its_token() {
         let fields = right(&owner, form);
         let refused = owner.send(&Method::POST, &form.path(), &encode(&fields, None));
         assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", form.action);
-        assert!(html(&refused).contains("This form is of another session"), "{}", html(&refused));
+        assert!(html(&refused).contains("This form belongs to another session"), "{}", html(&refused));
         let page = owner.post(&form.address(&fields), &borrowed(&fields));
         assert_eq!(page.status, StatusCode::OK, "{}: {}", form.action, page.html);
         assert!(!page.has("role=\"alert\""), "{}: {}", form.action, page.html);
@@ -108,7 +108,7 @@ fn a_post_to_a_collection_makes_a_thing_of_it() {
     }
 }
 
-/// What a form cannot mean is refused in words, in whichever field it is typed; secrets are not sent back.
+/// Invalid input is refused with a message, in any field, and the response does not contain secrets.
 #[test]
 fn no_form_fails_whatever_is_typed() {
     let owner = Browser::owner();
@@ -143,7 +143,7 @@ fn is_secret(control: Control) -> bool {
     matches!(control, Control::Secret | Control::SecretArea | Control::Base64 | Control::Digest)
 }
 
-/// An answer leads on, or says in words what was wrong.
+/// Checks that a response either shows or redirects to a result, or explains the problem.
 fn check_answer(form: &Form, answer: &Answer) {
     let action = form.action;
     let page = html(answer);
@@ -153,7 +153,7 @@ fn check_answer(form: &Form, answer: &Answer) {
     assert!(!page.contains("<b id=made>"), "{action}: {page}");
 }
 
-/// The names of all fields that a form sends, but for its token.
+/// Returns the names of all fields of a form, without its token.
 fn names(form: &'static Form) -> Vec<&'static str> {
     let mut names = Vec::new();
     for field in form.also.iter().map(|also| &also.field).chain(form.fields) {
@@ -170,7 +170,7 @@ fn names(form: &'static Form) -> Vec<&'static str> {
 }
 
 impl Form {
-    /// The address to which the page about a thing links: what is known already is in the query.
+    /// Returns the address to which the page of a resource links: the hidden fields are in the query.
     fn address(&self, fields: &Fields) -> String {
         let is_known =
             |name: &str| self.fields.iter().any(|field| is_hidden(field) && field.parameter == name);

@@ -5,17 +5,17 @@ use bulla_wire::ram::{AccessKeyEntry, AccessKeyStatus, GetAccessKeyLastUsed, Lis
 use bulla_wire::{Product, Timestamp};
 use maud::{Markup, html};
 
-use super::parts::{section, table_or, untold};
+use super::parts::{section, table_or, unavailable};
 use crate::context::Context;
 use crate::offers::{offer, offer_button};
 use crate::texts::{self, text};
 use crate::times::time;
 
-/// The access keys of a user; the caller's own without a name. `on` is who has them.
+/// Shows the access keys of a user, or the caller's own if `user` is `None`. `on` is their holder, for permissions.
 pub(super) async fn of(context: &Context<'_>, user: Option<&str>, on: On<'_>) -> Markup {
-    let told = context.ask(ListAccessKeys { user_name: user.map(str::to_owned) }).await;
+    let reply = context.ask(ListAccessKeys { user_name: user.map(str::to_owned) }).await;
     let mut rows = Vec::new();
-    for key in told.iter().flat_map(|told| &told.access_keys.access_key) {
+    for key in reply.iter().flat_map(|reply| &reply.access_keys.access_key) {
         rows.push(row(context, user, on, key).await);
     }
     let known: Vec<_> = user.map(|user| ("UserName", user)).into_iter().collect();
@@ -26,7 +26,7 @@ pub(super) async fn of(context: &Context<'_>, user: Option<&str>, on: On<'_>) ->
         "没有访问密钥。程序需要访问密钥才能调用 API。",
     );
     html! {
-        (section(context, texts::ACCESS_KEYS, &told, |_| table_or(context, &heads, &rows, empty)))
+        (section(context, texts::ACCESS_KEYS, &reply, |_| table_or(context, &heads, &rows, empty)))
         div.buttons { (offer(context, Product::Ram, "CreateAccessKey", on, &known)) }
     }
 }
@@ -50,7 +50,7 @@ async fn row(context: &Context<'_>, user: Option<&str>, on: On<'_>, key: &Access
         time(key.create_date),
         match &used {
             Ok(used) => last_use(context, &used.access_key_last_used.last_used_date),
-            Err(error) => untold(context, error),
+            Err(error) => unavailable(context, error),
         },
         html! {
             div.buttons {

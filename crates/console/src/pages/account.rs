@@ -6,7 +6,7 @@ use bulla_wire::sts::{GetCallerIdentity, IdentityType};
 use bulla_wire::{Error, Product};
 use maud::html;
 
-use super::parts::untold;
+use super::parts::unavailable;
 use super::{Page, access_keys, mfa_devices};
 use crate::context::Context;
 use crate::forms;
@@ -18,11 +18,11 @@ pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
     let caller = context.ask(GetCallerIdentity {}).await?;
     let alias = context.ask(GetAccountAlias {}).await;
     let shown = match &alias {
-        Ok(told) if told.account_alias.is_empty() => html! { (context.say(texts::NONE)) },
-        Ok(told) => foreign(&told.account_alias),
-        Err(error) => untold(context, error),
+        Ok(reply) if reply.account_alias.is_empty() => html! { (context.say(texts::NONE)) },
+        Ok(reply) => foreign(&reply.account_alias),
+        Err(error) => unavailable(context, error),
     };
-    let has_alias = alias.is_ok_and(|told| !told.account_alias.is_empty());
+    let has_alias = alias.is_ok_and(|reply| !reply.account_alias.is_empty());
     // acs:ram::ACCOUNT:user/NAME
     let own = match caller.arn.split_once(":user/") {
         Some((_, name)) => On::User(name),

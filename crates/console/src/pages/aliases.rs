@@ -1,4 +1,4 @@
-//! Aliases: the list, by key or by a part of the name.
+//! Aliases: the list, and a search by a part of the name.
 
 use bulla_kms::{FindKeys, KeyEntry, KeyOrder, On};
 use bulla_wire::kms::ListAliases;
@@ -6,7 +6,7 @@ use bulla_wire::{Error, Product};
 use maud::{Markup, html};
 
 use super::Page;
-use super::numbered::{PAGE_SIZE, page_number, turning};
+use super::numbered::{PAGE_SIZE, page_links, page_number};
 use super::parts::table_or;
 use crate::context::Context;
 use crate::forms::{self, link};
@@ -33,7 +33,7 @@ pub(super) async fn list(context: &Context<'_>) -> Result<Page, Error> {
         div.buttons.create { (link(context, Product::Kms, "CreateAlias", &[])) }
         (search(context, part.unwrap_or_default()))
         (table_or(context, &[texts::ALIAS, texts::KEYS, texts::ACTIONS], &rows, empty))
-        @if total > 0 { (turning(context, total)) }
+        @if total > 0 { (page_links(context, total)) }
     };
     Ok(Page { title: context.say(texts::ALIASES).to_owned(), content })
 }
@@ -45,7 +45,7 @@ async fn listed(context: &Context<'_>) -> Result<(Vec<Named>, u64), Error> {
     Ok((aliases.collect(), listed.total_count))
 }
 
-/// The aliases that contain a text, of a page of keys that have one.
+/// Returns the aliases that contain a text, of one page of keys with such an alias.
 async fn found(context: &Context<'_>, part: &str) -> Result<(Vec<Named>, u64), Error> {
     let found = context
         .find(FindKeys {
@@ -92,5 +92,5 @@ fn search(context: &Context<'_>, part: &str) -> Markup {
     }
 }
 
-/// What each alias begins with.
+/// The prefix of all aliases.
 const PREFIX: &str = "alias/";

@@ -13,7 +13,7 @@ use crate::paths::path;
 use crate::texts::{self, text};
 use crate::times::time;
 
-/// Who has the policies: the last word of the actions that attach and detach, and its name as a parameter of them.
+/// The user, group or role that has the policies, and the actions that attach and detach.
 #[derive(Clone, Copy)]
 pub(super) struct Holder<'a> {
     pub(super) attach: &'static str,
@@ -26,13 +26,13 @@ pub(super) struct Holder<'a> {
 pub(super) fn policies(
     context: &Context<'_>,
     holder: Holder<'_>,
-    told: &Result<AttachedPoliciesReply, Error>,
+    reply: &Result<AttachedPoliciesReply, Error>,
 ) -> Markup {
     let heads = [texts::NAME, texts::TYPE, texts::DESCRIPTION, text("Attached", "授权时间"), texts::ACTIONS];
     let known = (holder.parameter, holder.name);
     html! {
-        (section(context, texts::POLICIES, told, |told| {
-            let rows: Vec<_> = told.policies.policy.iter().map(|policy| {
+        (section(context, texts::POLICIES, reply, |reply| {
+            let rows: Vec<_> = reply.policies.policy.iter().map(|policy| {
                 let kind = kind(policy.policy_type);
                 let detached = [known, ("PolicyType", kind), ("PolicyName", &policy.policy_name)];
                 vec![
@@ -50,12 +50,12 @@ pub(super) fn policies(
     }
 }
 
-/// A link to the page of a policy.
+/// Returns a link to the page of a policy.
 pub(super) fn policy_link(policy_type: PolicyType, name: &str) -> Markup {
     html! { a href=(path("policies", &[kind(policy_type), name])) { (foreign(name)) } }
 }
 
-/// A policy as what an action is about.
+/// Returns a policy as the resource of an action.
 pub(super) fn on(policy_type: PolicyType, name: &str) -> On<'_> {
     match policy_type {
         PolicyType::System => On::SystemPolicy(name),
@@ -63,7 +63,7 @@ pub(super) fn on(policy_type: PolicyType, name: &str) -> On<'_> {
     }
 }
 
-/// The type of a policy as the API has it.
+/// Returns the type of a policy as a value of the API.
 pub(super) fn kind(policy_type: PolicyType) -> &'static str {
     match policy_type {
         PolicyType::System => "System",
@@ -71,7 +71,7 @@ pub(super) fn kind(policy_type: PolicyType) -> &'static str {
     }
 }
 
-/// The type of a policy for people.
+/// Returns the type of a policy in words.
 pub(super) fn kind_words(policy_type: PolicyType) -> texts::Text {
     match policy_type {
         PolicyType::System => text("System", "系统策略"),

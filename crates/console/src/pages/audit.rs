@@ -1,7 +1,7 @@
-//! The audit trail: what was done, by whom, and what came of it, searched from the newest line backwards.
+//! The audit trail: its state, and a search that begins with the newest line.
 //!
-//! The address of a page has what is searched for and the number of the line that the page begins before, so it stays the same while
-//! the trail grows.
+//! The address of a page contains the search and the line number before which the page begins, so the page remains the same
+//! while the trail grows.
 
 mod fields;
 mod lines;
@@ -22,7 +22,7 @@ use crate::times::time;
 
 pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
     let fields = Fields::of(context);
-    // A search for nothing tells how the trail is, to callers who may see it.
+    // Without valid conditions, a search for one line returns the state of the trail, if the caller may see it.
     let conditions = fields.conditions();
     let query = SearchTrail {
         conditions: conditions.clone().unwrap_or_default(),
@@ -49,11 +49,11 @@ fn found(context: &Context<'_>, fields: &Fields, trail: &TrailPage) -> Markup {
     }
 }
 
-/// What was not searched, and the ways there.
+/// Shows what was not searched, with links to it.
 fn rest(context: &Context<'_>, fields: &Fields, rest: Rest) -> Markup {
     let next = match rest {
         Rest::Older { before } => Some((before, text("Older lines", "更早的日志行"))),
-        Rest::Unsearched { before, .. } => Some((before, text("Go on searching", "继续搜索"))),
+        Rest::Unsearched { before, .. } => Some((before, text("Continue the search", "继续搜索"))),
         Rest::Nothing => None,
     };
     html! {
@@ -78,19 +78,19 @@ fn rest(context: &Context<'_>, fields: &Fields, rest: Rest) -> Markup {
     }
 }
 
-/// Where the page is.
+/// Returns the path of the page.
 fn here() -> String {
     path("audit", &[])
 }
 
 const NO_TRAIL: Text = text(
     "There is no audit trail: the configuration of this server switches it off, or the store is used without a server. \
-     What is done leaves no line.",
+     Requests are not recorded.",
     "没有审计日志：服务器的配置关闭了审计，或者此存储未通过服务器使用。所有操作均不留下日志。",
 );
 const NONE_FOUND: Text = text("No line matches.", "没有符合条件的日志行。");
 const SEARCHED_BACK_TO: Text = text("Searched back to the line of", "已搜索至此时间的日志行：");
-const NOT_SEARCHED: Text = text("What is older was not searched yet.", "更早的日志尚未搜索。");
+const NOT_SEARCHED: Text = text("Older lines were not searched yet.", "更早的日志尚未搜索。");
 
 #[cfg(test)]
 mod tests;

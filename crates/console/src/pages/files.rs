@@ -1,4 +1,4 @@
-//! What the header of an encrypted file says. The browser reads it; nothing of the file is sent.
+//! Shows the header of an encrypted file. The script reads the file in the browser and uploads nothing.
 
 use maud::{Markup, html};
 
@@ -8,8 +8,8 @@ use crate::texts::{self, Text, text};
 
 pub(super) fn show(context: &Context<'_>) -> Page {
     let about = text(
-        "A file that bulla has encrypted says by which keys it opens, and more, without any key. Nothing of it is verified here: \
-         whoever can write the file could have written that.",
+        "The header of an encrypted file names its keys and more, and can be read without a key. It is not verified here: \
+         a person or program that can change the file can change its header.",
         "无需密钥即可读取 bulla 加密文件的文件头：用哪些密钥加密等信息。此处不做验证，能修改文件的人也能修改这些信息。",
     );
     let command = text(
@@ -25,7 +25,7 @@ pub(super) fn show(context: &Context<'_>) -> Page {
     Page { title: context.say(texts::FILES).to_owned(), content }
 }
 
-/// The part that the script shows and fills. Its words are here, so that they are in both languages.
+/// Returns the part that the script shows and fills. Its texts are here, because they need both languages.
 fn reader(context: &Context<'_>) -> Markup {
     let choose = text("Choose files, or drop them here", "选择文件，或将文件拖到此处");
     let local = text(
@@ -45,7 +45,7 @@ fn reader(context: &Context<'_>) -> Markup {
     }
 }
 
-/// What the script says, by the name that it knows.
+/// The texts of the script, by the names that it uses.
 const WORDS: &[(&str, Text)] = &[
     ("format", text("Format", "格式")),
     ("native", text("bulla 1, Cobblestone-256", "bulla 1，Cobblestone-256")),

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use super::Page;
 use super::attached::{Holder, policies};
 use super::numbered::{self, PAGE_SIZE, page_number};
-use super::parts::{marker, named, nothing, search, searched, section, table_or, turning};
+use super::parts::{empty_text, marker, named, page_links, search, searched, section, table_or};
 use crate::context::Context;
 use crate::forms;
 use crate::layout::{facts, foreign};
@@ -35,8 +35,8 @@ pub(super) async fn list(context: &Context<'_>) -> Result<Page, Error> {
     let content = html! {
         (forms::done(context))
         (search(context, &offer(context, Product::Ram, "CreateGroup", On::Groups, &[])))
-        (table_or(context, &[texts::NAME, texts::COMMENTS, texts::CREATED], &rows, nothing(context, empty)))
-        (numbered::turning(context, found.total))
+        (table_or(context, &[texts::NAME, texts::COMMENTS, texts::CREATED], &rows, empty_text(context, empty)))
+        (numbered::page_links(context, found.total))
     };
     Ok(Page { title: context.say(texts::GROUPS).to_owned(), content })
 }
@@ -73,7 +73,7 @@ pub(super) async fn one(context: &Context<'_>, name: &str) -> Result<Page, Error
     Ok(Page { title: group.group_name.clone(), content })
 }
 
-fn members_of(context: &Context<'_>, group: &str, told: &Result<ListUsersForGroupReply, Error>) -> Markup {
+fn members_of(context: &Context<'_>, group: &str, reply: &Result<ListUsersForGroupReply, Error>) -> Markup {
     let heads = [
         texts::USER_NAME,
         text("Display name", "显示名称"),
@@ -81,8 +81,8 @@ fn members_of(context: &Context<'_>, group: &str, told: &Result<ListUsersForGrou
         texts::ACTIONS,
     ];
     html! {
-        (section(context, texts::USERS, told, |told| {
-            let rows: Vec<_> = told.users.user.iter().map(|user| {
+        (section(context, texts::USERS, reply, |reply| {
+            let rows: Vec<_> = reply.users.user.iter().map(|user| {
                 let known = [("UserName", &*user.user_name), ("GroupName", group)];
                 vec![
                     named("users", &user.user_name),
@@ -93,7 +93,7 @@ fn members_of(context: &Context<'_>, group: &str, told: &Result<ListUsersForGrou
             }).collect();
             html! {
                 (table_or(context, &heads, &rows, text("No users in this group.", "该用户组中没有用户。")))
-                (turning(context, told.marker.as_deref()))
+                (page_links(context, reply.marker.as_deref()))
             }
         }))
         div.buttons {

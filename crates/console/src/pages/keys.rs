@@ -1,4 +1,4 @@
-//! Keys: the list, which is searched, filtered and ordered, and the page of one.
+//! Keys: the list with search, filters and sorting, and the page of one.
 
 mod actions;
 mod filters;
@@ -17,7 +17,7 @@ pub(super) use self::one::{is_pair, newest_version, one};
 pub(super) use self::public_key::{FILE, download};
 pub(super) use self::purpose::Purpose;
 use super::Page;
-use super::numbered::{here_with, turning};
+use super::numbered::{here_with, page_links};
 use crate::context::Context;
 use crate::forms;
 use crate::layout::foreign;
@@ -38,7 +38,7 @@ pub(super) async fn list(context: &Context<'_>) -> Result<Page, Error> {
         } @else {
             (table(context, &filters, &found.keys))
         }
-        @if found.total > 0 { (turning(context, found.total)) }
+        @if found.total > 0 { (page_links(context, found.total)) }
     };
     Ok(Page { title: context.say(texts::KEYS).to_owned(), content })
 }
@@ -64,7 +64,7 @@ fn table(context: &Context<'_>, filters: &Filters, keys: &[KeyEntry]) -> Markup 
     }
 }
 
-/// The head of a column by which the list can be ordered.
+/// Shows the head of a column by which the list can be sorted.
 fn head(context: &Context<'_>, filters: &Filters, label: Text, order: KeyOrder, name: &str) -> Markup {
     let is_it = filters.order == order;
     let descending = is_it && !filters.descending;
@@ -105,13 +105,13 @@ fn row(context: &Context<'_>, key: &KeyEntry) -> Markup {
     }
 }
 
-/// The state of a key, in words.
+/// Shows the state of a key, in words.
 pub(super) fn state(context: &Context<'_>, state: &str) -> Markup {
     let words = STATES.iter().find(|(name, _)| *name == state).map_or(text("", ""), |(_, words)| *words);
     html! { span.state.(state) { (context.say(words)) } }
 }
 
-/// The states of keys.
+/// The states of keys, in words.
 pub(super) const STATES: &[(&str, Text)] = &[
     ("Enabled", text("Enabled", "启用")),
     ("Disabled", text("Disabled", "禁用")),

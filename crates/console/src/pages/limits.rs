@@ -1,4 +1,4 @@
-//! Quotas and limits on requests: what is set, and how much of it is used. Read only, because the configuration file alone sets them.
+//! Quotas and request limits, with their use. Read only, because only the configuration file sets them.
 
 use bulla_kms::{Creator, DescribeLimits, LimitsInForce, RequestLimit};
 use bulla_wire::Error;
@@ -24,19 +24,19 @@ pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
     Ok(Page { title: context.say(texts::LIMITS).to_owned(), content })
 }
 
-/// A quota, with what is counted now.
+/// A quota, with its current use.
 struct Quota {
     words: Text,
-    /// What the configuration file calls it.
+    /// Its name in the configuration file.
     setting: &'static str,
     limit: Option<usize>,
     used: Used,
 }
 
-/// What a quota counts.
+/// The use of a quota.
 enum Used {
     Now(usize),
-    /// Not one number, and why.
+    /// Not a single number, for this reason.
     Varies(Text),
 }
 
@@ -55,7 +55,7 @@ fn quotas(context: &Context<'_>, limits: &LimitsInForce) -> Markup {
     table(context, &heads, &rows)
 }
 
-/// Quotas of the account, and of the creator who has used most.
+/// Returns the quotas of the account, and those of creators with the use by the largest one.
 fn of_account(limits: &LimitsInForce) -> Vec<Quota> {
     let LimitsInForce { quotas, used, most_by_one: most, .. } = limits;
     let of = |words, setting, used, limit| Quota { words, setting, limit, used: Used::Now(used) };
@@ -74,7 +74,7 @@ fn of_account(limits: &LimitsInForce) -> Vec<Quota> {
     ]
 }
 
-/// Quotas that each key, user and so on has.
+/// Returns the quotas of each key, user and so on.
 fn of_each(limits: &LimitsInForce) -> Vec<Quota> {
     let quotas = &limits.quotas;
     let of = |words, setting, limit| Quota { words, setting, limit, used: Used::Varies(EACH) };

@@ -1,6 +1,6 @@
-//! "May this caller do that?": what the server would answer a user or role, and which statement of which policy says so.
+//! "May this caller do that?": how the server would decide about a request of a user or role, and which statements decide.
 //!
-//! The engine runs its authorizer as the other, for callers who may read all policies that decide ([`Explain`]).
+//! The engine runs its authorizer for the user or role, if the caller may read all policies that take part ([`Explain`]).
 
 mod answer;
 mod fields;
@@ -38,7 +38,7 @@ pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
     Ok(Page { title: context.say(TITLE).to_owned(), content })
 }
 
-/// A link to the page with some fields filled in.
+/// Returns a link to the page with some fields filled in.
 pub(super) fn link(context: &Context<'_>, label: Text, known: &[(&str, &str)]) -> Markup {
     let to = with_query(&path("may", &[]), known);
     html! { a.action href=(to) { (context.say(label)) } }
@@ -61,7 +61,7 @@ async fn form(context: &Context<'_>, fields: &Fields) -> Markup {
     html! {
         form method="get" action=(path("may", &[])) {
             (line(context, "who", WHO, fields.get("who"), true))
-            (suggestions("who", who_there_is(context).await))
+            (suggestions("who", users_and_roles(context).await))
             (line(context, "action", ACTION, fields.get("action"), true))
             (suggestions("action", PolicyAction::all().map(|action| action.to_string())))
             (line(context, "resource", RESOURCE, fields.get("resource"), false))
@@ -75,7 +75,7 @@ async fn form(context: &Context<'_>, fields: &Fields) -> Markup {
     }
 }
 
-/// What conditions look at.
+/// Shows the fields that only conditions of policies check.
 fn more(context: &Context<'_>, fields: &Fields) -> Markup {
     let tls = if fields.tls() { "yes" } else { "no" };
     html! {
@@ -125,8 +125,8 @@ fn choice(context: &Context<'_>, name: &str, label: Text, values: &[(&str, Text)
     }
 }
 
-/// Users and roles, as far as the caller may list them.
-async fn who_there_is(context: &Context<'_>) -> Vec<String> {
+/// Returns users and roles, as far as the caller may list them.
+async fn users_and_roles(context: &Context<'_>) -> Vec<String> {
     let page_size = Some(100);
     let users = context.find(FindUsers { page_size, ..FindUsers::default() }).await;
     let roles = context.find(FindRoles { page_size, ..FindRoles::default() }).await;
@@ -137,14 +137,14 @@ async fn who_there_is(context: &Context<'_>) -> Vec<String> {
 }
 
 async fn aliases(context: &Context<'_>) -> Vec<String> {
-    let told = context.ask(ListAliases { page_number: None, page_size: Some(100) }).await;
-    let aliases = told.map(|told| told.aliases.alias).unwrap_or_default();
+    let reply = context.ask(ListAliases { page_number: None, page_size: Some(100) }).await;
+    let aliases = reply.map(|reply| reply.aliases.alias).unwrap_or_default();
     aliases.into_iter().map(|alias| alias.alias_name).collect()
 }
 
-/// What a link is called that leads here from the page of a user or role.
+/// The text of the link on the page of a user or role.
 pub(super) const WHAT_IT_MAY: Text = text("Check what it may do", "检查其权限");
-/// What a link is called that leads here from the page of a key.
+/// The text of the link on the page of a key.
 pub(super) const WHO_MAY: Text = text("Check who may use it", "检查谁可以使用");
 /// The fields with suggestions.
 const SUGGESTED: [&str; 3] = ["who", "action", "resource"];

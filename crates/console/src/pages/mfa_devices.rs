@@ -1,4 +1,4 @@
-//! MFA devices: that of a user, that of the caller, and all of the account.
+//! MFA devices: of a user, of the caller, and all of the account.
 
 use bulla_kms::{Caller, On, Proof};
 use bulla_wire::Product;
@@ -13,15 +13,15 @@ use crate::paths::path;
 use crate::texts::{self, text};
 use crate::times::time;
 
-/// The device of a user.
+/// Shows the device of a user.
 pub(super) async fn of_user(context: &Context<'_>, user: &str) -> Markup {
-    let told = match context.ask(GetUserMFAInfo { user_name: user.to_owned() }).await {
-        Ok(told) => Ok(Some(told.mfa_device)),
+    let reply = match context.ask(GetUserMFAInfo { user_name: user.to_owned() }).await {
+        Ok(reply) => Ok(Some(reply.mfa_device)),
         Err(error) if error.status() == NOT_FOUND => Ok(None),
         Err(error) => Err(error),
     };
-    let name = user.replace('_', "-"); // devices have fewer letters
-    section(context, texts::MFA_DEVICE, &told, |device| match device {
+    let name = user.replace('_', "-"); // names of devices may not contain `_`
+    section(context, texts::MFA_DEVICE, &reply, |device| match device {
         None => html! {
             p { (context.say(text("The user has no MFA device.", "该用户没有 MFA 设备。"))) }
             div.buttons {
@@ -35,7 +35,7 @@ pub(super) async fn of_user(context: &Context<'_>, user: &str) -> Markup {
     })
 }
 
-/// Where a user who has signed in by password finds her own device.
+/// Shows a link to the caller's own device, if the caller is a user who signed in with a password.
 pub(super) fn own(context: &Context<'_>) -> Markup {
     let Caller::User { proof: Proof::Password { mfa }, .. } = context.origin.caller() else {
         return html! {};
@@ -48,12 +48,12 @@ pub(super) fn own(context: &Context<'_>) -> Markup {
     }
 }
 
-/// All devices of the account.
+/// Shows all devices of the account.
 pub(super) async fn all(context: &Context<'_>) -> Markup {
-    let told = context.ask(ListVirtualMFADevices {}).await;
+    let reply = context.ask(ListVirtualMFADevices {}).await;
     let heads = [texts::NAME, texts::USER_NAME, text("Bound", "绑定时间"), texts::ACTIONS];
-    section(context, text("MFA devices", "MFA 设备"), &told, |told| {
-        let devices = &told.virtual_mfa_devices.virtual_mfa_device;
+    section(context, text("MFA devices", "MFA 设备"), &reply, |reply| {
+        let devices = &reply.virtual_mfa_devices.virtual_mfa_device;
         let rows: Vec<_> = devices.iter().map(|device| row(context, device)).collect();
         table_or(context, &heads, &rows, text("There are no MFA devices.", "还没有 MFA 设备。"))
     })
@@ -92,7 +92,7 @@ mod tests {
     use crate::testing::{Browser, Page};
     use crate::totp;
 
-    /// The seed that a page shows.
+    /// Returns the seed that a page shows.
     fn seed(page: &Page) -> String {
         let is_seed = |text: &&str| {
             text.len() == 32 && text.bytes().all(|byte| b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".contains(&byte))

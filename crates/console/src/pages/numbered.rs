@@ -1,4 +1,4 @@
-//! Pages of a list that are counted: where this one is, and the ways to the others. A page with several lists counts each.
+//! Numbered pages of a list: the position of this page, and links to the others. A page can contain several such lists.
 
 use maud::{Markup, html};
 
@@ -6,29 +6,29 @@ use crate::context::Context;
 use crate::paths::with_query;
 use crate::texts::{Text, text};
 
-/// How many rows a page of a list has.
+/// Number of rows on a page of a list.
 pub(super) const PAGE_SIZE: u32 = 20;
 
-/// A list whose pages are counted.
+/// A list with numbered pages.
 #[derive(Clone, Copy)]
 pub(super) struct Numbered {
-    /// What the address calls the number of the page.
+    /// The name of the page number in the query.
     parameter: &'static str,
     size: u32,
-    /// What the links to its pages are called.
+    /// The accessible label of the links to its pages.
     label: Text,
 }
 
-/// The list that a page is about.
+/// The main list of a page.
 const WHOLE: Numbered =
     Numbered { parameter: "page", size: PAGE_SIZE, label: text("Pages of the list", "列表分页") };
 
-/// The number of the page that is asked for.
+/// Returns the requested page number of the main list.
 pub(super) fn page_number(context: &Context<'_>) -> u32 {
     WHOLE.page_number(context)
 }
 
-/// The address of this list with another page, order or so on.
+/// Returns the address of this page with other values in its query, such as a page number or an order.
 pub(super) fn here_with(context: &Context<'_>, changed: &[(&str, &str)]) -> String {
     let queried = context.request.queried();
     let is_kept = |name: &str| {
@@ -39,13 +39,13 @@ pub(super) fn here_with(context: &Context<'_>, changed: &[(&str, &str)]) -> Stri
     with_query(context.request.path, &fields)
 }
 
-/// Which rows these are of how many, and links to the pages before and after.
-pub(super) fn turning(context: &Context<'_>, total: u64) -> Markup {
-    WHOLE.turning(context, total)
+/// Shows the range of rows and their total, and links to the pages before and after.
+pub(super) fn page_links(context: &Context<'_>, total: u64) -> Markup {
+    WHOLE.page_links(context, total)
 }
 
 impl Numbered {
-    /// A list within a page.
+    /// Creates a list that is not the main list of its page.
     pub(super) const fn within(parameter: &'static str, size: u32, label: Text) -> Self {
         Self { parameter, size, label }
     }
@@ -59,12 +59,12 @@ impl Numbered {
         queried.get(self.parameter).and_then(|page| page.parse().ok()).filter(|page| *page > 0).unwrap_or(1)
     }
 
-    /// As [`turning`], where there is more than one page.
-    pub(super) fn turning_if_long(self, context: &Context<'_>, total: u64) -> Markup {
-        html! { @if total > u64::from(self.size) || self.page_number(context) > 1 { (self.turning(context, total)) } }
+    /// As [`page_links`], if there is more than one page.
+    pub(super) fn page_links_if_long(self, context: &Context<'_>, total: u64) -> Markup {
+        html! { @if total > u64::from(self.size) || self.page_number(context) > 1 { (self.page_links(context, total)) } }
     }
 
-    fn turning(self, context: &Context<'_>, total: u64) -> Markup {
+    fn page_links(self, context: &Context<'_>, total: u64) -> Markup {
         let page = u64::from(self.page_number(context));
         let size = u64::from(self.size);
         let first = (page - 1) * size + 1;

@@ -1,4 +1,4 @@
-//! The first page: how many keys there are, and what is going to happen to keys and secrets.
+//! The first page: counts of keys, scheduled rotations and deletions, backups, and the requests of the last hour.
 
 mod backups;
 mod chart;
@@ -66,7 +66,7 @@ fn totals(context: &Context<'_>, ahead: &Ahead) -> Markup {
     }
 }
 
-/// Keys by state and by type, each a link to the list of them.
+/// Shows the counts of keys by state and by type, with links to the lists.
 fn counted(context: &Context<'_>, counts: &KeyCounts) -> Markup {
     let link = |name: &str, value: &str, count: u64| {
         html! { a href=(with_query(&path("keys", &[]), &[(name, value)])) { (count) } }

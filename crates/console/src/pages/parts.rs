@@ -1,4 +1,4 @@
-//! Parts of pages: tables, what may be hidden from the caller, and the way to the next page of a list.
+//! Parts of pages: tables, sections that the caller may not be allowed to see, searches, and links between pages of a list.
 
 use bulla_wire::Error;
 use maud::{Markup, html};
@@ -10,7 +10,7 @@ use crate::layout::foreign;
 use crate::paths::{path, with_query};
 use crate::texts::{self, Text, text};
 
-/// A table. The first cell of each row names it; the others have the name of their column, for small screens.
+/// Shows a table. The first cell of each row is its header; the others contain the name of their column, for small screens.
 pub(super) fn table(context: &Context<'_>, heads: &[Text], rows: &[Vec<Markup>]) -> Markup {
     html! {
         div.table {
@@ -34,31 +34,31 @@ pub(super) fn table(context: &Context<'_>, heads: &[Text], rows: &[Vec<Markup>])
     }
 }
 
-/// A table, or what to do while it is empty.
+/// Shows a table, or a text if it is empty.
 pub(super) fn table_or(context: &Context<'_>, heads: &[Text], rows: &[Vec<Markup>], empty: Text) -> Markup {
     html! {
         @if rows.is_empty() { p { (context.say(empty)) } } @else { (table(context, heads, rows)) }
     }
 }
 
-/// A part of a page with what the API told, or that the caller may not see it.
+/// Shows a section with the reply of the API, or with the reason why it is not shown.
 pub(super) fn section<T>(
     context: &Context<'_>,
     title: Text,
-    told: &Result<T, Error>,
+    result: &Result<T, Error>,
     show: impl FnOnce(&T) -> Markup,
 ) -> Markup {
     html! {
         h2 { (context.say(title)) }
-        @match told {
-            Ok(told) => (show(told)),
-            Err(error) => p { (untold(context, error)) },
+        @match result {
+            Ok(value) => (show(value)),
+            Err(error) => p { (unavailable(context, error)) },
         }
     }
 }
 
-/// Why something cannot be shown.
-pub(super) fn untold(context: &Context<'_>, error: &Error) -> Markup {
+/// Shows why something cannot be shown.
+pub(super) fn unavailable(context: &Context<'_>, error: &Error) -> Markup {
     html! {
         @if error.status() == FORBIDDEN {
             span.fine { (context.say(texts::NOT_ALLOWED)) }
@@ -68,13 +68,13 @@ pub(super) fn untold(context: &Context<'_>, error: &Error) -> Markup {
     }
 }
 
-/// A policy, with a member on each line.
+/// Shows a policy, with one member a line.
 pub(super) fn document(policy: &str) -> Markup {
     html! { pre tabindex="0" { code { @for line in indented(policy).lines() { (foreign(line)) "\n" } } } }
 }
 
-/// Links to the next page of a list, whose address says where this one ended, and back to the first.
-pub(super) fn turning(context: &Context<'_>, marker: Option<&str>) -> Markup {
+/// Shows links to the next page of a list, which begins at a marker, and to the first page.
+pub(super) fn page_links(context: &Context<'_>, marker: Option<&str>) -> Markup {
     let queried = context.request.queried();
     let others: Vec<_> =
         queried.iter().filter(|(name, _)| !["marker", "done", "of"].contains(name)).collect();
@@ -93,7 +93,7 @@ pub(super) fn turning(context: &Context<'_>, marker: Option<&str>) -> Markup {
     }
 }
 
-/// The form that looks for things by a part of their name, and the ways to make one.
+/// Shows the search form, which finds resources by a part of their name, and the links that create one.
 pub(super) fn search(context: &Context<'_>, offers: &Markup) -> Markup {
     let text_of = context.request.queried();
     html! {
@@ -111,13 +111,13 @@ pub(super) fn search(context: &Context<'_>, offers: &Markup) -> Markup {
     }
 }
 
-/// What is looked for; none if everything is.
+/// Returns the text that is searched for; `None` without a search.
 pub(super) fn searched(context: &Context<'_>) -> Option<String> {
     context.request.queried().non_empty("text").map(str::to_owned)
 }
 
-/// What to do about a list that is empty: nothing was found, or there is nothing yet.
-pub(super) fn nothing(context: &Context<'_>, yet: Text) -> Text {
+/// Returns the text for an empty list: the search found nothing, or `yet` because there are no resources yet.
+pub(super) fn empty_text(context: &Context<'_>, yet: Text) -> Text {
     if searched(context).is_some() {
         text("Nothing has such a name.", "没有名称匹配的结果。")
     } else {
@@ -125,12 +125,12 @@ pub(super) fn nothing(context: &Context<'_>, yet: Text) -> Text {
     }
 }
 
-/// Where the page of a list begins.
+/// Returns the marker at which the page of a list begins.
 pub(super) fn marker(context: &Context<'_>) -> Option<String> {
     context.request.queried().non_empty("marker").map(str::to_owned)
 }
 
-/// A link to the page of something by its name.
+/// Returns a link to the page of a resource, by its name.
 pub(super) fn named(collection: &str, name: &str) -> Markup {
     html! { a href=(path(collection, &[name])) { (foreign(name)) } }
 }

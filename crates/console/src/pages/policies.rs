@@ -12,7 +12,7 @@ use maud::{Markup, html};
 
 use super::attached::{kind, kind_words, on, policy_link};
 use super::numbered::{self, PAGE_SIZE, page_number};
-use super::parts::{named, nothing, search, searched, section, table, table_or};
+use super::parts::{empty_text, named, search, searched, section, table, table_or};
 use super::{Page, tags};
 use crate::context::Context;
 use crate::forms;
@@ -46,8 +46,8 @@ pub(super) async fn list(context: &Context<'_>) -> Result<Page, Error> {
     let content = html! {
         (forms::done(context))
         (search(context, &offer(context, Product::Ram, "CreatePolicy", On::Policies, &[])))
-        (table_or(context, &heads, &rows, nothing(context, empty)))
-        (numbered::turning(context, found.total))
+        (table_or(context, &heads, &rows, empty_text(context, empty)))
+        (numbered::page_links(context, found.total))
     };
     Ok(Page { title: context.say(texts::POLICIES).to_owned(), content })
 }
@@ -68,15 +68,15 @@ pub(super) async fn one(context: &Context<'_>, typed: &str, name: &str) -> Resul
         @if is_custom { (actions(context, &found.policy.policy_name)) }
         (document(context, &shown))
         (amount::show(context, policy_type, &shown.policy_document))
-        (section(context, text("Versions", "版本"), &versions, |told| versions_of(context, &found.policy, told)))
-        (section(context, text("Who has it", "授权对象"), &holders, |told| holders_of(context, &found.policy, told)))
+        (section(context, text("Versions", "版本"), &versions, |reply| versions_of(context, &found.policy, reply)))
+        (section(context, text("Who has it", "授权对象"), &holders, |reply| holders_of(context, &found.policy, reply)))
         (attach(context, &found.policy))
         @if is_custom { (tags::of_ram(context, ResourceType::Policy, &found.policy.policy_name, On::Policy(&found.policy.policy_name)).await) }
     };
     Ok(Page { title: found.policy.policy_name.clone(), content })
 }
 
-/// The version that the address of the page names, else the one in force.
+/// Returns the version that the query names, else the default version.
 async fn shown_version(
     context: &Context<'_>,
     policy: &Policy,
@@ -107,7 +107,7 @@ fn details(context: &Context<'_>, policy: &Policy) -> Markup {
 }
 
 fn actions(context: &Context<'_>, name: &str) -> Markup {
-    // The type is for the actions that tell what the policy holds now.
+    // The actions that read the current values for the forms need the type.
     let known = [("PolicyName", name), ("PolicyType", "Custom")];
     html! {
         div.buttons {
@@ -130,7 +130,7 @@ fn document(context: &Context<'_>, version: &PolicyVersion) -> Markup {
     }
 }
 
-fn versions_of(context: &Context<'_>, policy: &Policy, told: &ListPolicyVersionsReply) -> Markup {
+fn versions_of(context: &Context<'_>, policy: &Policy, reply: &ListPolicyVersionsReply) -> Markup {
     let here = path("policies", &[kind(policy.policy_type), &policy.policy_name]);
     let is_custom = policy.policy_type == PolicyType::Custom;
     let this = on(policy.policy_type, &policy.policy_name);
@@ -153,11 +153,11 @@ fn versions_of(context: &Context<'_>, policy: &Policy, told: &ListPolicyVersions
             },
         ]
     };
-    let rows: Vec<_> = told.policy_versions.policy_version.iter().map(row).collect();
+    let rows: Vec<_> = reply.policy_versions.policy_version.iter().map(row).collect();
     table(context, &[texts::VERSION, texts::CREATED, texts::STATE], &rows)
 }
 
-fn holders_of(context: &Context<'_>, policy: &Policy, told: &ListEntitiesForPolicyReply) -> Markup {
+fn holders_of(context: &Context<'_>, policy: &Policy, reply: &ListEntitiesForPolicyReply) -> Markup {
     let this = on(policy.policy_type, &policy.policy_name);
     let row = |collection, holder, name: &str, parameter, action, since| {
         let known = [
@@ -171,7 +171,7 @@ fn holders_of(context: &Context<'_>, policy: &Policy, told: &ListEntitiesForPoli
             offer_all(context, Product::Ram, action, None, &[this, holder], &known),
         ]
     };
-    let users = told.users.user.iter();
+    let users = reply.users.user.iter();
     let users = users.map(|user| {
         row(
             "users",
@@ -182,7 +182,7 @@ fn holders_of(context: &Context<'_>, policy: &Policy, told: &ListEntitiesForPoli
             user.attach_date,
         )
     });
-    let groups = told.groups.group.iter();
+    let groups = reply.groups.group.iter();
     let groups = groups.map(|group| {
         row(
             "groups",
@@ -193,7 +193,7 @@ fn holders_of(context: &Context<'_>, policy: &Policy, told: &ListEntitiesForPoli
             group.attach_date,
         )
     });
-    let roles = told.roles.role.iter();
+    let roles = reply.roles.role.iter();
     let roles = roles.map(|role| {
         row(
             "roles",

@@ -1,4 +1,4 @@
-//! The recovery sheet: what to keep so that the keys are never lost. To print, and to put where the server is not.
+//! The recovery sheet: what to keep so that no key is lost. To be printed and stored away from the server.
 
 use bulla_kms::Caller;
 use bulla_wire::{Error, Timestamp};
@@ -10,7 +10,7 @@ use crate::layout::{facts, foreign};
 use crate::texts::{self, Text, text};
 use crate::times::time;
 
-/// Whether the caller may see where the root key lies: whoever is above all policies.
+/// Whether the caller may see where the root key is stored: only the account's root and the owner, who are above all policies.
 pub(super) fn is_shown_to(context: &Context<'_>) -> bool {
     matches!(context.origin.caller(), Caller::Root { .. } | Caller::Owner)
 }
@@ -44,7 +44,7 @@ pub(super) fn show(context: &Context<'_>) -> Result<Page, Error> {
     Ok(Page { title: context.say(texts::RECOVERY).to_owned(), content })
 }
 
-/// What proves the audit trail, if there is one.
+/// Shows the first public key of the audit trail, if there is one, with which a copy of the trail is verified.
 fn first_key(context: &Context<'_>) -> Markup {
     let Some(trail) = context.kms.audit_options() else { return html! {} };
     let key = match context.kms.audit_first_key() {
@@ -102,7 +102,7 @@ const LOSSES: [Text; 3] = [
     ),
     text("Without the store the root key opens nothing.", "没有数据目录，单有根密钥也无法恢复任何数据。"),
     text(
-        "Whoever has both has all keys, whatever the policies say.",
+        "A person who has both has all keys, regardless of policies.",
         "同时拥有两者的人拥有全部密钥，任何权限策略都不能阻止。",
     ),
 ];

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::attached::{Holder, policies};
 use super::numbered::{self, PAGE_SIZE, page_number};
-use super::parts::{document, named, nothing, search, searched, table_or};
+use super::parts::{document, empty_text, named, search, searched, table_or};
 use super::{Page, may, tags};
 use crate::context::Context;
 use crate::forms;
@@ -35,8 +35,8 @@ pub(super) async fn list(context: &Context<'_>) -> Result<Page, Error> {
     let content = html! {
         (forms::done(context))
         (search(context, &offer(context, Product::Ram, "CreateRole", On::Roles, &[])))
-        (table_or(context, &[texts::NAME, texts::DESCRIPTION, texts::CREATED], &rows, nothing(context, empty)))
-        (numbered::turning(context, found.total))
+        (table_or(context, &[texts::NAME, texts::DESCRIPTION, texts::CREATED], &rows, empty_text(context, empty)))
+        (numbered::page_links(context, found.total))
     };
     Ok(Page { title: context.say(texts::ROLES).to_owned(), content })
 }

@@ -1,4 +1,4 @@
-//! Secrets: the list, and the page of one. No value is on either: it is asked for by a button.
+//! Secrets: the list, and the page of one. Neither contains a value, which is shown by a form of its own.
 
 use bulla_kms::{FindSecrets, On};
 use bulla_wire::kms::{
@@ -9,7 +9,7 @@ use bulla_wire::{Error, Product};
 use maud::{Markup, html};
 
 use super::numbered::{self, PAGE_SIZE, page_number};
-use super::parts::{document, named, nothing, search, searched, section, table, table_or};
+use super::parts::{document, empty_text, named, search, searched, section, table, table_or};
 use super::{Page, tags};
 use crate::context::Context;
 use crate::forms;
@@ -44,8 +44,8 @@ pub(super) async fn list(context: &Context<'_>) -> Result<Page, Error> {
     let content = html! {
         (forms::done(context))
         (search(context, &create))
-        (table_or(context, &heads, &rows, nothing(context, empty)))
-        (numbered::turning(context, found.total))
+        (table_or(context, &heads, &rows, empty_text(context, empty)))
+        (numbered::page_links(context, found.total))
     };
     Ok(Page { title: context.say(texts::SECRETS).to_owned(), content })
 }
@@ -81,8 +81,8 @@ pub(super) async fn one(context: &Context<'_>, name: &str) -> Result<Page, Error
         (forms::done(context))
         (details(context, &secret))
         (actions(context, &secret, &next))
-        (section(context, text("Versions", "版本"), &versions, |told| versions_of(context, &secret, told)))
-        (section(context, text("Policy of the secret", "凭据策略"), &policy, |told| document(&told.policy)))
+        (section(context, text("Versions", "版本"), &versions, |reply| versions_of(context, &secret, reply)))
+        (section(context, text("Policy of the secret", "凭据策略"), &policy, |reply| document(&reply.policy)))
         div.buttons { (offer(context, Product::Kms, "SetSecretPolicy", on, &known)) }
         (tags::show(context, &tags, Product::Kms, ["TagResource", "UntagResource"], on, &known))
         (use_it(context, &secret.secret_name))
@@ -95,7 +95,7 @@ fn details(context: &Context<'_>, secret: &DescribeSecretReply) -> Markup {
         Some(key) => html! { a href=(path("keys", &[key])) { code { (foreign(key)) } } },
         None => html! { (context.say(text("a key of the server", "服务器的密钥"))) },
     };
-    let mut told = vec![
+    let mut details = vec![
         (texts::DESCRIPTION, foreign(&secret.description)),
         (text("ARN", "ARN"), html! { code { (foreign(&secret.arn)) } }),
         (text("Encrypted with", "加密密钥"), key),
@@ -103,12 +103,12 @@ fn details(context: &Context<'_>, secret: &DescribeSecretReply) -> Markup {
         (text("Changed", "更新时间"), time(secret.update_time)),
     ];
     if let Some(at) = secret.planned_delete_time {
-        told.push((text("To be deleted", "计划删除时间"), time(at)));
+        details.push((text("To be deleted", "计划删除时间"), time(at)));
     }
-    facts(&context.view, &told)
+    facts(&context.view, &details)
 }
 
-/// What can be done with the secret: while it waits for its deletion, nothing but to restore it.
+/// Shows the actions on a secret. One that is pending deletion can only be restored.
 fn actions(context: &Context<'_>, secret: &DescribeSecretReply, next: &str) -> Markup {
     let known = ("SecretName", &*secret.secret_name);
     let on = On::Secret(&secret.secret_name);
@@ -129,9 +129,9 @@ fn actions(context: &Context<'_>, secret: &DescribeSecretReply, next: &str) -> M
 fn versions_of(
     context: &Context<'_>,
     secret: &DescribeSecretReply,
-    told: &ListSecretVersionIdsReply,
+    reply: &ListSecretVersionIdsReply,
 ) -> Markup {
-    let versions = &told.version_ids.version_id;
+    let versions = &reply.version_ids.version_id;
     let on = On::Secret(&secret.secret_name);
     let has = |version: &SecretVersionEntry, stage: &str| {
         version.version_stages.version_stage.iter().any(|known| known == stage)
@@ -172,14 +172,14 @@ fn versions_of(
     }
 }
 
-/// A name for the next version that no version has, as far as the page knows them.
-fn next_version(told: &ListSecretVersionIdsReply) -> String {
-    let versions = &told.version_ids.version_id;
+/// Returns an unused name for the next version, judged by the listed versions.
+fn next_version(reply: &ListSecretVersionIdsReply) -> String {
+    let versions = &reply.version_ids.version_id;
     let is_free = |name: &String| versions.iter().all(|version| version.version_id != *name);
-    (told.total_count + 1..).map(|number| format!("v{number}")).find(is_free).unwrap_or_default()
+    (reply.total_count + 1..).map(|number| format!("v{number}")).find(is_free).unwrap_or_default()
 }
 
-/// How programs read the secret.
+/// Shows how programs read the secret.
 fn use_it(context: &Context<'_>, name: &str) -> Markup {
     html! {
         h2 { (context.say(text("Read it from a program", "在程序中读取"))) }
@@ -245,7 +245,7 @@ mod tests {
         let value = value["SecretData"].as_str().unwrap();
         assert_eq!(value.len(), 32);
         assert!(!page.has(value));
-        // What was typed is not sent back, whatever was wrong.
+        // No response contains the value, regardless of the error.
         let page = owner.post(to, &[("SecretName", "s"), ("VersionId", "v1"), ("SecretData", VALUE)]);
         assert!(page.status.is_client_error() && !page.has("swordfish"), "{page:?}");
     }

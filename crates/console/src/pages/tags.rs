@@ -1,4 +1,4 @@
-//! The tags of a thing, with the ways to add and to remove them.
+//! The tags of a resource, with the forms that add and remove them.
 
 use bulla_kms::On;
 use bulla_wire::ram::{ListTagResources, ResourceType};
@@ -11,10 +11,10 @@ use crate::layout::foreign;
 use crate::offers::{offer, offer_button};
 use crate::texts::{self, text};
 
-/// Names and values.
+/// The names and values of tags.
 type Tags = Vec<(String, String)>;
 
-/// The tags of a role or a policy.
+/// Shows the tags of a role or policy.
 pub(super) async fn of_ram(
     context: &Context<'_>,
     resource_type: ResourceType,
@@ -28,28 +28,28 @@ pub(super) async fn of_ram(
         next_token: None,
         page_size: Some(100),
     };
-    let told = context.ask(asked).await;
-    let told =
-        told.map(|told| told.tag_resources.into_iter().map(|tag| (tag.tag_key, tag.tag_value)).collect());
+    let reply = context.ask(asked).await;
+    let tags =
+        reply.map(|reply| reply.tag_resources.into_iter().map(|tag| (tag.tag_key, tag.tag_value)).collect());
     let kind = match resource_type {
         ResourceType::Role => "role",
         ResourceType::Policy => "policy",
     };
     let known = [("ResourceType", kind), ("ResourceNames", name)];
-    show(context, &told, Product::Ram, ["TagResources", "UntagResources"], on, &known)
+    show(context, &tags, Product::Ram, ["TagResources", "UntagResources"], on, &known)
 }
 
-/// The tags of something, with the forms of the two actions that add and remove them.
+/// Shows the tags of a resource, with the forms of the two actions that add and remove them.
 pub(super) fn show(
     context: &Context<'_>,
-    told: &Result<Tags, Error>,
+    tags: &Result<Tags, Error>,
     product: Product,
     [add, remove]: [&str; 2],
     on: On<'_>,
     known: &[(&str, &str)],
 ) -> Markup {
     html! {
-        (section(context, texts::TAGS, told, |tags| {
+        (section(context, texts::TAGS, tags, |tags| {
             let rows: Vec<_> = tags.iter().map(|(name, value)| {
                 let removed: Vec<_> = known.iter().copied().chain([("TagKeys", &**name)]).collect();
                 let label = text("Remove", "移除");

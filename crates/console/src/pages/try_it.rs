@@ -1,4 +1,4 @@
-//! Try it: what applications ask of a key, each as a form whose result shows the reply and the commands that ask the same.
+//! The page to try out cryptographic operations: each is a form whose result shows the reply and the equivalent commands.
 
 use bulla_kms::On;
 use bulla_wire::kms::{DescribeKey, ListAliases};
@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::Page;
 use super::keys::{Purpose, newest_version};
-use super::parts::untold;
+use super::parts::unavailable;
 use crate::context::Context;
 use crate::forms::link;
 use crate::layout::foreign;
@@ -31,7 +31,7 @@ pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
     Ok(Page { title: context.say(texts::TRY_IT).to_owned(), content })
 }
 
-/// The form that chooses the key, with the aliases that there are as suggestions.
+/// Shows the form that chooses the key, with existing aliases as suggestions.
 async fn choose(context: &Context<'_>, name: &str) -> Markup {
     let aliases = context.ask(ListAliases { page_number: None, page_size: Some(100) }).await;
     let aliases = aliases.map(|listed| listed.aliases.alias).unwrap_or_default();
@@ -47,11 +47,11 @@ async fn choose(context: &Context<'_>, name: &str) -> Markup {
     }
 }
 
-/// What the key can be asked for.
+/// Shows the operations that the key supports.
 async fn with_key(context: &Context<'_>, name: &str) -> Markup {
     let key = match context.ask(DescribeKey { key_id: name.to_owned() }).await {
         Ok(described) => described.key_metadata,
-        Err(error) => return html! { p role="alert" { (untold(context, &error)) } },
+        Err(error) => return html! { p role="alert" { (unavailable(context, &error)) } },
     };
     let version = newest_version(context, &key).await;
     let versioned = version.iter().map(|version| ("KeyVersionId", &**version));

@@ -10,7 +10,7 @@ use maud::{Markup, html};
 
 use super::attached::{Holder, policies};
 use super::numbered::{self, PAGE_SIZE, page_number};
-use super::parts::{named, nothing, search, searched, section, table_or};
+use super::parts::{empty_text, named, search, searched, section, table_or};
 use super::{Page, access_keys, may, mfa_devices};
 use crate::context::Context;
 use crate::forms;
@@ -41,8 +41,8 @@ pub(super) async fn list(context: &Context<'_>) -> Result<Page, Error> {
     let content = html! {
         (forms::done(context))
         (search(context, &offer(context, Product::Ram, "CreateUser", On::Users, &[])))
-        (table_or(context, &heads, &rows, nothing(context, empty)))
-        (numbered::turning(context, found.total))
+        (table_or(context, &heads, &rows, empty_text(context, empty)))
+        (numbered::page_links(context, found.total))
     };
     Ok(Page { title: context.say(texts::USERS).to_owned(), content })
 }
@@ -99,11 +99,11 @@ fn details(context: &Context<'_>, user: &User) -> Markup {
     )
 }
 
-fn groups_of(context: &Context<'_>, user: &str, told: &Result<ListGroupsForUserReply, Error>) -> Markup {
+fn groups_of(context: &Context<'_>, user: &str, reply: &Result<ListGroupsForUserReply, Error>) -> Markup {
     let heads = [texts::NAME, texts::COMMENTS, text("Member since", "加入时间"), texts::ACTIONS];
     html! {
-        (section(context, texts::GROUPS, told, |told| {
-            let rows: Vec<_> = told.groups.group.iter().map(|group| {
+        (section(context, texts::GROUPS, reply, |reply| {
+            let rows: Vec<_> = reply.groups.group.iter().map(|group| {
                 let known = [("UserName", user), ("GroupName", &*group.group_name)];
                 vec![
                     named("groups", &group.group_name),
@@ -118,10 +118,10 @@ fn groups_of(context: &Context<'_>, user: &str, told: &Result<ListGroupsForUserR
     }
 }
 
-/// Whether and how the user signs in to the console.
-fn sign_in(context: &Context<'_>, user: &str, told: Result<LoginProfileReply, Error>) -> Markup {
+/// Shows whether and how the user signs in to the console.
+fn sign_in(context: &Context<'_>, user: &str, reply: Result<LoginProfileReply, Error>) -> Markup {
     let act = |action| offer(context, Product::Ram, action, On::User(user), &[("UserName", user)]);
-    let profile = match told {
+    let profile = match reply {
         Ok(reply) => Ok(Some(reply.login_profile)),
         Err(error) if error.status() == NOT_FOUND => Ok(None),
         Err(error) => Err(error),
@@ -189,7 +189,7 @@ mod tests {
         let page = owner.post(to, &[("confirmation", "ann")]);
         assert_eq!(page.status, StatusCode::BAD_REQUEST);
         let page = owner.post(to, &[("confirmation", "anna")]);
-        assert_eq!(page.status, StatusCode::CONFLICT, "{page:?}"); // it has a group, and more
+        assert_eq!(page.status, StatusCode::CONFLICT, "{page:?}"); // it still has a group, a policy and a password
         let known = "?UserName=anna&GroupName=readers&PolicyType=System&PolicyName=AliyunKMSReadOnlyAccess";
         for action in ["RemoveUserFromGroup", "DetachPolicyFromUser"] {
             owner.post(&format!("/console/do/ram/{action}{known}"), &[]);

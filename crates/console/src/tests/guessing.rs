@@ -1,4 +1,5 @@
-//! Guessing: failures wait, up to two seconds, and lock nobody out; a name that does not exist is answered as one that does.
+//! Tests of password guessing: failures are delayed by up to two seconds and lock no user out, and the response to an unknown
+//! name equals that to an existing one.
 
 use std::time::Duration;
 
@@ -10,10 +11,10 @@ use crate::{Answer, Event};
 
 const PASSWORD: &str = "Correct-horse-7";
 const TO: &str = "/console/sign-in";
-/// How long each of the first failures waits, in milliseconds; all later ones wait as long as the last.
+/// The delays of the first failures, in milliseconds. Later ones have the last delay.
 const DELAYS: [u128; 6] = [100, 200, 400, 800, 1600, 2000];
 
-/// Fills in one of the forms of the sign-in, and sends it.
+/// Fills in one of the sign-in forms, and posts it.
 fn try_out(browser: &Browser, fields: &[(&str, &str)]) -> Answer {
     let mut form = browser.get(TO).form(TO);
     for (name, value) in fields {
@@ -22,7 +23,7 @@ fn try_out(browser: &Browser, fields: &[(&str, &str)]) -> Answer {
     browser.send(&Method::POST, TO, &form.encode())
 }
 
-/// The page of a failure, but for the token of its forms.
+/// Returns the page of a failure without the token of its forms.
 fn page(browser: &Browser, answer: &Answer) -> String {
     let token = browser.get(TO).form(TO).get("token").unwrap().to_owned();
     str::from_utf8(answer.body.as_ref()).unwrap().replace(&token, "")
@@ -67,7 +68,7 @@ fn the_right_secret_enters_at_once_after_thirty_wrong_ones() {
     check_in(&try_out(&visitor, &[("AccessKeyId", id), ("AccessKeySecret", secret)]));
 }
 
-/// The engine's tests count the hashes, which are one for either. Here is what is sent, and when.
+/// The tests of the engine check that both names cost one password hash. This test compares the responses and delays.
 #[test]
 fn a_name_that_does_not_exist_is_answered_as_one_that_does() {
     let owner = Browser::owner();
@@ -80,7 +81,7 @@ fn a_name_that_does_not_exist_is_answered_as_one_that_does() {
         let headers: Vec<_> = answer.headers.keys().cloned().collect();
         (answer.delay, (answer.status, headers, answer.event.clone(), page(&visitor, &answer)))
     });
-    // Each is the first failure of its name, and one more of the address.
+    // Each is the first failure of its name, and one more of its address.
     let delays = answers.each_ref().map(|(delay, _)| delay.as_millis());
     assert_eq!(delays[..], DELAYS[..5]);
     for (_, answer) in &answers {

@@ -1,4 +1,4 @@
-//! Keys and aliases, as an owner and a user see them.
+//! Tests of the pages of keys and aliases, for the owner and for users.
 
 use bulla_wire::Product;
 use http::StatusCode;

@@ -1,4 +1,4 @@
-//! The HTML of all pages: every form, and every page that links lead to.
+//! Tests of the HTML of all pages: every form, and every page that is reachable by links.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ fn no_page_has_an_empty_class() {
     }
 }
 
-/// Something of each kind.
+/// Creates a resource of each kind.
 fn furnish(owner: &Browser) {
     let id = owner.make_key(&[("Tags", r#"[{"TagKey":"team","TagValue":"blue"}]"#)]);
     owner.make_key(&[("KeySpec", "EC_P256"), ("KeyUsage", "SIGN/VERIFY")]);
@@ -29,7 +29,7 @@ fn furnish(owner: &Browser) {
     owner.post("/console/do/ram/CreateRole", &[("RoleName", "r")]);
 }
 
-/// The pages that links of pages lead to, each path once.
+/// Returns the pages that are reachable by links, each path once.
 fn pages(owner: &Browser) -> Vec<(String, String)> {
     let mut waiting = vec!["/console/".to_owned(), "/console/nothing/here".to_owned()];
     let mut seen = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! The first page.
+//! Tests of the first page.
 
 use crate::testing::Browser;
 

@@ -1,4 +1,4 @@
-//! What the forms for learning answer.
+//! Tests of the forms that try out cryptographic operations.
 
 use std::process::Command;
 
@@ -9,7 +9,7 @@ use http::StatusCode;
 
 use crate::testing::{Browser, Page};
 
-/// The member of the reply that a page shows.
+/// Returns a member of the reply that a page shows.
 fn member(page: &Page, name: &str) -> String {
     let (_, rest) = page
         .html
@@ -59,7 +59,7 @@ fn data_keys_signatures_codes_and_passwords_are_made() {
     assert!(page.has("&quot;Value&quot;: true"), "{}", page.html);
 }
 
-/// The query of the link to an action's form, as the page of a key has it.
+/// Returns the query of the link to an action's form on the page of a key.
 fn query_of(page: &Page, action: &str) -> String {
     let (_, rest) = page.html.split_once(&format!("/console/do/kms/{action}?")).unwrap();
     rest.split('"').next().unwrap().replace("&amp;", "&")
@@ -96,7 +96,7 @@ fn a_text_is_encrypted_by_a_public_key_and_decrypted() {
     }
 }
 
-/// What is signed is the digest of the standard: openssl finds the signature right, which knows the message alone.
+/// The signed digest is that of the standard: openssl verifies the signature and knows only the message.
 #[test]
 fn openssl_verifies_a_signature_of_sm2() {
     let owner = Browser::owner();

@@ -1,4 +1,4 @@
-//! What makes each form right. A new form gets its line here.
+//! Valid fields for each form. A new form needs an entry here.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,13 +9,13 @@ use crate::forms::page::CONFIRMATION;
 use crate::testing::{Browser, wrap};
 use crate::totp;
 
-/// One field with its value.
+/// A field with its value.
 type Filled = (&'static str, String);
 
-/// The fields of a form, with what makes it right.
+/// The fields of a form, with valid values.
 pub(super) type Fields = Vec<Filled>;
 
-/// What makes a form right: fields about things that are made for it.
+/// Returns valid fields for a form, and creates the resources that they name.
 pub(super) fn right(owner: &Browser, form: &Form) -> Fields {
     let things = Things { owner, name: format!("Walk-{}", owner.count()) };
     match form.product {
@@ -24,7 +24,7 @@ pub(super) fn right(owner: &Browser, form: &Form) -> Fields {
     }
 }
 
-/// Makes what forms are about, each time another thing.
+/// Creates resources for forms, with a new name for each form.
 struct Things<'a> {
     owner: &'a Browser,
     name: String,
@@ -243,7 +243,7 @@ impl Things<'_> {
         made.unwrap_or_else(|error| panic!("{action}: {}", error.message()))
     }
 
-    /// A field with a member of a reply, which has the same name.
+    /// Returns a field whose value is the member of the same name in a reply.
     fn found(&self, action: &str, parameters: &[(&str, &str)], member: &'static str) -> Filled {
         let reply = self.call(Product::Kms, action, parameters);
         (member, reply[member].as_str().unwrap().to_owned())
@@ -253,7 +253,7 @@ impl Things<'_> {
         ("KeyId", self.owner.make_key(parameters))
     }
 
-    /// A key with a public half or an HMAC key, and its version.
+    /// Creates an asymmetric or HMAC key. Returns it with its version.
     fn pair(&self, spec: &str, usage: &str) -> [Filled; 2] {
         let key = self.key(&[("KeySpec", spec), ("KeyUsage", usage)]);
         let listed = self.call(Product::Kms, "ListKeyVersions", &[("KeyId", &key.1)]);
@@ -268,7 +268,7 @@ impl Things<'_> {
         alias
     }
 
-    /// A key that waits for its material, and the material.
+    /// Creates a key without material. Returns it with wrapped material and the import token.
     fn import(&self) -> Fields {
         let key = self.key(&[("Origin", "EXTERNAL")]);
         let wrapped_as = [("WrappingKeySpec", "RSA_2048"), ("WrappingAlgorithm", "RSAES_OAEP_SHA_256")];
@@ -285,7 +285,7 @@ impl Things<'_> {
         ("SecretName", self.name.clone())
     }
 
-    /// A thing of RAM that has this name and nothing else.
+    /// Creates a RAM resource whose identifying parameter is this name.
     fn named(&self, action: &str, parameter: &'static str, more: &[(&str, &str)]) -> Filled {
         self.call(Product::Ram, action, &[&[(parameter, &*self.name)], more].concat());
         (parameter, self.name.clone())
@@ -295,7 +295,7 @@ impl Things<'_> {
         self.named("CreateUser", "UserName", &[])
     }
 
-    /// A user with a password.
+    /// Creates a user with a password.
     fn profile(&self) -> Filled {
         self.user();
         self.named("CreateLoginProfile", "UserName", &[("Password", PASSWORD)])
@@ -308,7 +308,7 @@ impl Things<'_> {
         [user, ("UserAccessKeyId", id)]
     }
 
-    /// The serial number of an MFA device, and its seed.
+    /// Creates an MFA device. Returns its serial number and its seed.
     fn mfa_device(&self) -> (Filled, String) {
         let fields = [("VirtualMFADeviceName", &*self.name)];
         let made = self.call(Product::Ram, "CreateVirtualMFADevice", &fields);
@@ -317,7 +317,7 @@ impl Things<'_> {
         (("SerialNumber", serial), seed)
     }
 
-    /// A device, a user, and two codes of the device.
+    /// Creates a device and a user. Returns them with two codes of the device.
     fn binding(&self) -> Fields {
         let (device, seed) = self.mfa_device();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
@@ -337,7 +337,7 @@ impl Things<'_> {
         self.named("CreatePolicy", "PolicyName", &[("PolicyDocument", POLICY)])
     }
 
-    /// The trust policy that the form for a new role begins with.
+    /// Returns the template of the form for a new role.
     fn trust(&self) -> String {
         let to = "/console/do/ram/CreateRole";
         self.owner.get(to).form(to).get("AssumeRolePolicyDocument").unwrap().to_owned()
@@ -352,7 +352,7 @@ impl Things<'_> {
     }
 }
 
-/// The fields, with the first one typed once more.
+/// Adds the confirmation, which repeats the value of the first field.
 fn confirmed(mut fields: Fields) -> Fields {
     let typed = fields[0].1.clone();
     fields.push((CONFIRMATION, typed));

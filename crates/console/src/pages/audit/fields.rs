@@ -1,4 +1,4 @@
-//! The form of the search, and the conditions that it makes.
+//! The search form, and the conditions that it describes.
 
 use bulla_kms::audit::{Conditions, Time};
 use bulla_wire::Parameters;
@@ -10,7 +10,7 @@ use crate::forms::unix;
 use crate::paths::with_query;
 use crate::texts::{self, Text, text};
 
-/// What was entered, as the address has it.
+/// The input, as the query of the address contains it.
 pub(super) struct Fields(Parameters);
 
 impl Fields {
@@ -18,7 +18,7 @@ impl Fields {
         Self(context.request.queried())
     }
 
-    /// The conditions; none if a time cannot be read.
+    /// Returns the conditions; `None` if a time cannot be parsed.
     pub(super) fn conditions(&self) -> Option<Conditions> {
         let entered = |name| Some(self.get(name).to_owned()).filter(|text| !text.is_empty());
         let [since, until] = ["from", "to"].map(|name| self.time(name));
@@ -32,12 +32,12 @@ impl Fields {
         })
     }
 
-    /// The number of the line that the page begins before.
+    /// Returns the number of the line before which the page begins.
     pub(super) fn before(&self) -> Option<u64> {
         self.get("before").parse().ok()
     }
 
-    /// The address of the first page.
+    /// Returns the address of the first page.
     pub(super) fn newest(&self) -> String {
         let entered: Vec<_> = FIELDS.iter().map(|name| (*name, self.get(name))).collect();
         let entered: Vec<_> = entered.into_iter().filter(|(_, value)| !value.is_empty()).collect();
@@ -77,7 +77,7 @@ impl Fields {
         }
     }
 
-    /// What is wrong with the times.
+    /// Shows the error about the times.
     pub(super) fn problem(&self, context: &Context<'_>) -> Markup {
         html! { div.problem role="alert" { p { (context.say(NO_TIME)) } } }
     }
@@ -86,15 +86,15 @@ impl Fields {
         FIELDS.iter().all(|name| self.get(name).is_empty())
     }
 
-    /// What was entered, without blanks around it.
+    /// Returns the input of a field, trimmed.
     fn get(&self, name: &str) -> &str {
         self.0.get(name).unwrap_or_default().trim()
     }
 
-    /// A time; none if there is none.
+    /// Returns a time; `None` if none was entered.
     ///
     /// # Errors
-    /// The text is not a time.
+    /// If the text is not a time.
     fn time(&self, name: &str) -> Result<Option<Time>, ()> {
         match self.get(name) {
             "" => Ok(None),

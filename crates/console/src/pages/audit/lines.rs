@@ -1,6 +1,6 @@
-//! Lines of the trail: each in short, and all of its members when it is opened.
+//! Lines of the trail: a summary of each, which opens to all members.
 //!
-//! Most of what a line says was chosen by callers, so every text of it is shown as foreign text.
+//! Callers chose most of the texts in a line, so all of them are shown as untrusted text.
 
 use bulla_kms::audit::{
     Caller, CallerType, Content, Event, FoundLine, Gap, GapReason, Record, Request, Resource, Strangers,
@@ -106,7 +106,7 @@ fn of_gap(context: &Context<'_>, gap: &Gap) -> Markup {
     }
 }
 
-/// The name of a caller; of a session with the name of the session.
+/// Shows the name of a caller; for a session, with the name of the session.
 fn who(caller: &Caller<'_>) -> Markup {
     let name = caller.name.as_deref().or(caller.id.as_deref());
     let session = caller.session.last().and_then(|link| link.session_name.as_ref());
@@ -121,7 +121,7 @@ fn who(caller: &Caller<'_>) -> Markup {
     }
 }
 
-/// `TYPE/NAME`.
+/// Shows a resource as `TYPE/NAME`.
 fn about(resource: &Resource<'_>) -> Markup {
     html! { code { (foreign(&resource.kind)) "/" (foreign(resource.name.as_str())) } }
 }

@@ -1,4 +1,4 @@
-//! How the trail is: how far it is sealed, and whether its sinks take lines.
+//! The state of the trail: how far it is sealed, and whether its sinks accept lines.
 
 use bulla_kms::{SinkHealth, TrailPage};
 use maud::{Markup, html};

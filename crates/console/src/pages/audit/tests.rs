@@ -12,19 +12,19 @@ fn search(browser: &Browser, fields: &[(&str, &str)]) -> Page {
     browser.get(&with_query("/console/audit", fields))
 }
 
-/// How many lines a page shows.
+/// Returns how many lines a page shows.
 fn lines(page: &Page) -> usize {
     page.html.matches("<details><summary>").count()
 }
 
-/// Where a link with these words leads.
+/// Returns the target of the link with this text.
 fn link<'p>(page: &'p Page, words: &str) -> Option<&'p str> {
     let before =
         page.html.split(&format!(">{words}</a>")).next().filter(|before| before.len() < page.html.len())?;
     before.rsplit("href=\"").next()?.split('"').next()
 }
 
-/// An owner whose trail is sealed and has this many lines of DescribeKey with unknown keys.
+/// Returns an owner whose sealed trail has `count` failed requests of DescribeKey.
 fn with_lines(count: usize) -> Browser {
     let owner = Browser::audited_owner();
     for number in 0..count {
@@ -94,9 +94,9 @@ fn the_trail_is_told_about_and_a_search_is_a_line_of_it() {
     assert!(search(&owner, &[("action", "SearchTrail")]).has("SearchTrail"));
     let chinese = search(&owner.in_chinese(), &[]);
     assert!(chinese.has("最新封印") && chinese.has("日志行（由新到旧）"), "{chinese:?}");
-    let untold = Browser::owner();
-    assert!(search(&untold, &[]).has("There is no audit trail"));
-    assert!(search(&untold.in_chinese(), &[]).has("没有审计日志"));
+    let without_trail = Browser::owner();
+    assert!(search(&without_trail, &[]).has("There is no audit trail"));
+    assert!(search(&without_trail.in_chinese(), &[]).has("没有审计日志"));
 }
 
 #[test]

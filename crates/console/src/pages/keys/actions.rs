@@ -1,4 +1,4 @@
-//! What can be done with a key, by its state and kind: what would be refused for them is left out.
+//! The actions on a key, without those that the API would refuse because of its state or kind.
 
 use bulla_keys::{KeyState, Operation};
 use bulla_kms::On;
@@ -11,19 +11,19 @@ use crate::context::Context;
 use crate::offers::offer;
 use crate::texts::{self, text};
 
-/// The actions on the whole key.
+/// Shows the actions on the key.
 pub(super) fn show(context: &Context<'_>, key: &KeyMetadata) -> Markup {
     html! {
         h2 { (context.say(texts::ACTIONS)) }
         div.buttons {
-            @for (action, more) in fitting(key) {
+            @for (action, more) in allowed(key) {
                 (act(context, key, action, &more))
             }
         }
     }
 }
 
-/// The actions on imported material, if the key is one for it.
+/// Shows the actions on imported material, if the key has or awaits some.
 pub(super) fn material(context: &Context<'_>, key: &KeyMetadata) -> Markup {
     let can = |operation| state(key).is_some_and(|state| state.allows(operation).is_ok());
     html! {
@@ -33,7 +33,7 @@ pub(super) fn material(context: &Context<'_>, key: &KeyMetadata) -> Markup {
                 @if key.key_state == "PendingImport" {
                     (context.say(text("The key has no material yet, and cannot be used.", "密钥还没有材料，暂不可使用。")))
                 } @else {
-                    (context.say(text("Keep a copy of the material: the server gives it out to nobody.", "请自行保留密钥材料的备份，服务器不会导出。")))
+                    (context.say(text("Keep a copy of the material: the server never returns it.", "请自行保留密钥材料的备份，服务器不会导出。")))
                 }
             }
             div.buttons {
@@ -44,8 +44,8 @@ pub(super) fn material(context: &Context<'_>, key: &KeyMetadata) -> Markup {
     }
 }
 
-/// The actions that fit, with what is filled into their forms.
-fn fitting(key: &KeyMetadata) -> Vec<(&'static str, Vec<(&'static str, String)>)> {
+/// Returns the actions that the state and kind of a key allow, with the fields that their forms begin with.
+fn allowed(key: &KeyMetadata) -> Vec<(&'static str, Vec<(&'static str, String)>)> {
     let can = |operation| state(key).is_some_and(|state| state.allows(operation).is_ok());
     let is_protected = key.deletion_protection.as_deref() == Some("Enabled");
     let is_own = key.origin != "EXTERNAL";

@@ -1,4 +1,4 @@
-//! What the list of keys is searched for, as a form whose address can be kept.
+//! The search and filters of the list of keys: a form whose address can be bookmarked.
 
 use bulla_keys::{KeyOrigin, KeySpec, KeyState, KeyUsage};
 use bulla_kms::{FindKeys, KeyOrder, WantedTag};
@@ -12,7 +12,7 @@ use crate::pages::numbered::{PAGE_SIZE, page_number};
 use crate::paths::path;
 use crate::texts::{self, Text, text};
 
-/// What is searched for, as the address says.
+/// The search and filters in the query of the address.
 pub(super) struct Filters {
     queried: Parameters,
     pub(super) order: KeyOrder,
@@ -27,7 +27,7 @@ impl Filters {
             Some("state") => KeyOrder::State,
             _ => KeyOrder::Created,
         };
-        // The newest keys come first unless an order is chosen.
+        // Default: the newest keys first.
         let descending = queried.get("order").is_none() || queried.get("direction") == Some("descending");
         Self { queried, order, descending }
     }
@@ -53,12 +53,12 @@ impl Filters {
         }
     }
 
-    /// Whether the list is whole.
+    /// Whether there is neither a search nor a filter.
     pub(super) fn are_none(&self) -> bool {
         FIELDS.iter().all(|name| self.queried.non_empty(name).is_none())
     }
 
-    /// Whether more than a text is searched for.
+    /// Whether a filter besides the search text is set.
     fn are_narrowed(&self) -> bool {
         FIELDS[1..].iter().any(|name| self.queried.non_empty(name).is_some())
     }

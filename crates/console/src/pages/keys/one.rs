@@ -39,9 +39,9 @@ pub(in crate::pages) async fn one(context: &Context<'_>, id: &str) -> Result<Pag
     let tags = context
         .ask(ListResourceTags { key_id: key_id() })
         .await
-        .map(|told| told.tags.tag.into_iter().map(|tag| (tag.tag_key, tag.tag_value)).collect());
+        .map(|reply| reply.tags.tag.into_iter().map(|tag| (tag.tag_key, tag.tag_value)).collect());
     let newest = newest_version(context, &key).await;
-    let name = aliases.as_ref().ok().and_then(|told| Some(&told.aliases.alias.first()?.alias_name));
+    let name = aliases.as_ref().ok().and_then(|reply| Some(&reply.aliases.alias.first()?.alias_name));
     let content = html! {
         @if let Some(name) = name { p.subject { (foreign(name)) } }
         (forms::done(context))
@@ -58,7 +58,7 @@ pub(in crate::pages) async fn one(context: &Context<'_>, id: &str) -> Result<Pag
     Ok(Page { title: key.key_id.clone(), content })
 }
 
-/// Whether it is a key pair.
+/// Whether a key is asymmetric.
 pub(in crate::pages) fn is_pair(key: &KeyMetadata) -> bool {
     key.key_spec.starts_with("RSA") || key.key_spec.starts_with("EC")
 }
@@ -92,7 +92,7 @@ fn details(context: &Context<'_>, key: &KeyMetadata) -> Markup {
     facts(&context.view, &shown)
 }
 
-/// Which scheduled backups still hold the key, whose deletion does not change them; none without a schedule.
+/// Shows which scheduled backups contain the key, which its deletion does not change; `None` without a schedule.
 fn backups(context: &Context<'_>, key: &KeyMetadata) -> Option<Markup> {
     context.kms.backup_state()?;
     let holding = context.kms.backups_since(key.creation_date.unix());
@@ -124,7 +124,7 @@ fn rotation(context: &Context<'_>, key: &KeyMetadata) -> Markup {
     }
 }
 
-/// An interval, which the API tells in seconds, in days if it is made of days.
+/// Returns an interval of the API, which is in seconds, in days if it is a whole number of days.
 pub(super) fn days(interval: &str) -> String {
     let seconds = interval.strip_suffix('s').and_then(|seconds| seconds.parse::<u64>().ok());
     match seconds {
@@ -143,15 +143,15 @@ fn protection(context: &Context<'_>, key: &KeyMetadata) -> Markup {
     }
 }
 
-fn aliases_of(context: &Context<'_>, key: &KeyMetadata, told: &Result<ListAliasesReply, Error>) -> Markup {
+fn aliases_of(context: &Context<'_>, key: &KeyMetadata, reply: &Result<ListAliasesReply, Error>) -> Markup {
     let create = offer(context, Product::Kms, "CreateAlias", On::Key(&key.key_id), &[("KeyId", &key.key_id)]);
     html! {
-        (section(context, texts::ALIASES, told, |told| {
-            let rows: Vec<_> = told.aliases.alias.iter().map(|alias| alias_row(context, &alias.alias_name)).collect();
+        (section(context, texts::ALIASES, reply, |reply| {
+            let rows: Vec<_> = reply.aliases.alias.iter().map(|alias| alias_row(context, &alias.alias_name)).collect();
             let empty = text("No alias. Programs can name the key by an alias, which can be moved to another key.", "没有别名。程序可以用别名引用密钥，别名可以改为指向另一个密钥。");
             html! {
                 (table_or(context, &[texts::ALIAS, texts::ACTIONS], &rows, empty))
-                (ALIASES.turning_if_long(context, told.total_count))
+                (ALIASES.page_links_if_long(context, reply.total_count))
             }
         }))
         @if key.key_state != "PendingDeletion" { div.buttons { (create) } }
@@ -163,20 +163,20 @@ fn alias_row(context: &Context<'_>, alias: &str) -> Vec<Markup> {
     vec![foreign(alias), html! { div.buttons { (act("UpdateAlias")) (act("DeleteAlias")) } }]
 }
 
-/// The tags, which stay as they are while the key waits for its deletion.
-fn tags_of(context: &Context<'_>, key: &KeyMetadata, told: &Result<Vec<(String, String)>, Error>) -> Markup {
+/// Shows the tags, which cannot be changed while the key is pending deletion.
+fn tags_of(context: &Context<'_>, key: &KeyMetadata, reply: &Result<Vec<(String, String)>, Error>) -> Markup {
     if key.key_state != "PendingDeletion" {
         let known = [("KeyId", &*key.key_id)];
         return tags::show(
             context,
-            told,
+            reply,
             Product::Kms,
             ["TagResource", "UntagResource"],
             On::Key(&key.key_id),
             &known,
         );
     }
-    section(context, texts::TAGS, told, |tags| {
+    section(context, texts::TAGS, reply, |tags| {
         let rows: Vec<_> = tags.iter().map(|(name, value)| vec![foreign(name), foreign(value)]).collect();
         table_or(context, &[texts::NAME, texts::VALUE], &rows, texts::NONE)
     })
@@ -185,11 +185,11 @@ fn tags_of(context: &Context<'_>, key: &KeyMetadata, told: &Result<Vec<(String, 
 fn versions_of(
     context: &Context<'_>,
     key: &KeyMetadata,
-    told: &Result<ListKeyVersionsReply, Error>,
+    reply: &Result<ListKeyVersionsReply, Error>,
     uses: Option<&KeyUses>,
 ) -> Markup {
     let last = if is_pair(key) { public_key::TITLE } else { text("Use", "用途") };
-    section(context, text("Versions", "密钥版本"), told, |told| {
+    section(context, text("Versions", "密钥版本"), reply, |reply| {
         let row = |version: &KeyVersionEntry| {
             let last = if is_pair(key) {
                 public_key::link(context, &key.key_id, &version.key_version_id)
@@ -208,18 +208,18 @@ fn versions_of(
             text("Other operations", "其他操作次数"),
             text("Last used", "最近使用时间"),
         ];
-        let rows: Vec<_> = told.key_versions.key_version.iter().map(row).collect();
+        let rows: Vec<_> = reply.key_versions.key_version.iter().map(row).collect();
         html! {
             (table(context, &heads, &rows))
             @if let Some(uses) = uses {
                 p { (context.say(text("Uses are counted since", "使用次数统计开始时间："))) " " (time(uses.counted_since)) }
             }
-            (VERSIONS.turning_if_long(context, told.total_count))
+            (VERSIONS.page_links_if_long(context, reply.total_count))
         }
     })
 }
 
-/// How often a version was used, and when for the last time.
+/// Shows how often a version was used, and its last use.
 fn counts_of(context: &Context<'_>, uses: Option<&KeyUses>, version: &str) -> [Markup; 3] {
     let of_version = |uses: &KeyUses| uses.versions.iter().find(|of| of.key_version_id == version).cloned();
     let Some(counts) = uses.and_then(of_version) else { return [(); 3].map(|()| html! {}) };
@@ -237,14 +237,14 @@ fn use_of(context: &Context<'_>, key: &KeyMetadata, version: &KeyVersionEntry) -
     html! { @if key.primary_key_version.is_some() { (context.say(words)) } }
 }
 
-/// The id of the version that was made last, of a key pair: versions are listed with the newest one first.
+/// Returns the id of the newest version of a key pair, which is the first in the list of the API.
 pub(in crate::pages) async fn newest_version(context: &Context<'_>, key: &KeyMetadata) -> Option<String> {
     if !is_pair(key) {
         return None;
     }
     let first = ListKeyVersions { key_id: key.key_id.clone(), page_number: None, page_size: Some(1) };
-    let told = context.ask(first).await.ok()?;
-    Some(told.key_versions.key_version.into_iter().next()?.key_version_id)
+    let reply = context.ask(first).await.ok()?;
+    Some(reply.key_versions.key_version.into_iter().next()?.key_version_id)
 }
 
 const ALIASES: Numbered = Numbered::within("aliases", 100, text("Pages of the aliases", "别名分页"));

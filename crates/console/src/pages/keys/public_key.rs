@@ -13,10 +13,10 @@ use crate::texts::{Text, text};
 
 pub(super) const TITLE: Text = text("Public key", "公钥");
 
-/// The public key of the newest version.
+/// Shows the public key of the newest version.
 pub(super) async fn show(context: &Context<'_>, key: &str, version: &str) -> Markup {
-    let told = get(context, key, version).await;
-    section(context, TITLE, &told, |pem| {
+    let public_key = get(context, key, version).await;
+    section(context, TITLE, &public_key, |pem| {
         html! {
             p { (context.say(text("Of the newest version:", "最新版本："))) " " code { (version) } }
             pre tabindex="0" { code { (pem) } }
@@ -24,7 +24,7 @@ pub(super) async fn show(context: &Context<'_>, key: &str, version: &str) -> Mar
     })
 }
 
-/// A link to the public key of a version.
+/// Returns a link to the public key of a version.
 pub(super) fn link(context: &Context<'_>, key: &str, version: &str) -> Markup {
     let label = text("Download", "下载");
     html! {
@@ -34,7 +34,7 @@ pub(super) fn link(context: &Context<'_>, key: &str, version: &str) -> Markup {
     }
 }
 
-/// The public key of a version as a file.
+/// Returns the public key of a version as a file.
 pub(in crate::pages) async fn download(
     context: &Context<'_>,
     key: &str,

@@ -1,19 +1,19 @@
-//! What a key is for, by its kind and usage.
+//! The purpose of a key, by its spec and usage.
 
 use bulla_wire::kms::KeyMetadata;
 
 use super::is_pair;
 
-/// What applications ask of a key.
+/// What applications use a key for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::pages) enum Purpose {
-    /// Data keys, and small texts.
+    /// To wrap data keys, and to encrypt small texts.
     DataKeys,
-    /// To encrypt by the public key, and to decrypt.
+    /// To encrypt with the public key, and to decrypt.
     Encryption,
     /// To sign, and to verify.
     Signatures,
-    /// Codes that authenticate messages.
+    /// To compute and verify message authentication codes.
     Macs,
 }
 
@@ -27,7 +27,7 @@ impl Purpose {
         }
     }
 
-    /// The actions that fit.
+    /// Returns the actions for this purpose.
     pub(in crate::pages) fn actions(self) -> &'static [&'static str] {
         match self {
             Self::DataKeys => &["Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext"],
@@ -37,7 +37,7 @@ impl Purpose {
         }
     }
 
-    /// The algorithm to begin with; none where the key itself says it.
+    /// Returns the algorithm for examples; `None` if the key determines it.
     pub(in crate::pages) fn algorithm(self, key: &KeyMetadata) -> Option<&'static str> {
         let spec = &*key.key_spec;
         Some(match self {

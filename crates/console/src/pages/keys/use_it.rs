@@ -1,6 +1,7 @@
-//! How programs use a key: lines for the commands and the official SDKs, with the address of this server and no secret.
+//! How programs use a key: examples for the command lines and the official SDKs, with the address of this server and without
+//! secrets.
 //!
-//! Each language is a file. What it shows runs as it is, in the tests against the official clients.
+//! Each language has a file. The conformance tests run the examples unchanged against the official clients.
 
 mod commands;
 mod go;
@@ -21,16 +22,16 @@ use crate::paths::{path, with_query};
 use crate::sm2;
 use crate::texts::{self, Text, text};
 
-/// Where the server is, and what is asked of the key.
+/// The server, the key and the operation of an example.
 struct Use<'a> {
     purpose: Purpose,
-    /// An alias, or the id.
+    /// An alias of the key, or its id.
     key: &'a str,
     /// The version of a key pair.
     version: &'a str,
-    /// Empty where the key itself says it.
+    /// Empty if the key determines it.
     algorithm: &'static str,
-    /// What precedes the message in a digest of SM2, as Base64.
+    /// What precedes the message in a digest for SM2, as Base64.
     signer: Option<String>,
     host: &'a str,
     tls: bool,
@@ -76,7 +77,7 @@ pub(super) async fn show(
     }
 }
 
-/// What precedes the message in a digest of SM2, or a word in its place if the caller may not read the public key.
+/// Returns what precedes the message in a digest for SM2, or a placeholder if the caller may not read the public key.
 async fn signer(context: &Context<'_>, key: &KeyMetadata, version: &str) -> String {
     let public_key = public_key::get(context, &key.key_id, version).await;
     let signer = public_key.ok().and_then(|pem| sm2::signer(&pem));

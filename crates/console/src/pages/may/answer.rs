@@ -1,4 +1,4 @@
-//! The answer: allowed or denied, by which statement, and what is missing.
+//! The answer: allowed or denied, the statement that decided, and what is missing.
 
 use bulla_access::{
     Application, Considered, Decision, Denial, Effect, Layer, Missing, StatementPosition, StatementRef,
@@ -37,7 +37,7 @@ pub(super) fn show(context: &Context<'_>, explained: &Explained) -> Markup {
     }
 }
 
-/// One permission that the request needs.
+/// Shows the decision about one permission that the request needs.
 fn one(context: &Context<'_>, question: &ExplainedQuestion) -> Markup {
     html! {
         h3 { code { (question.permission) } " · " code { (foreign(&question.resource)) } }
@@ -49,7 +49,7 @@ fn one(context: &Context<'_>, question: &ExplainedQuestion) -> Markup {
     }
 }
 
-/// The statement that decided.
+/// Shows the statement that decided.
 fn decided_by(context: &Context<'_>, question: &ExplainedQuestion) -> Markup {
     let source = match question.explanation.decision {
         Decision::Allow(source) | Decision::Deny(Denial::Explicit(source)) => source,
@@ -58,17 +58,17 @@ fn decided_by(context: &Context<'_>, question: &ExplainedQuestion) -> Markup {
     html! { " · " (context.say(text("by", "依据"))) " " (place(context, question, source)) }
 }
 
-/// A statement in its policy.
+/// Shows a statement with its policy.
 fn place(context: &Context<'_>, question: &ExplainedQuestion, source: StatementPosition) -> Markup {
     html! { (policy(context, question.policy(source))) ", " (statement(context, source.statement)) }
 }
 
-/// A statement as errors of documents name it.
+/// Shows the index and line of a statement, as error messages about policies do.
 fn statement(context: &Context<'_>, place: StatementRef) -> Markup {
     html! { "Statement[" (place.index) "], " (context.say(text("line ", "第 "))) (place.line) (context.say(text("", " 行"))) }
 }
 
-/// A policy, with a link to where it can be read.
+/// Shows a policy, with a link to its page.
 fn policy(context: &Context<'_>, source: Option<&PolicySource>) -> Markup {
     match source {
         Some(PolicySource::Attached { policy_type, name, group }) => html! {
@@ -89,7 +89,7 @@ fn policy(context: &Context<'_>, source: Option<&PolicySource>) -> Markup {
     }
 }
 
-/// What each statement about the action says.
+/// Shows the effect of each statement about the action, and why it applies or not.
 fn statements(context: &Context<'_>, question: &ExplainedQuestion) -> Markup {
     let row = |one: &Considered| {
         let effect = match one.effect {
@@ -131,7 +131,7 @@ fn applies(context: &Context<'_>, application: &Application) -> Markup {
     }
 }
 
-/// What would have to change, and what was left open.
+/// Returns what must change for the request to be allowed, and which values were left open.
 fn notes(context: &Context<'_>, question: &ExplainedQuestion) -> Vec<Markup> {
     let missing = question.explanation.missing.iter().map(|missing| match missing {
         Missing::NoDeny(source) => html! {
@@ -201,7 +201,7 @@ fn also_words(also: AlsoNeeded) -> Text {
     }
 }
 
-/// A link to the page of a user or role.
+/// Returns a link to the page of a user or role.
 fn who_link(who: &str) -> Markup {
     match who.split_once('/') {
         Some(("user", name)) => html! { "user/" (named("users", name)) },

@@ -1,4 +1,4 @@
-//! What was entered into the form, and the query that it makes.
+//! The input of the form, and the query that it describes.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use crate::forms::unix;
 /// The fields of the form.
 pub(super) struct Fields {
     entered: Parameters,
-    /// Whether the page itself came over TLS.
+    /// Whether the page itself was requested over TLS.
     is_page_secure: bool,
 }
 
-/// A field with a value that cannot be read.
+/// A field whose value cannot be parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FieldFault {
     Address,
@@ -28,23 +28,23 @@ impl Fields {
         Self { entered: context.request.queried(), is_page_secure: context.origin.connection().tls }
     }
 
-    /// What was entered, without blanks around it.
+    /// Returns the input of a field, trimmed.
     pub(super) fn get(&self, name: &str) -> &str {
         self.entered.get(name).unwrap_or_default().trim()
     }
 
-    /// Whether there is a question: a link may fill in a part of it.
+    /// Whether the question is complete. Links fill in only a part of it.
     pub(super) fn is_asking(&self) -> bool {
         ["who", "action"].iter().all(|name| !self.get(name).is_empty())
     }
 
-    /// Whether something was said of the request that is not said of every one.
+    /// Whether an optional property of the request was entered.
     pub(super) fn has_more(&self) -> bool {
-        let is_said = ["ip", "mfa", "time", "context", "external", "session"];
-        is_said.iter().any(|name| !self.get(name).is_empty()) || self.tls() != self.is_page_secure
+        let optional = ["ip", "mfa", "time", "context", "external", "session"];
+        optional.iter().any(|name| !self.get(name).is_empty()) || self.tls() != self.is_page_secure
     }
 
-    /// Whether the request comes over TLS; as the page, if that was not said.
+    /// Whether the supposed request uses TLS; by default, whether the page does.
     pub(super) fn tls(&self) -> bool {
         match self.get("tls") {
             "yes" => true,

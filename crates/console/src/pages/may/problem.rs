@@ -1,4 +1,4 @@
-//! What is wrong with a question, in words.
+//! Messages about invalid questions.
 
 use bulla_kms::{NoPolicyAction, NoQuestion, NoResource};
 use maud::{Markup, html};
@@ -21,17 +21,17 @@ pub(super) fn of_field(context: &Context<'_>, fault: FieldFault) -> Markup {
             "请将加密上下文写成 JSON 对象，其值均为字符串。",
         ),
     };
-    told(context, words, None)
+    problem(context, words, None)
 }
 
 pub(super) fn of_question(context: &Context<'_>, fault: &NoQuestion) -> Markup {
     match fault {
-        NoQuestion::Who => told(context, WHO, None),
-        NoQuestion::Action(fault) => told(context, of_action(*fault), None),
-        NoQuestion::Resource(NoResource::Only(only)) => told(context, ONLY, Some(only)),
-        NoQuestion::Resource(fault) => told(context, of_resource(*fault), None),
-        NoQuestion::SessionPolicy(error) => told(context, SESSION_POLICY, Some(&error.to_string())),
-        NoQuestion::SessionOfUser => told(context, SESSION_OF_USER, None),
+        NoQuestion::Who => problem(context, WHO, None),
+        NoQuestion::Action(fault) => problem(context, of_action(*fault), None),
+        NoQuestion::Resource(NoResource::Only(only)) => problem(context, ONLY, Some(only)),
+        NoQuestion::Resource(fault) => problem(context, of_resource(*fault), None),
+        NoQuestion::SessionPolicy(error) => problem(context, SESSION_POLICY, Some(&error.to_string())),
+        NoQuestion::SessionOfUser => problem(context, SESSION_OF_USER, None),
     }
 }
 
@@ -59,7 +59,7 @@ fn of_action(fault: NoPolicyAction) -> Text {
             "没有策略针对 kms:BatchGetSecretValue：它需要每个凭据的 kms:GetSecretValue 权限。",
         ),
         NoPolicyAction::EveryCaller => text(
-            "Every caller with a valid signature may do that, whatever policies say.",
+            "Every caller with a valid signature may do that, regardless of policies.",
             "任何签名有效的调用者都可以执行该操作，与策略无关。",
         ),
         NoPolicyAction::TrustAlone => text(
@@ -93,7 +93,7 @@ fn of_resource(fault: NoResource) -> Text {
     }
 }
 
-fn told(context: &Context<'_>, words: Text, detail: Option<&str>) -> Markup {
+fn problem(context: &Context<'_>, words: Text, detail: Option<&str>) -> Markup {
     html! {
         div.problem role="alert" {
             p { (context.say(words)) @if let Some(detail) = detail { " " code lang="en" { (foreign(detail)) } } }

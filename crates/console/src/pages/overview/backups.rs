@@ -1,5 +1,5 @@
-//! The scheduled backups in one line: how many, of when, and whether they verify. Their files are named to operators alone, by
-//! `bulla status`.
+//! The scheduled backups in one line: their number, the time of the newest, and whether they verify. Only `bulla status`, which
+//! is for operators, names the files.
 
 use bulla_kms::BackupState;
 use bulla_wire::Timestamp;

@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::texts::{self, text};
 use crate::traffic::{MINUTES, Minute};
 
-/// The chart. It is for callers who may list keys, as the counts of them are; an embedded store answers no requests.
+/// Shows the chart to callers who may list keys. An embedded store answers no requests and has no chart.
 pub(super) fn show(context: &Context<'_>) -> Markup {
     let Some(traffic) = context.traffic else { return html! {} };
     let is_allowed = context.kms.may(Product::Kms, "ListKeys", On::Keys, &context.origin);
@@ -22,7 +22,7 @@ pub(super) fn show(context: &Context<'_>) -> Markup {
     }
 }
 
-/// Bars upwards for all requests of a minute, and downwards for those that failed, to the same scale.
+/// Draws a bar upwards for the requests of each minute, and one downwards for the failed ones, to the same scale.
 fn chart(context: &Context<'_>, hour: &[Minute; MINUTES]) -> Markup {
     let requests: u64 = hour.iter().map(|minute| minute.requests).sum();
     let errors: u64 = hour.iter().map(|minute| minute.errors).sum();
@@ -49,7 +49,7 @@ fn chart(context: &Context<'_>, hour: &[Minute; MINUTES]) -> Markup {
 
 fn bars(hour: &[Minute; MINUTES], most: u64) -> Markup {
     let most_errors = hour.iter().map(|minute| minute.errors).max().unwrap_or(0);
-    // What is there is seen, however little it is.
+    // Rounded up, so that a single request is visible.
     let height = |count: u64| (count * HEIGHT).div_ceil(most + most_errors);
     let ground = height(most).min(HEIGHT);
     let width = MINUTES as u64 * STEP;

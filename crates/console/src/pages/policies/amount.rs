@@ -1,4 +1,4 @@
-//! What a policy amounts to: the statements whose holder can give itself, or others, more than they name.
+//! Privilege escalation: the statements of a policy that let its holder gain or grant permissions that they do not name.
 
 use bulla_access::{Finding, Policy, PolicyKind, check};
 use bulla_wire::ram::PolicyType;
@@ -18,7 +18,7 @@ pub(super) fn show(context: &Context<'_>, policy_type: PolicyType, document: &st
         h2 { (context.say(title)) }
         @match &policy {
             Ok(policy) => (findings(context, &check(policy))),
-            Err(error) => p { (error) }, // only a document of a later version
+            Err(error) => p { (error) }, // only a document that a later version wrote
         }
     }
 }
@@ -49,7 +49,7 @@ fn findings(context: &Context<'_>, findings: &[Finding]) -> Markup {
     }
 }
 
-/// The effect of a finding, in the language of the page.
+/// Shows the effect of a finding in the language of the page.
 fn effect(language: Language, english: &str) -> Markup {
     match language {
         Language::English => html! { (english) },
@@ -60,7 +60,7 @@ fn effect(language: Language, english: &str) -> Markup {
     }
 }
 
-/// The effects of findings in Chinese.
+/// Returns the effect of a finding in Chinese.
 fn chinese(effect: &str) -> Option<&'static str> {
     EFFECTS.iter().find(|(english, _)| *english == effect).map(|(_, chinese)| *chinese)
 }
@@ -143,7 +143,7 @@ mod tests {
             let policy = Policy::parse(PolicyKind::Identity, "1", &document).unwrap();
             check(&policy).into_iter().map(|finding| finding.effect).collect::<Vec<_>>()
         };
-        // All grants are one finding, so they are asked for in two parts.
+        // A statement with all grants is a single finding, so they are checked in parts.
         let [one, all] = [r#""Action":"kms:SetKeyPolicy""#, r#""Action":"*""#].map(effects);
         let others = effects(r#""NotAction":["kms:SetKeyPolicy","kms:TagResource"]"#);
         assert!(one.len() == 1 && all.len() == 1 && others.len() > 20, "{others:?}");

@@ -1,10 +1,10 @@
-//! The commands: `bulla`, and `aliyun` of the cloud.
+//! Examples for the command lines: `bulla`, and `aliyun` of the cloud.
 
 use super::Use;
 use crate::pages::keys::Purpose;
 
 impl Use<'_> {
-    /// For an embedded store.
+    /// Returns the commands for an embedded store.
     pub(super) fn own_commands(&self) -> String {
         let files = match self.purpose {
             Purpose::DataKeys => {
@@ -15,7 +15,7 @@ impl Use<'_> {
         files + &self.calls("bulla kms", "")
     }
 
-    /// For this server.
+    /// Returns the commands for this server.
     pub(super) fn commands(&self) -> String {
         let Self { host, region, .. } = self;
         let insecure = if self.tls { "" } else { " --insecure" };
@@ -28,7 +28,7 @@ impl Use<'_> {
         )
     }
 
-    /// Calls of the API, by a program and with what stands at the end of each line.
+    /// Returns calls of the API with a program, and with `at` at the end of each line.
     fn calls(&self, program: &str, at: &str) -> String {
         let Self { key, version, algorithm, .. } = self;
         let pair = format!("--KeyId {key} --KeyVersionId {version} --Algorithm {algorithm}");
@@ -53,7 +53,7 @@ impl Use<'_> {
         }
     }
 
-    /// Prints the digest of FILE, as Base64.
+    /// Returns the command that prints the digest of FILE as Base64.
     pub(super) fn digest(&self) -> String {
         match &self.signer {
             None => "openssl dgst -sha256 -binary FILE | openssl base64 -A".to_owned(),

@@ -1,4 +1,4 @@
-//! Go: alibaba-cloud-sdk-go, which asks for MACs by common requests.
+//! Example for Go: alibaba-cloud-sdk-go, which calls the MAC actions with common requests.
 
 use super::Use;
 use crate::pages::keys::Purpose;
@@ -124,7 +124,7 @@ func must(err error) {{
         )
     }
 
-    /// The function by which MACs are asked for.
+    /// Returns the function that sends common requests, for the MAC actions.
     fn go_common(&self) -> String {
         let Self { host, .. } = self;
         let scheme = self.scheme();
@@ -145,7 +145,7 @@ func ask(client *kms.Client, action string, parameters map[string]string) (reply
         )
     }
 
-    /// The lines that say which pair a request is about.
+    /// Returns the lines that set the key, version and algorithm of a request.
     fn go_pair(&self, request: &str) -> String {
         let Self { key, version, algorithm, .. } = self;
         format!(

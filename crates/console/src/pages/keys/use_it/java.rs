@@ -1,4 +1,4 @@
-//! Java: aliyun-java-sdk-kms, which asks for MACs by common requests.
+//! Example for Java: aliyun-java-sdk-kms, which calls the MAC actions with common requests.
 
 use super::Use;
 use crate::pages::keys::Purpose;
@@ -125,7 +125,7 @@ public class Example {{
         }
     }
 
-    /// The methods by which MACs are asked for.
+    /// Returns the methods that send common requests, for the MAC actions.
     fn java_common(&self) -> String {
         let Self { key, algorithm, host, .. } = self;
         let protocol = self.scheme().to_ascii_uppercase(); // HTTP unless it is set
@@ -152,7 +152,7 @@ public class Example {{
         )
     }
 
-    /// The lines that say which pair a request is about.
+    /// Returns the lines that set the key, version and algorithm of a request.
     fn java_pair(&self, request: &str) -> String {
         let Self { key, version, algorithm, .. } = self;
         format!(

@@ -1,4 +1,4 @@
-//! Node.js: @alicloud/kms20160120, which has no MACs, and @alicloud/pop-core for these.
+//! Example for Node.js: @alicloud/kms20160120, and @alicloud/pop-core for the MAC actions, which the former lacks.
 
 use super::Use;
 use crate::pages::keys::Purpose;

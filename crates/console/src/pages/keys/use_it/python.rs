@@ -1,4 +1,4 @@
-//! Python: alibabacloud_kms20160120.
+//! Example for Python: alibabacloud_kms20160120.
 
 use super::Use;
 use crate::pages::keys::Purpose;

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Finds words of a private dialect in comments and documents; exits with 1 if there are any.
 
-Reads comments of Rust, C, Python, shell and TOML, docstrings and Markdown. Code, string literals, inline code and
-code blocks of Markdown are left out. A phrase is also found where it is wrapped to the next line.
+Reads comments of Rust, C, Go, Java, JavaScript, Python, shell and TOML, docstrings and Markdown. Code, string literals, inline
+code and code blocks of Markdown are left out. A phrase is also found where it is wrapped to the next line.
 """
 
 import io
@@ -25,6 +25,7 @@ DONE = [
     "README.zh-CN.md",
     "benches",
     "build-token-plugin",
+    "conformance",
     "crates/access",
     "crates/client",
     "crates/cryptsetup-token",
@@ -115,7 +116,7 @@ def dialect(path):
 
 def reader(path):
     """The function that finds the prose in a file of this kind; none for other kinds."""
-    if path.suffix in {".rs", ".c"}:
+    if path.suffix in {".rs", ".c", ".go", ".java", ".js"}:
         return slashes
     if path.suffix == ".py":
         return python

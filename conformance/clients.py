@@ -1,4 +1,4 @@
-"""The official Python clients, pointed at a server of ours. Nothing in them is patched or replaced."""
+"""The official Python clients, unmodified, configured for a server of bulla."""
 
 import importlib
 import json
@@ -17,19 +17,19 @@ UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 
 @dataclass(frozen=True)
 class Product:
-    """A product of the cloud: the name and the version that its requests carry."""
+    """A product of the cloud: its name, and the version in its requests."""
 
     name: str
     version: str
 
     @property
     def compact_version(self):
-        """The version as the packages of clients spell it."""
+        """The version in the names of client packages."""
         return self.version.replace("-", "")
 
     @property
     def tea(self):
-        """The end of the names of its Tea clients, such as alibabacloud_kms20160120."""
+        """The end of the names of its Tea clients, such as kms20160120 in alibabacloud_kms20160120."""
         return f"{self.name.lower()}{self.compact_version}"
 
 
@@ -45,19 +45,19 @@ class OldSdk:
         self.server = server
         self.product = product
         caller = (access_key_id or server.access_key_id, access_key_secret or server.access_key_secret)
-        # An access key beside a credential would win.
+        # An access key would take precedence over a credential.
         if server.security_token:
             caller = {"credential": StsTokenCredential(*caller, server.security_token)}
         else:
             caller = {"ak": caller[0], "secret": caller[1]}
         verify = server.ca if server.scheme == "https" else None
         self.client = AcsClient(region_id=REGION, verify=verify, **caller)
-        # The request classes ask for HTTPS; only a scheme in the endpoint overrides that.
+        # The request classes use HTTPS; only a scheme in the endpoint overrides that.
         endpoint = server.address if server.scheme == "https" else server.url
         self.client.add_endpoint(REGION, product.name, endpoint)
 
     def request(self, action, **parameters):
-        """The SDK's own request class for an action, filled by its setters."""
+        """Returns the SDK's request object for an action, filled with its setters."""
         package = f"aliyunsdk{self.product.name.lower()}.request.v{self.product.compact_version}"
         module = importlib.import_module(f"{package}.{action}Request")
         request = getattr(module, f"{action}Request")()
@@ -66,9 +66,9 @@ class OldSdk:
         return request
 
     def common_request(self, action, method="POST"):
-        """A request for any action, without a class of its own."""
+        """Returns a generic request for any action."""
         request = CommonRequest(domain=self.server.address, version=self.product.version, action_name=action)
-        # The SDK compares this with `is`: an equal string would not do.
+        # The SDK compares this with `is`, so an equal string does not work.
         request.set_protocol_type(
             protocol_type.HTTPS if self.server.scheme == "https" else protocol_type.HTTP
         )
@@ -76,15 +76,15 @@ class OldSdk:
         return request
 
     def call(self, action, **parameters):
-        """Asks, and gives the parsed reply or raises what the SDK raises."""
+        """Calls an action. Returns the parsed reply, or raises what the SDK raises."""
         return self.send(self.request(action, **parameters))
 
     def send(self, request):
-        """The same for a request at hand."""
+        """Sends a request. Returns the parsed reply, or raises what the SDK raises."""
         return self._seen(json.loads(self.client.do_action_with_exception(request)))
 
     def send_as_it_is(self, request):
-        """The SDK's older entry, which the guide uses: no default format, no exceptions, bytes."""
+        """Sends a request with the SDK's older method, which the guide uses: no default format, no exceptions, bytes."""
         return self.client.do_action(request)
 
     def _seen(self, reply):
@@ -112,7 +112,7 @@ class TeaSdk:
         self.client = client(Config(**settings | config))
 
     def call(self, action, **fields):
-        """Asks with the SDK's own request model and gives the body of its response model."""
+        """Calls an action with the SDK's request model. Returns the body of its response model."""
         request = getattr(self.models, f"{action}Request")(**fields)
         response = self.method(action)(request)
         assert response.status_code == 200
@@ -121,5 +121,5 @@ class TeaSdk:
         return response.body
 
     def method(self, action):
-        """The client's method for an action, if it has one."""
+        """Returns the client's method for an action, if it has one."""
         return getattr(self.client, re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", action).lower(), None)

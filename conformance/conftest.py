@@ -1,4 +1,4 @@
-"""What every suite shares: running servers, the command line tool, and the clients pointed at a server."""
+"""Fixtures of all suites: running servers, the command line tool, and the clients configured for a server."""
 
 import os
 import re
@@ -18,7 +18,7 @@ from staff import Staff
 
 
 def pytest_configure():
-    """Clients must see neither the proxies nor the credentials of whoever runs the tests."""
+    """Removes the proxies and credentials of the developer or CI system from the environment of the clients."""
     for name in list(os.environ):
         if name.upper().endswith("_PROXY") or name.startswith(("ALIBABA", "ALICLOUD", "ALIYUN")):
             del os.environ[name]
@@ -28,7 +28,7 @@ def pytest_configure():
 
 @pytest.fixture(scope="session")
 def start_server(tmp_path_factory):
-    """Starts servers; all are stopped in the end, and each must end well."""
+    """Starts servers. All are stopped at the end, and each must exit successfully."""
     with ExitStack() as running:
 
         def start(*options):
@@ -41,7 +41,7 @@ def start_server(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def identity_provider(tmp_path_factory):
-    """An OIDC provider whose tokens the shared server takes."""
+    """An OIDC provider whose tokens the shared server accepts."""
     return IdentityProvider(tmp_path_factory.mktemp("identity-provider"))
 
 
@@ -53,13 +53,13 @@ def server(start_server, identity_provider):
 
 @pytest.fixture(scope="session")
 def http_server(start_server):
-    """The same over plain HTTP."""
+    """A server over plain HTTP that the suites share."""
     return start_server("--http")
 
 
 @pytest.fixture(scope="session")
 def program(server, tmp_path_factory):
-    """The program that drives the clients of a language, trusting the shared server; started when it is asked for."""
+    """Returns the program that drives the clients of a language and trusts the shared server, started on first use."""
     with ExitStack() as running:
 
         @cache
@@ -75,19 +75,19 @@ def program(server, tmp_path_factory):
 
 @pytest.fixture(scope="session", params=CLIENTS)
 def kms(request, server, program):
-    """Every client: the body of a test is the same for all."""
+    """Every client, so that all tests run with each."""
     return CLIENTS[request.param](server, program)
 
 
 @pytest.fixture(scope="session", params=FAMILIES)
 def root(request, server, program):
-    """The account's root, through every family of clients that has Ram and Sts."""
+    """The account's root, with every family of clients that supports RAM and STS."""
     return Person(FAMILIES[request.param], server, program)
 
 
 @pytest.fixture
 def staff(root):
-    """Users, groups, policies and roles that the test makes."""
+    """Users, groups, policies and roles of the test, deleted after it."""
     staff = Staff(root)
     yield staff
     staff.dismiss()
@@ -113,7 +113,7 @@ def tea_sdk(server):
 
 @pytest.fixture
 def bulla(server, tmp_path_factory):
-    """`bulla`, told by the environment which KMS to use and with which credentials."""
+    """`bulla`, with the KMS and the credentials in its environment."""
     return remote_bulla(server, tmp_path_factory.mktemp("home"))
 
 
@@ -142,7 +142,7 @@ def sm4_open():
 
 
 def documented(name):
-    """The function of that name in docs/blob-format.md, as it stands there."""
+    """Returns the function with this name in docs/blob-format.md, unchanged."""
     text = (ROOT / "docs/blob-format.md").read_text()
     blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     (source,) = (block for block in blocks if f"def {name}(" in block)

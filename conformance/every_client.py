@@ -1,4 +1,4 @@
-"""Every official client behind one call: parameters and replies by the API's names, refusals as one exception."""
+"""All official clients behind one interface: parameters and replies have the API's names, refusals raise one exception."""
 
 import itertools
 import json
@@ -22,7 +22,7 @@ NO_MACS = {"GenerateMac", "VerifyMac"}
 
 
 class Refused(Exception):
-    """The server refused, and the client raised what it raises then. No status if it does not tell one."""
+    """The server refused the request. The status is None if the client does not report it."""
 
     def __init__(self, status, code, message, request_id):
         super().__init__(f"{status} {code}: {message}")
@@ -30,20 +30,20 @@ class Refused(Exception):
 
 
 class Lacks(Exception):
-    """The client has no place for this operation or parameter; nothing was sent."""
+    """The client does not support this operation or parameter. Nothing was sent."""
 
 
 class Client:
-    """An official client. Calling it sends the client's own typed request and gives its typed reply.
+    """An official client. Calling it sends a typed request of the client and returns its typed reply.
 
-    What it has no type for is written down in `lacking`, as `Action` or `Action.Parameter` of a product, and is sent as
-    a request without types, which every client has too. `hides` are fields that the server sends and its typed replies
-    leave out; a call whose reply may have them is made once more without types, so these calls must change nothing.
+    `lacking` lists what the client has no type for, as `Action` or `Action.Parameter` of a product. These are sent as
+    generic requests, which every client supports too. `hides` lists fields that the server sends and the typed replies omit.
+    A call whose reply may contain them is repeated as a generic request, so these calls must change nothing.
     """
 
     lacking = {}
     hides = {}
-    # Whether its types hold an encryption context as a mapping, not as text.
+    # Whether its types represent an encryption context as a mapping, not as text.
     mappings = False
     # Whether it sends its own region as RegionId with every request.
     regional = False
@@ -54,7 +54,7 @@ class Client:
 
     @property
     def lacks(self):
-        """What the client lacks of its product."""
+        """What the client does not support of its product."""
         return self.lacking.get(self.product, frozenset())
 
     def __call__(self, action, **parameters):
@@ -75,15 +75,15 @@ class Client:
         return plain(reply)
 
     def expect(self, lacks):
-        """Refuses a lack that nobody wrote down."""
-        assert str(lacks) in self.lacks, f"nobody wrote down that the client lacks {lacks}"
+        """Fails if the lack is not in `lacking`."""
+        assert str(lacks) in self.lacks, f"`lacking` does not list {lacks}"
 
     def typed(self, action, parameters):
-        """The reply to the client's own request type; `Lacks` if it has none, or no place for a parameter."""
+        """Returns the reply to a typed request. Raises `Lacks` if the client does not support the action or a parameter."""
         raise NotImplementedError
 
     def common(self, action, parameters):
-        """The reply to a request without types, for text parameters."""
+        """Returns the reply to a generic request with text parameters."""
         raise NotImplementedError
 
 
@@ -103,7 +103,7 @@ class OldPython(Client):
         except ModuleNotFoundError:
             raise Lacks(action) from None
         for name, value in parameters.items():
-            # Lists are named in the plural: ResourceId.1, ResourceId.2 is set by set_ResourceIds.
+            # Setters of lists are in the plural: set_ResourceIds sets ResourceId.1, ResourceId.2.
             setter = getattr(request, f"set_{name}s" if isinstance(value, list) else f"set_{name}", None)
             if setter is None:
                 raise Lacks(f"{action}.{name}")
@@ -172,7 +172,7 @@ class TeaPython(Client):
 
 
 class TeaPythonV4(TeaPython):
-    """The same with signature v4, where another part of it sends, and raises something else."""
+    """The same with signature v4, for which another part of the client sends and raises other exceptions."""
 
     def __init__(self, server, program=None):
         super().__init__(server, signature_version="v4")
@@ -188,7 +188,7 @@ class TeaPythonV4(TeaPython):
 
 
 class Driven(Client):
-    """A client of another language, driven by the program of that language."""
+    """A client in another language, driven by a program in that language."""
 
     language: str
 
@@ -211,7 +211,7 @@ class Driven(Client):
         return self._reply(action, parameters, common=True)
 
     def outcome(self, action, parameters, common=False):
-        """What the program tells of a call."""
+        """Returns the program's JSON report about a call."""
         return self.program.ask(**self.settings, action=action, parameters=parameters, common=common)
 
     def _reply(self, action, parameters, common):
@@ -223,7 +223,7 @@ class Driven(Client):
         return outcome["reply"]
 
     def refused(self, error):
-        """The exception for what the client raised, if that is what it should raise."""
+        """Returns the exception for the client's error, after checking that the error is as expected."""
         raise NotImplementedError
 
 
@@ -247,7 +247,7 @@ class Go(Driven):
 
 
 class Java(Driven):
-    """aliyun-java-sdk-kms, with signature V1 unless told otherwise."""
+    """aliyun-java-sdk-kms, with signature V1 by default."""
 
     language = "java"
     lacking = {KMS: NO_MACS}
@@ -288,7 +288,7 @@ class NodeKms(Driven):
         super().__init__(server, program, client="kms", **settings)
 
     def refused(self, error):
-        # It adds Error to the code, and tells the status in the text only.
+        # It appends Error to the code, and only the text contains the status.
         assert error["code"] == f"{error['data']['Code']}Error", error
         status = re.search(r"\bcode: (\d+), ", error["message"])
         return Refused(int(status[1]), error["data"]["Code"], error["message"], error["data"]["RequestId"])
@@ -308,7 +308,7 @@ class NodeTea(Driven):
 
 
 class PopCore(Driven):
-    """@alicloud/pop-core, which has no types at all, and @alicloud/ram, which has methods."""
+    """@alicloud/pop-core, which has no types, and @alicloud/ram, which has methods only."""
 
     language = "node"
     lacking = {
@@ -331,7 +331,7 @@ class PopCore(Driven):
 
 
 class AliyunCli(Client):
-    """The aliyun command line, of whatever version is on the PATH: it checks names by metadata of its own."""
+    """The aliyun command line, of any version on the PATH. It checks names with its own metadata."""
 
     regional = True
 
@@ -347,7 +347,7 @@ class AliyunCli(Client):
         self.environment |= variables
 
     def expect(self, lacks):
-        """No list for a version that nobody chose."""
+        """Does nothing: the version, and so the list, is not known."""
 
     def typed(self, action, parameters):
         return self._run(action, flat(parameters))
@@ -390,13 +390,13 @@ CLIENTS = {
 
 
 def node_with_types(server, program, product=KMS, **settings):
-    """The typed Node.js client of a product."""
+    """Returns the typed Node.js client of a product."""
     if product == KMS:
         return NodeKms(server, program, **settings)
     return NodeTea(server, program, product, **settings)
 
 
-# The clients of Kms, Ram and Sts, by their language or core.
+# The clients of KMS, RAM and STS, by their language or core.
 FAMILIES = {
     "aliyun-python-sdk": OldPython,
     "alibabacloud for Python": TeaPython,
@@ -409,14 +409,14 @@ FAMILIES = {
 
 
 def as_json(parameters):
-    """Parameters with mappings, which are encryption contexts, as text."""
+    """Returns parameters whose mappings, which are encryption contexts, are JSON text."""
     return {
         name: json.dumps(value) if isinstance(value, dict) else value for name, value in parameters.items()
     }
 
 
 def flat(parameters):
-    """Parameters as text, each under its name on the wire: ResourceId.1, Tag.1.Key."""
+    """Returns parameters as text under their names on the wire: ResourceId.1, Tag.1.Key."""
     texts = {}
     for name, value in as_json(parameters).items():
         items = value if isinstance(value, list) else []
@@ -431,13 +431,13 @@ def flat(parameters):
 
 
 def names(value):
-    """The names of all fields of a reply, however deep."""
+    """Returns the names of all fields of a reply, including nested ones."""
     items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return itertools.chain(value if isinstance(value, dict) else (), *map(names, items))
 
 
 def plain(value):
-    """A reply with lists for what the API wraps, {"Keys": {"Key": [...]}}: Java unwraps them too."""
+    """Returns a reply with unwrapped lists, such as {"Keys": [...]} for {"Keys": {"Key": [...]}}, as Java does."""
     if isinstance(value, list):
         return [plain(item) for item in value]
     if not isinstance(value, dict):

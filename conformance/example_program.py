@@ -1,4 +1,4 @@
-"""Runs an example as a program of its own: what a document or a page shows, as it stands there."""
+"""Runs an example of a document or a page, unchanged, as a program."""
 
 import shutil
 import subprocess
@@ -11,7 +11,7 @@ from serve import environment
 
 
 def run(server, directory, language, code, *arguments):
-    """What the example prints; it has to end well. It has the root's access key, and trusts the server."""
+    """Runs an example, which must succeed, and returns its output. It has the root's access key, and trusts the server."""
     name, prepare = RUN[language]
     (directory / name).write_text(code)
     variables = {
@@ -48,7 +48,7 @@ def go(directory, ca):
     needs("go")
     for pins in ("go.mod", "go.sum"):
         shutil.copy(programs.HERE / "go" / pins, directory)
-    # The modules that ./test has fetched and compiled.
+    # The modules that ./test fetched and compiled.
     caches = ("GOMODCACHE", "GOCACHE")
     told = subprocess.run(["go", "env", *caches], check=True, capture_output=True, text=True).stdout.split(
         "\n"

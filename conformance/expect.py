@@ -1,4 +1,4 @@
-"""What the lives of keys and of people expect of every client."""
+"""Helpers of the suites for all clients: expected refusals, paged lists, and policies."""
 
 import json
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ NO_KEY = "00000000-0000-0000-0000-000000000000"
 
 @contextmanager
 def refused(code, status, message=""):
-    """An error answer, as the client hands it on; some wrap the message into their own."""
+    """Expects an error response, as the client raises it. Some clients wrap the message into their own."""
     with pytest.raises(Refused) as caught:
         yield
     error = caught.value
@@ -24,7 +24,7 @@ def refused(code, status, message=""):
 
 
 def every(kms, action, field, **parameters):
-    """The entries of all pages."""
+    """Returns the entries of all pages."""
     page = kms(action, PageNumber=1, PageSize=100, **parameters)
     entries = list(page[field])
     for number in range(2, page["TotalCount"] // 100 + 2):
@@ -34,33 +34,33 @@ def every(kms, action, field, **parameters):
 
 
 def new_name():
-    """A name for a user, group, role or policy that no other has."""
+    """Returns a unique name for a user, group, role or policy."""
     return f"t-{uuid4().hex}"
 
 
 def policy(*statements):
-    """A policy document. Without spaces: one of the official libraries signs those wrongly."""
+    """Returns a policy document. It has no spaces, which one of the official libraries signs wrongly."""
     return json.dumps({"Version": "1", "Statement": statements}, separators=(",", ":"))
 
 
 def allow(action, resource="*", **condition):
-    """A statement that allows something."""
+    """Returns a statement that allows an action."""
     return {"Effect": "Allow", "Action": action, "Resource": resource} | condition
 
 
 def deny(action, resource="*"):
-    """A statement that denies something."""
+    """Returns a statement that denies an action."""
     return {"Effect": "Deny", "Action": action, "Resource": resource}
 
 
 def trust(condition=None, **principals):
-    """A trust policy of a role, for principals such as RAM=[...]."""
+    """Returns a trust policy for principals such as RAM=[...]."""
     statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principals}
     return policy(statement | ({"Condition": condition} if condition else {}))
 
 
 def every_marked(client, action, field, **parameters):
-    """The entries of all pages of a list that is paged by markers."""
+    """Returns the entries of all pages of a list with markers."""
     entries, page = [], {"IsTruncated": True}
     while page["IsTruncated"]:
         marker = {"Marker": page["Marker"]} if entries else {}

@@ -1,7 +1,7 @@
-"""Tells what the official Python library of credentials finds.
+"""Prints the credentials that the official Python library finds.
 
-A line of standard input is JSON: {credentials}, which is what configures the library; empty, it looks where it does by
-itself. A line of standard output is JSON: {reply} or {error: {message}}.
+A line of standard input is JSON: {credentials}, the configuration of the library. If it is empty, the library uses its
+default chain. A line of standard output is JSON: {reply} or {error: {message}}.
 """
 
 import json
@@ -12,7 +12,7 @@ from alibabacloud_credentials.models import Config
 
 
 def find(configuration):
-    """The reply to a question."""
+    """Returns the credentials for a configuration."""
     client = Client(Config(**configuration)) if configuration else Client()
     found = client.get_credential()
     return {
@@ -25,6 +25,6 @@ def find(configuration):
 for line in sys.stdin:
     try:
         answer = {"reply": find(json.loads(line)["credentials"])}
-    except Exception as error:  # the library has no class for all that it raises
+    except Exception as error:  # the library has no common class for its exceptions
         answer = {"error": {"message": str(error)}}
     print(json.dumps(answer), flush=True)

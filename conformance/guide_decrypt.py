@@ -1,7 +1,7 @@
 """Decrypts a four-line file as the cloud's envelope encryption guide does, in Python 3.
 
-As in the guide, the first line goes to the KMS with its newline, and the plaintext is written as UTF-8 text;
-`--binary` writes its bytes instead, which the guide cannot. Arguments take the place of constants.
+As in the guide, the first line is sent to the KMS with its newline, and the plaintext is written as UTF-8 text. `--binary`
+writes its bytes instead, which the guide cannot. Arguments replace the guide's constants.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def main():
         with open(args.out_file, "wb") as file:
             file.write(data)
     else:
-        # The guide runs on Python 2, which leaves line ends alone.
+        # The guide runs on Python 2, which does not convert line ends.
         with open(args.out_file, "w", encoding="utf-8", newline="") as file:
             file.write(data.decode("utf-8"))
 

@@ -1,7 +1,7 @@
 """Encrypts a local file as the cloud's envelope encryption guide does, in Python 3.
 
-The guide's script is Python 2. Here the input is read as bytes, base64 is written as text, and arguments take
-the place of constants; everything else is as there: the SDK, the calls, the cipher and its defaults.
+The guide's script is Python 2. This one reads the input as bytes, writes base64 as text, and takes arguments instead of
+constants. Everything else is as in the guide: the SDK, the calls, the cipher and its defaults.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""An OIDC provider on this machine: a key, the set that holds its public half, and the tokens that it signs."""
+"""An OIDC provider on this machine: a key pair, the key set with its public key, and signed tokens."""
 
 import json
 import time
@@ -14,7 +14,7 @@ SUBJECT = "repo:acme/website:main"
 
 
 class IdentityProvider:
-    """Signs tokens; a server with its `configuration` takes them."""
+    """Signs tokens, which a server with its `configuration` accepts."""
 
     def __init__(self, directory):
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -32,7 +32,7 @@ class IdentityProvider:
         )
 
     def token(self, **claims):
-        """A token that is good for ten minutes, but for the claims that are given."""
+        """Returns a token that is valid for ten minutes, with these claims replaced."""
         now = int(time.time())
         good = {"iss": ISSUER, "aud": AUDIENCE, "sub": SUBJECT, "iat": now, "nbf": now, "exp": now + 600}
         parts = ({"alg": "RS256", "typ": "JWT", "kid": "1"}, good | claims)
@@ -42,5 +42,5 @@ class IdentityProvider:
 
 
 def encoded(content: bytes):
-    """Base64 as JSON Web Tokens have it."""
+    """Returns Base64 in the format of JSON Web Tokens."""
     return urlsafe_b64encode(content).rstrip(b"=").decode()

@@ -1,16 +1,16 @@
-"""The official credentials libraries behind one call: a configuration in, temporary credentials by the API's names out."""
+"""The official credentials libraries behind one interface: from a configuration to credentials with the API's names."""
 
 import re
 
 
 class Failed(Exception):
-    """The library found no credentials; what it says."""
+    """The library found no credentials. Contains its message."""
 
 
 class Library:
-    """A library, driven by the program of its language."""
+    """A library, driven by a program in its language."""
 
-    # The program, and the family of clients that call with what the library finds.
+    # The program, and the family of clients that use the credentials.
     language: str
     family: str
 
@@ -18,7 +18,7 @@ class Library:
         self._program = program
 
     def find(self, configuration):
-        """What is in the credentials that it finds; where it looks by itself, if the configuration is empty."""
+        """Returns the credentials for a configuration. If it is empty, the library uses its default chain."""
         names = {self.spelled(name): value for name, value in configuration.items()}
         outcome = self._program.ask(credentials=names)
         if "error" in outcome:
@@ -26,7 +26,7 @@ class Library:
         return outcome["reply"]
 
     def spelled(self, name):
-        """The name of a setting, as the library has it."""
+        """Returns the library's name of a setting."""
         return name
 
 

@@ -1,4 +1,4 @@
-"""The command `openssl`: the side that knows standards only, and has key pairs of its own."""
+"""The command `openssl`, as an independent implementation of the standards with key pairs of its own."""
 
 import shutil
 import subprocess
@@ -7,21 +7,21 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat import asn1
 
-# How `openssl pkeyutl` pads like the algorithm of that name.
+# The flags of `openssl pkeyutl` for the padding of an algorithm.
 PADDINGS = {
     "RSAES_PKCS1_V1_5": "-pkeyopt rsa_padding_mode:pkcs1",
     "RSAES_OAEP_SHA_1": "-pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:sha1",
     "RSAES_OAEP_SHA_256": "-pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:sha256",
     "SM2PKE": "",
 }
-# How `openssl dgst` hashes and pads like it.
+# The flags of `openssl dgst` for the hash and padding of an algorithm.
 SIGNATURES = {
     "RSA_PSS_SHA_256": "-sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:32",
     "RSA_PKCS1_SHA_256": "-sha256",
     "ECDSA_SHA_256": "-sha256",
     "SM2DSA": "-sm3 -sigopt distid:1234567812345678",
 }
-# How `openssl genpkey` makes a key pair of the spec.
+# The flags of `openssl genpkey` for a key pair of a spec.
 KEYS = {
     "RSA_2048": "-algorithm RSA -pkeyopt rsa_keygen_bits:2048",
     "EC_SM2": "-algorithm EC -pkeyopt ec_paramgen_curve:SM2",
@@ -37,31 +37,31 @@ class OpenSsl:
         self.directory = directory
 
     def __call__(self, line, **files):
-        """Runs `openssl LINE`, which names these files and must succeed; gives its stdout."""
+        """Runs `openssl LINE`, which names these files and must succeed. Returns its stdout."""
         done = self._run(line, files)
         assert done.returncode == 0, f"openssl {line}: {done.stderr.decode()}"
         return done.stdout
 
     def verifies(self, algorithm, public_key, message, signature):
-        """Whether the signature is right. Whatever else may go wrong is no answer."""
+        """Whether the signature is valid. Any other failure of openssl fails the test."""
         line = f"dgst {SIGNATURES[algorithm]} -verify public -signature signature message"
         done = self._run(line, {"public": public_key, "message": message, "signature": signature})
-        said = {0: b"Verified OK\n", 1: b"Verification failure\n"}
-        assert done.stdout == said.get(done.returncode), f"openssl {line}: {done.stderr.decode()}"
+        expected = {0: b"Verified OK\n", 1: b"Verification failure\n"}
+        assert done.stdout == expected.get(done.returncode), f"openssl {line}: {done.stderr.decode()}"
         return done.returncode == 0
 
     def encrypt(self, algorithm, public_key, plaintext):
-        """The ciphertext for a public key in PEM or DER; that of SM2 in DER."""
+        """Encrypts for a public key in PEM or DER. An SM2 ciphertext is in DER."""
         line = f"pkeyutl -encrypt -pubin -inkey public -in plaintext {PADDINGS[algorithm]}"
         return self(line, public=public_key, plaintext=plaintext)
 
     def decrypt(self, algorithm, private_key, ciphertext):
-        """The plaintext; an SM2 ciphertext comes in DER."""
+        """Decrypts a ciphertext, which is in DER for SM2."""
         line = f"pkeyutl -decrypt -inkey private -in ciphertext {PADDINGS[algorithm]}"
         return self(line, private=private_key, ciphertext=ciphertext)
 
     def key_pair(self, spec):
-        """A new private key in PEM, and its public key in DER."""
+        """Returns a new private key in PEM, and its public key in DER."""
         private_key = self(f"genpkey {KEYS[spec]}")
         return private_key, self("pkey -in private -pubout -outform DER", private=private_key)
 
@@ -79,7 +79,7 @@ class OpenSsl:
 
 @asn1.sequence
 class Sm2Cipher:
-    """The ciphertext as openssl writes and reads it (GB/T 35276): the point C1 by its coordinates, C3, C2."""
+    """An SM2 ciphertext in the format of openssl (GB/T 35276): the coordinates of the point C1, C3, C2."""
 
     x: int
     y: int
@@ -88,13 +88,13 @@ class Sm2Cipher:
 
 
 def sm2_der(ciphertext):
-    """From C1 ‖ C3 ‖ C2, which bulla writes: the point has 65 bytes, C3 has 32."""
+    """Converts from C1 ‖ C3 ‖ C2, bulla's format, with 65 bytes for the point and 32 for C3."""
     assert ciphertext[0] == 4, "C1 is not uncompressed"
     x, y = (int.from_bytes(ciphertext[at : at + 32]) for at in (1, 33))
     return asn1.encode_der(Sm2Cipher(x=x, y=y, hash=ciphertext[65:97], text=ciphertext[97:]))
 
 
 def sm2_plain(der):
-    """The other way."""
+    """Converts from DER to bulla's format."""
     cipher = asn1.decode_der(Sm2Cipher, der)
     return b"\4" + cipher.x.to_bytes(32) + cipher.y.to_bytes(32) + cipher.hash + cipher.text

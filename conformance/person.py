@@ -1,4 +1,4 @@
-"""One caller of a server: root, a user or a session, with the official clients of one family for each product."""
+"""A caller of a server: root, a user or a session, with the official clients of one family for all products."""
 
 from functools import cached_property
 
@@ -26,7 +26,7 @@ class Person:
         return self._family(self.server, self._program, product=STS)
 
     def called_with(self, credentials):
-        """Who calls with the credentials of a reply, through clients of the same family."""
+        """Returns the caller with the credentials of a reply, with clients of the same family."""
         self.server.remember(credentials["AccessKeySecret"])
         if token := credentials.get("SecurityToken"):
             self.server.remember(token)

@@ -1,4 +1,4 @@
-"""Programs that make calls with the official clients of other languages: each runs once, asked by lines of JSON."""
+"""Programs that make calls with official clients in other languages. Each runs once, and gets calls as lines of JSON."""
 
 import json
 import os
@@ -32,18 +32,18 @@ class Program:
             )
 
     def ask(self, **question):
-        """What the program answers, within a minute."""
+        """Sends a line, and returns the answer of the program, which must come within a minute."""
         with suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(question).encode() + b"\n")
             self._process.stdin.flush()
-        # One answer for each question: nothing of it can wait in a buffer already.
+        # There is one answer to each question, so no part of it is buffered already.
         ready, _, _ = select.select([self._process.stdout], [], [], 60)
         line = self._process.stdout.readline() if ready else b""
         assert line, f"no answer to {question.get('action')}: {self._stderr.read_text(errors='replace')}"
         return json.loads(line)
 
     def stop(self):
-        """Ends the program as it wants to be ended: nothing more to read."""
+        """Ends the program by closing its standard input."""
         self._process.stdin.close()
         try:
             status = self._process.wait(timeout=20)
@@ -53,29 +53,29 @@ class Program:
 
 
 def python(home: Path, ca: str, **variables: str):
-    """The credentials library for Python; its clients are called without another program."""
+    """Starts the program for the Python credentials library. The Python clients need no program."""
     return Program([sys.executable, "-B", HERE / "find_credentials.py"], home, SSL_CERT_FILE=ca, **variables)
 
 
 def node(home: Path, ca: str, **variables: str):
-    """Node.js clients; which authority they trust is read when the program starts."""
+    """Starts the program for the Node.js clients, which read the trusted authority at their start."""
     variables |= {"NODE_PATH": str(BUILT / "node/node_modules"), "NODE_EXTRA_CA_CERTS": ca}
     return Program(["node", HERE / "node/call.js"], home, **variables)
 
 
 def go(home: Path, ca: str, **variables: str):
-    """The Go clients; the authority of the SDK comes with each question, that of the credentials library does not."""
+    """Starts the program for the Go clients. Calls name the authority for the SDK; SSL_CERT_FILE is for the credentials library."""
     return Program([BUILT / "go/call"], home, SSL_CERT_FILE=ca, **variables)
 
 
 def java(home: Path, ca: str):
-    """The Java client, which trusts what is in a trust store."""
+    """Starts the program for the Java client, which trusts the authorities in a trust store."""
     classes = f"{BUILT}/java/classes:{BUILT}/java/lib/*"
     return Program(["java", QUICK, *trust_store(home / "ca.p12", ca), "-cp", classes, "Call"], home)
 
 
 def trust_store(path: Path, ca: str):
-    """Makes a trust store of an authority, and gives the flags by which Java trusts it."""
+    """Creates a trust store with an authority. Returns the flags with which Java uses it."""
     password = "changeit"
     authority = ("-importcert", "-noprompt", "-alias", "bulla", "-file", ca)
     command = ("keytool", *authority, "-keystore", path, "-storepass", password)
@@ -93,6 +93,6 @@ NEEDS = {
 
 
 def is_there(name):
-    """Whether the program can run: ./test builds it, and says what it leaves out."""
+    """Whether the program can run. ./test builds it, and prints what it skips."""
     command, built = NEEDS[name]
     return shutil.which(command) is not None and built.exists()

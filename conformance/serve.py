@@ -1,4 +1,4 @@
-"""A real `bulla serve` for the tests: on a port of its own, in a directory of its own, with its log kept."""
+"""A real `bulla serve` for the tests, with a port, a directory and a log of its own."""
 
 import copy
 import json
@@ -16,7 +16,7 @@ BULLA = Path(os.environ.get("BULLA_BIN", ROOT / "target/debug/bulla")).resolve()
 
 
 class Server:
-    """A running server, the first access key it made, and where its clients find it."""
+    """A running server, with its first access key and its address."""
 
     def __init__(self, directory: Path, *options: str, listen="127.0.0.1:0"):
         self.directory = directory
@@ -58,7 +58,7 @@ class Server:
         raise AssertionError(f"bulla serve did not say where it listens within 30 s:\n{self.log}")
 
     def stop(self):
-        """Ends the server as an operator does, and looks at what it leaves behind."""
+        """Stops the server as an operator does, and checks its exit code, and that no file contains a secret in plaintext."""
         self._process.send_signal(signal.SIGTERM)
         try:
             status = self._process.wait(timeout=20)
@@ -74,20 +74,20 @@ class Server:
                 )
 
     def restart(self):
-        """Ends the server and starts it again on the same data, on another port."""
+        """Stops the server and starts it again on the same data, on another port."""
         self.stop()
         self._start()
 
     def remember(self, secret: str):
-        """Notes a text that must never appear in the log: as it is, and its bytes in hexadecimal."""
+        """Adds a text that must not appear in the log, neither as it is nor in hexadecimal."""
         forms = [secret]
         with suppress(ValueError):
             forms.append(b64decode(secret, validate=True).hex())
-        # A shorter one could stand there by chance.
+        # A shorter one could appear by chance.
         self.secrets.update(form for form in forms if len(form) >= 16)
 
     def called_with(self, credentials):
-        """The same server, for clients that call with the credentials of a reply: an access key or a session."""
+        """Returns the server with the credentials of a reply: an access key or a session."""
         called = copy.copy(self)
         called.access_key_id = credentials["AccessKeyId"]
         called.access_key_secret = credentials["AccessKeySecret"]
@@ -96,12 +96,12 @@ class Server:
 
     @property
     def ca(self):
-        """The certificate authority that the server made for itself, as clients want it: a path."""
+        """The path of the server's own certificate authority."""
         return str(self.data / "tls/ca.pem")
 
     @property
     def host_port(self):
-        """Host and port, for those that want them apart."""
+        """The host and the port, separately."""
         host, port = self.address.rsplit(":", 1)
         return host, int(port)
 
@@ -120,14 +120,14 @@ class Server:
 
 
 class Bulla:
-    """The command line tool, as somebody with a home directory of their own would run it."""
+    """The command line tool, run by a user with this home directory."""
 
     def __init__(self, home: Path, **variables: str):
         self.home = home
         self.variables = variables
 
     def __call__(self, *arguments, status=0, **variables):
-        """Runs `bulla ARGUMENTS` with more environment variables, expects the exit code, gives its stdout."""
+        """Runs `bulla ARGUMENTS` with more environment variables, and expects the exit code. Returns its stdout."""
         done = subprocess.run(
             [BULLA, *arguments],
             env=environment(self.home) | self.variables | variables,
@@ -142,13 +142,13 @@ class Bulla:
         return done.stdout
 
     def kms(self, action, **parameters):
-        """Runs `bulla kms ACTION --Name Value…` and gives the parsed reply."""
+        """Runs `bulla kms ACTION --Name Value…` and returns the parsed reply."""
         flags = [word for name, value in parameters.items() for word in (f"--{name}", value)]
         return json.loads(self("kms", action, *flags))
 
 
 def remote_bulla(server, home):
-    """`bulla` in `home` with `server` as its KMS."""
+    """Returns `bulla` in `home` with `server` as its KMS."""
     bulla = Bulla(
         home,
         BULLA_KMS=server.url,
@@ -161,5 +161,5 @@ def remote_bulla(server, home):
 
 
 def environment(home: Path):
-    """An environment without the credentials, proxies and settings of whoever runs the tests."""
+    """Returns an environment without the credentials, proxies and settings of the developer or CI system."""
     return {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8"}

@@ -1,33 +1,33 @@
-"""Users, groups, policies and roles that a test makes for itself; they are deleted after it."""
+"""Users, groups, policies and roles of one test, deleted after it."""
 
 from expect import new_name, policy
 
 
 class Staff:
-    """Makes them through the clients of the account's root."""
+    """Creates and deletes them with the clients of the account's root."""
 
     def __init__(self, root):
         self._root = root
         self._made = {"User": [], "Group": [], "Role": [], "Policy": []}
 
     def user(self):
-        """The name of a new user."""
+        """Creates a user and returns its name."""
         return self._make("User")
 
     def group(self):
-        """The name of a new group."""
+        """Creates a group and returns its name."""
         return self._make("Group")
 
     def role(self, trust):
-        """The name of a new role."""
+        """Creates a role and returns its name."""
         return self._make("Role", AssumeRolePolicyDocument=trust)
 
     def policy(self, *statements):
-        """The name of a new policy of the account."""
+        """Creates a custom policy and returns its name."""
         return self._make("Policy", PolicyDocument=policy(*statements))
 
     def caller(self, *statements):
-        """A new user who may do what the statements say: the name, and the one who calls with an access key."""
+        """Creates a user with these statements. Returns the name, and the caller with an access key of the user."""
         name = self.user()
         key = self._root.ram("CreateAccessKey", UserName=name)["AccessKey"]
         if statements:
@@ -35,18 +35,18 @@ class Staff:
         return name, self._root.called_with(key)
 
     def grant(self, kind, name, *statements):
-        """Attaches a new policy to a user, group or role; its name."""
+        """Attaches a new policy to a user, group or role. Returns its name."""
         given = self.policy(*statements)
         self.attach(given, kind, name)
         return given
 
     def attach(self, given, kind, name):
-        """Attaches a policy of the account to a user, group or role."""
+        """Attaches a custom policy to a user, group or role."""
         place = {f"{kind}Name": name}
         self._root.ram(f"AttachPolicyTo{kind}", PolicyType="Custom", PolicyName=given, **place)
 
     def dismiss(self):
-        """Deletes what was made, and what belongs to it."""
+        """Deletes everything that was created, with what belongs to it."""
         ram = self._root.ram
         for kind in ("User", "Group", "Role"):
             for name in self._made[kind]:
@@ -62,7 +62,7 @@ class Staff:
                 ram(f"Delete{kind}", **{f"{kind}Name": name}, **extra)
 
     def forget(self, kind, name):
-        """Leaves out what the test deletes, or renames."""
+        """Excludes from the deletion what the test itself deletes or renames."""
         self._made[kind].remove(name)
 
     def _make(self, kind, **parameters):

@@ -1,4 +1,4 @@
-"""The aliyun command line, if it is on the PATH: what it says. The life of a key through it is in test_life.py."""
+"""The messages of the aliyun command line, if it is on the PATH. test_life.py uses it for the life of a key."""
 
 import shutil
 
@@ -24,6 +24,6 @@ def test_unknown_access_key(server):
 
 
 def test_an_unknown_authority_is_not_trusted(server, start_server):
-    """Without our CA the client itself gives up."""
+    """Without the server's CA, the client refuses the connection."""
     with pytest.raises(AssertionError, match="x509: certificate signed by unknown authority"):
         AliyunCli(server, SSL_CERT_FILE=start_server().ca)("ListKeys")

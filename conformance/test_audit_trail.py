@@ -1,4 +1,4 @@
-"""The reader of the audit trail in docs/audit-format.md, on the golden trail."""
+"""The reader in docs/audit-format.md, tested on the golden audit trail."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ GOLDEN = ROOT / "testdata/golden/trail-v1"
 
 
 def read(paths):
-    """Runs the reader as it stands in the document."""
+    """Runs the reader of the document, unchanged."""
     text = (ROOT / "docs/audit-format.md").read_text()
     program = text.partition("```python\n")[2].partition("```")[0]
     command = [sys.executable, "-c", program, *map(str, paths)]

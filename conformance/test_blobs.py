@@ -1,7 +1,7 @@
-"""Ciphertext blobs of keys whose material is known, because it was imported: opened and made outside.
+"""Ciphertext blobs of keys with imported, and so known, material: opened and created outside of bulla.
 
-`openssl` wraps the material. PyPI cryptography, which has OpenSSL underneath, opens the blobs by the readers
-in docs/blob-format.md, and makes those that Decrypt opens.
+`openssl` wraps the material. PyPI cryptography, which uses OpenSSL, opens the blobs with the readers in
+docs/blob-format.md, and creates blobs that Decrypt opens.
 """
 
 import os
@@ -28,7 +28,7 @@ SPECS = ("Aliyun_AES_256", "Aliyun_SM4")
 CONTEXTS = {
     "no context": {},
     "one pair": {"project": "Apollo"},
-    # Not in the order of their canonical form, which is that of the bytes.
+    # Not in canonical order, which is that of the bytes.
     "pairs": {"部门": "销售", "ab": "", "a": "bc", "Z": '"\\&=+ \t😀'},
 }
 PLAINTEXTS = {"base64": b64encode(b"text").decode(), "no base64": "no base64! 明文", "longest": "-" * 6144}
@@ -38,7 +38,7 @@ every_plaintext = pytest.mark.parametrize("plaintext", PLAINTEXTS.values(), ids=
 
 
 class Construction(NamedTuple):
-    """How blobs of a spec are sealed, outside of bulla, and how long its material is."""
+    """Seals and opens blobs of a spec outside of bulla, and the length of its material."""
 
     open: Callable
     seal: Callable
@@ -54,13 +54,13 @@ class Key(NamedTuple):
     construction: Construction
 
     def open(self, blob, context):
-        """The plaintext of a blob of the API."""
+        """Returns the plaintext of a blob of the API."""
         blob = b64decode(blob, validate=True)
         assert blob[:36].decode() == self.version_id
         return self.construction.open(self.material, blob[36:], self.associated_data(context)).decode()
 
     def seal(self, plaintext, context):
-        """A blob as the API wants it."""
+        """Returns a blob for the API."""
         sealed = self.construction.seal(
             self.material, os.urandom(24), self.associated_data(context), plaintext.encode()
         )
@@ -81,7 +81,7 @@ def constructions(xaes_open, sm4_open):
 
 @pytest.fixture(scope="module")
 def imported(tea_sdk, openssl, constructions):
-    """Makes a key with new material, wrapped by openssl for one of the algorithms of the API."""
+    """Creates a key with new material, which openssl wraps for one of the algorithms of the API."""
 
     def make(spec, algorithm="RSAES_OAEP_SHA_256"):
         key_id = tea_sdk.call("CreateKey", key_spec=spec, origin="EXTERNAL").key_metadata.key_id
@@ -97,7 +97,7 @@ def imported(tea_sdk, openssl, constructions):
 
 @pytest.fixture(scope="module")
 def known(imported):
-    """A key of each spec, for all tests that do not change it."""
+    """A key of each spec, for tests that do not change it."""
     return {spec: imported(spec) for spec in SPECS}
 
 
@@ -111,7 +111,7 @@ def test_material_that_openssl_wrapped_is_the_key(tea_sdk, imported, spec, algor
 
 @every_spec
 def test_other_material_is_refused_and_the_same_is_not(tea_sdk, openssl, imported, spec):
-    """Once a key has had material it takes no other; that is how the KMS knows it again."""
+    """A key that once had material accepts only the same again."""
     key = imported(spec)
     other = os.urandom(len(key.material))
     with pytest.raises(ClientException, match="InvalidKeyMaterial"):
@@ -146,7 +146,7 @@ def test_a_data_key_opens_outside(tea_sdk, known, spec, context):
 
 @every_spec
 def test_what_came_from_another_key_opens_outside(tea_sdk, known, key_id, spec):
-    """ReEncrypt from a key that only the KMS knows."""
+    """ReEncrypt from a key whose material only the KMS knows."""
     key, context = known[spec], CONTEXTS["pairs"]
     source = tea_sdk.call("GenerateDataKey", key_id=key_id)
     moved = tea_sdk.call(
@@ -171,7 +171,7 @@ def test_decrypt_opens_what_was_made_outside(tea_sdk, known, spec, context, plai
         tea_sdk.call("Decrypt", ciphertext_blob=blob, encryption_context=context | {"more": "pairs"})
 
 
-# Offsets in a blob, behind the KeyVersionId.
+# Offsets in a blob, after the KeyVersionId.
 FLIPS = {"nonce for the key": 36, "nonce for GCM": 48, "ciphertext": 60, "tag": -1}
 
 
@@ -186,7 +186,7 @@ def test_decrypt_refuses_what_was_changed(tea_sdk, known, spec, offset):
 
 @every_spec
 def test_a_blob_is_of_one_version_whatever_its_material(tea_sdk, openssl, known, spec):
-    """Two keys with the same material: the KeyVersionId in a blob cannot be exchanged."""
+    """The KeyVersionId in a blob cannot be exchanged, even between two keys with the same material."""
     key = known[spec]
     key_id = tea_sdk.call("CreateKey", key_spec=spec, origin="EXTERNAL").key_metadata.key_id
     import_material(tea_sdk, openssl, key_id, "RSAES_OAEP_SHA_256", key.material)
@@ -197,7 +197,7 @@ def test_a_blob_is_of_one_version_whatever_its_material(tea_sdk, openssl, known,
 
 
 def import_material(tea_sdk, openssl, key_id, algorithm, material):
-    """Wraps material for a new token of the key, and brings it."""
+    """Wraps material for a new token of the key, and imports it."""
     wrapping_key_spec = "EC_SM2" if algorithm == "SM2PKE" else "RSA_2048"
     parameters = tea_sdk.call(
         "GetParametersForImport",
@@ -216,7 +216,7 @@ def import_material(tea_sdk, openssl, key_id, algorithm, material):
 
 
 def xaes_seal(key, nonce, aad, plaintext):
-    """C2SP XAES-256-GCM, with the key derivation as the one of SP 800-108 that it is."""
+    """Seals with C2SP XAES-256-GCM, whose key derivation is a KDF of SP 800-108."""
     kdf = KBKDFCMAC(
         algorithm=algorithms.AES,
         mode=Mode.CounterMode,

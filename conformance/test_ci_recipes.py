@@ -1,4 +1,4 @@
-"""The jobs of docs/ci.md: their steps as they stand there, but for the addresses of servers, with the shell that each CI system starts."""
+"""The jobs of docs/ci.md: their steps with only the addresses replaced, run by the shell of the CI system."""
 
 import json
 import os
@@ -16,7 +16,7 @@ import pytest
 from serve import BULLA, ROOT, environment, remote_bulla
 
 BLOCKS = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "docs/ci.md").read_text(), re.MULTILINE | re.DOTALL)
-# The shells of the CI systems, and how often each is started: for a step of GitHub, for the whole script of GitLab.
+# The shells of the CI systems. GitHub starts one for each step, GitLab one for the whole script.
 GITHUB, GITLAB = ("bash", "-e"), ("bash", "-e", "-o", "pipefail")
 ACCOUNT, AUDIENCE, SUBJECT = "111122223333", "bulla", "repo:acme/website:ref:refs/heads/main"
 
@@ -31,7 +31,7 @@ class Job:
         self.scripts = steps or ["\n".join(re.findall(r"^    - (.*)$", text, re.MULTILINE))]
 
     def run(self, directory, replaced, **variables):
-        """Runs the steps one after the other; what they leave running ends afterwards."""
+        """Runs the steps in sequence, and ends the processes that they leave running."""
         found = environment(directory) | self.variables | variables
         found["PATH"] = f"{BULLA.parent}:{found['PATH']}"
         for old, new in replaced.items():
@@ -77,7 +77,7 @@ def test_a_job_has_a_kms_of_its_own(tmp_path, job):
 
 @pytest.fixture(scope="module")
 def deployment(start_server, identity_provider, tmp_path_factory):
-    """A server that takes tokens of the jobs, set up as docs/access.md says, and the file that is in the repository."""
+    """A server that accepts the tokens of the jobs, configured as in docs/access.md, and the file in the repository."""
     home = tmp_path_factory.mktemp("operator")
     configuration = home / "bulla.toml"
     lines = identity_provider.configuration.read_text()
@@ -97,14 +97,14 @@ def deployment(start_server, identity_provider, tmp_path_factory):
 
 
 def documents(heading):
-    """The policies in a section of docs/access.md."""
+    """Returns the policies in a section of docs/access.md."""
     _, _, section = (ROOT / "docs/access.md").read_text().partition(f"\n### {heading}\n")
     return re.findall(r"^```json\n(.*?)^```$", section.partition("\n### ")[0], re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
 def token_service(identity_provider):
-    """The address at which a job of GitHub gets its token, by a password."""
+    """The address at which a job of GitHub gets its token with a password."""
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -115,7 +115,7 @@ def token_service(identity_provider):
             self.wfile.write(body if is_right else b"")
 
         def log_message(self, *_):
-            """Says nothing."""
+            """Logs nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as service:
         Thread(target=service.serve_forever, daemon=True).start()

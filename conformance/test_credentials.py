@@ -1,4 +1,4 @@
-"""The official credentials libraries: they assume roles by themselves, and keys are used with what they find."""
+"""The official credentials libraries, which assume roles on their own. Keys are used with the credentials that they find."""
 
 import pytest
 
@@ -13,7 +13,7 @@ DENIED = ("Forbidden.NoPermission", 403)
 
 @pytest.fixture(scope="module")
 def root(server, program):
-    """The account's root; through one family, as others are in test_life_roles.py."""
+    """The account's root, with one family of clients. test_life_roles.py tests the others."""
     return Person(FAMILIES["alibabacloud for Python"], server, program)
 
 
@@ -32,14 +32,14 @@ def account(root):
 
 @pytest.fixture
 def blob(root):
-    """What a key of root's encrypted."""
+    """A ciphertext blob of a key of root's."""
     key_id = root.kms("CreateKey")["KeyMetadata"]["KeyId"]
     return root.kms("Encrypt", KeyId=key_id, Plaintext="c2VjcmV0")["CiphertextBlob"]
 
 
 @pytest.fixture
 def session(server, program, library):
-    """Who calls with what the library finds, through the clients of its language."""
+    """Returns the caller with the credentials that the library finds, with the clients of its language."""
 
     def called(configuration):
         return Person(FAMILIES[library.family], server, program).called_with(library.find(configuration))
@@ -48,14 +48,14 @@ def session(server, program, library):
 
 
 def role_of(staff, account, *statements, condition=None):
-    """A role with these rights for the users of the account, and its ARN."""
+    """Creates a role with these rights that the account's users may assume. Returns its name and its ARN."""
     role = staff.role(trust(condition, RAM=[f"acs:ram::{account}:root"]))
     staff.grant("Role", role, *statements)
     return role, f"acs:ram::{account}:role/{role}"
 
 
 def with_access_key(person, role_arn, **more):
-    """The configuration for a role that a caller assumes; as a caller with a session, with its token."""
+    """Returns the configuration for a role that a caller assumes; with a security token, if the caller is a session."""
     server = person.server
     token = {"security_token": server.security_token} if server.security_token else {}
     return {
@@ -118,7 +118,7 @@ def test_a_role_with_an_oidc_token(root, staff, account, session, blob, identity
         "role_session_name": "build",
         "sts_endpoint": root.server.address,
     }
-    # The newline that an editor leaves is sent too.
+    # The newline that an editor adds is sent too.
     file.write_text(identity_provider.token() + "\n")
     found = session(configuration)
     assert found.kms("Decrypt", CiphertextBlob=blob)["Plaintext"] == "c2VjcmV0"
@@ -139,7 +139,7 @@ def test_root_assumes_no_role(root, staff, account, session):
 
 
 def test_the_python_library_signs_spaces_wrongly(root, staff, account, program):
-    """As `+`, which is not what the signature is computed from: such requests are refused, as in the cloud."""
+    """It sends spaces as `+` and signs something else, so such requests are refused, as in the cloud."""
     _, arn = role_of(staff, account, allow("kms:*"))
     _, alice = staff.caller(allow("sts:AssumeRole"))
     spaced = policy(allow("kms:*")).replace(":", ": ")

@@ -1,5 +1,7 @@
-"""Programs whose code names no server: the credentials libraries look where they do by themselves, and call the STS of the
-cloud. Each test runs again in a network namespace, where that name leads to a server of ours."""
+"""Programs whose code names no server: the credentials libraries use their default chains, and call the STS of the cloud.
+
+Each test runs again in a network namespace, in which the name of the STS resolves to a server of bulla.
+"""
 
 import json
 import os
@@ -25,7 +27,7 @@ INSIDE = "BULLA_CONFORMANCE_NAMESPACE"
 
 @pytest.fixture
 def inside(request, tmp_path):
-    """Whether the test runs in the namespace; outside, this runs it there."""
+    """Whether the test runs in the namespace. Outside, this runs the test again inside."""
     if INSIDE in os.environ:
         return True
     hosts = tmp_path / "hosts"
@@ -45,7 +47,7 @@ def inside(request, tmp_path):
 
 @pytest.fixture
 def sts(tmp_path, identity_provider):
-    """A server that is found as the cloud's STS."""
+    """A server at the name of the cloud's STS."""
     options = ("--tls-name", STS, "--config", identity_provider.configuration)
     server = Server(tmp_path, *options, listen="127.0.0.1:443")
     yield server
@@ -79,7 +81,7 @@ def test_a_role(inside, request, source, name):
 
 
 def from_environment(staff, account, home, request):
-    """A role for an OIDC token, and the variables that name both."""
+    """Creates a role for an OIDC token. Returns its name, and the variables that name both."""
     provider = f"acs:ram::{account}:oidc-provider/ci"
     condition = {"StringEquals": {"oidc:aud": AUDIENCE, "oidc:sub": SUBJECT}}
     role = staff.role(trust(condition, Federated=[provider]))
@@ -93,7 +95,7 @@ def from_environment(staff, account, home, request):
 
 
 def from_profile(staff, account, home, request):
-    """A role for a user, in the file of the aliyun command line; no variables."""
+    """Creates a role for a user, and configures it in the file of the aliyun command line. Returns its name, and no variables."""
     _, alice = staff.caller(allow("sts:AssumeRole"))
     role = staff.role(trust(RAM=[f"acs:ram::{account}:root"]))
     profile = {

@@ -1,4 +1,4 @@
-"""alibaba-cloud-sdk-go 1.63.107: what it raises. The life of a key through it is in test_life.py."""
+"""The errors of alibaba-cloud-sdk-go 1.63.107. test_life.py uses it for the life of a key."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from every_client import Go, Refused
 
 
 def test_wrong_secret(server, program):
-    """It compares the string to sign in the message with its own, and recommends to look at the secret."""
+    """It compares the string to sign in the message with its own, and recommends to check the secret."""
     error = Go(server, program, accessKeySecret="wrong").outcome("ListKeys", {})["error"]
     assert error["raised"] == "errors.ServerError"
     assert (error["status"], error["code"]) == (400, "SignatureDoesNotMatch")
@@ -22,7 +22,7 @@ def test_unknown_access_key(server, program):
 
 
 def test_an_unknown_authority_is_not_trusted(start_server, program):
-    """Without our CA the client itself gives up."""
+    """Without the server's CA, the client refuses the connection."""
     error = Go(start_server(), program, ca="").outcome("ListKeys", {})["error"]
     assert error["raised"] == "url.Error"
     assert error["message"].endswith("x509: certificate signed by unknown authority")

@@ -1,4 +1,4 @@
-"""The cloud's envelope encryption guide, step by step: key, alias, scripts, and `bulla` for each of them."""
+"""The cloud's envelope encryption guide, step by step: key, alias, scripts, and `bulla` in place of each."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ BINARIES = {"random": os.urandom(100_003), "not UTF-8": b"\xff\xfe\x00\r\n\x80" 
 
 @pytest.fixture(scope="module")
 def work_key(server, old_sdk):
-    """The guide's key under the guide's alias."""
+    """The key of the guide, with its alias."""
     key_id = old_sdk.call("CreateKey")["KeyMetadata"]["KeyId"]
     old_sdk.call("CreateAlias", AliasName=ALIAS, KeyId=key_id)
     return key_id
@@ -111,7 +111,7 @@ def test_aliyun_like_commands(start_server, tmp_path):
 
 
 def files(directory: Path, content: bytes):
-    """The guide's three files: plaintext, which has `content`, ciphertext and decrypted plaintext."""
+    """Returns the guide's three files: plaintext, with this content, ciphertext and decrypted plaintext."""
     plain = directory / "sales.csv"
     plain.write_bytes(content)
     return plain, directory / "sales.csv.cipher", directory / "decrypted_sales.csv"

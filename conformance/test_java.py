@@ -1,6 +1,6 @@
-"""aliyun-java-sdk-kms 2.16.6 with aliyun-java-sdk-core 4.7.10: what it raises, and its other signature.
+"""The errors of aliyun-java-sdk-kms 2.16.6 with aliyun-java-sdk-core 4.7.10, and its other signature.
 
-The life of a key through it is in test_life.py.
+test_life.py uses it for the life of a key.
 """
 
 import pytest
@@ -22,14 +22,14 @@ def test_unknown_access_key(server, program):
 
 
 def test_an_unknown_authority_is_not_trusted(start_server, program):
-    """The trust store holds the authority of another server: the client itself gives up."""
+    """The trust store contains the authority of another server, so the client refuses the connection."""
     error = Java(start_server(), program).outcome("ListKeys", {})["error"]
     assert error["code"] == "SDK.ServerUnreachable"
     assert "SSLHandshakeException" in error["cause"]
 
 
 def test_signature_v3_does_not_sign_the_host(server, program):
-    """Opt-in in this SDK, and refused: its signature would be as good for any other server."""
+    """The server refuses it, an opt-in of this SDK: the signature would be valid for any other server too."""
     with pytest.raises(Refused) as caught:
         Java(server, program, signature="V3")("ListKeys")
     assert (caught.value.status, caught.value.code) == (400, "IncompleteSignature")

@@ -1,4 +1,4 @@
-"""The life of a key through every official client: one text of expectations for all of them."""
+"""The life of a key with every official client: the same expectations for all of them."""
 
 from base64 import b64decode, b64encode
 from uuid import uuid4
@@ -22,7 +22,7 @@ def kms(request, server, http_server, program):
 
 @pytest.fixture
 def alias():
-    """An alias name that nobody has yet."""
+    """An unused alias name."""
     return f"alias/{uuid4()}"
 
 
@@ -150,7 +150,7 @@ def test_a_request_without_types(kms, own_key):
 
 
 def test_what_a_client_lacks(kms):
-    """Its list is true. Whether it is complete, each call finds out."""
+    """Each entry of `lacking` is true. Each call checks whether the list is complete."""
     for name in kms.lacks:
         action, _, parameter = name.partition(".")
         with pytest.raises(Lacks, match=f"^{name}$"):

@@ -1,4 +1,4 @@
-"""The life of a key through every official client: pairs of keys, whose public half PyPI cryptography uses too."""
+"""The life of a key with every official client: key pairs, whose public keys PyPI cryptography uses too."""
 
 import os
 from base64 import b64decode, b64encode
@@ -94,14 +94,14 @@ def test_a_symmetric_key_is_no_pair(kms, own_key):
 
 
 def create(kms, **parameters):
-    """A new pair, as the operations name it: key and version."""
+    """Creates a key pair. Returns the parameters that name it: key and version."""
     key_id = kms("CreateKey", **parameters)["KeyMetadata"]["KeyId"]
     [version] = kms("ListKeyVersions", KeyId=key_id)["KeyVersions"]
     return {"KeyId": key_id, "KeyVersionId": version["KeyVersionId"]}
 
 
 def load_public_key(text):
-    """The key; nothing for SM2, which cryptography does not know."""
+    """Returns the key; None for SM2, which cryptography does not support."""
     assert text.startswith("-----BEGIN PUBLIC KEY-----\n") and text.endswith("\n-----END PUBLIC KEY-----\n")
     try:
         return load_pem_public_key(text.encode())

@@ -1,4 +1,4 @@
-"""The life of a key through every official client: what else a KMS does with keys, and the service itself."""
+"""The life of a key with every official client: other cryptographic operations, and the service itself."""
 
 from base64 import b64decode, b64encode
 
@@ -14,7 +14,7 @@ OAEP = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
 
 @pytest.fixture(scope="module")
 def receiver():
-    """Somebody who is to get a data key: a private key, and the parameters that name its public half."""
+    """The receiver of an exported data key: a private key, and the parameters with its public key."""
     private_key = rsa.generate_private_key(65537, 2048)
     spki = private_key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     wrapping = {
@@ -82,7 +82,7 @@ def test_mac(kms, spec, algorithm):
 
 
 def test_dry_run(kms, own_key):
-    """It always answers an error, which says what would have been."""
+    """A dry run always returns an error, whose code is the result."""
     with refused("DryRunOperationError", 400):
         kms("Encrypt", KeyId=own_key, Plaintext="ZHJ5", DryRun="true")
 

@@ -1,4 +1,4 @@
-"""The life of a key through every official client: its end, and how it is put off."""
+"""The life of a key with every official client: its deletion, scheduled and cancelled."""
 
 from expect import NO_KEY, refused
 

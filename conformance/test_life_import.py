@@ -1,4 +1,4 @@
-"""The life of a key through every official client: one whose material comes from outside."""
+"""The life of a key with every official client: imported material."""
 
 import os
 import time
@@ -16,7 +16,7 @@ OAEP = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
 
 @pytest.fixture
 def external(kms):
-    """A key that waits for its material."""
+    """A key without material."""
     metadata = kms("CreateKey", Origin="EXTERNAL")["KeyMetadata"]
     assert (metadata["Origin"], metadata["KeyState"]) == ("EXTERNAL", "PendingImport")
     return metadata["KeyId"]

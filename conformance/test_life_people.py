@@ -1,4 +1,4 @@
-"""The life of users, their access keys and groups through every family of official clients with Ram."""
+"""The life of users, access keys and groups with every family of official clients that supports RAM."""
 
 from expect import every_marked, new_name, refused
 
@@ -100,11 +100,11 @@ def test_a_user_may_do_nothing_at_first(root, staff):
     denied = "You are not authorized to do this action. Resource: {} Action: ram:{}"
     with refused("NoPermission", 403, denied.format(f"{arn}*", "CreateUser")):
         alice.ram("CreateUser", UserName=new_name())
-    # The same words for a user who is there and one who is not.
+    # The same message for an existing and a missing user.
     for name in (user, new_name()):
         with refused("NoPermission", 403, denied.format(f"{arn}{name}", "GetUser")):
             alice.ram("GetUser", UserName=name)
-    # Absent, it is the user's own name; that is no permission either.
+    # The default is the user's own name, for which there is no permission either.
     with refused("NoPermission", 403, denied.format(f"{arn}{user}", "ListAccessKeys")):
         alice.ram("ListAccessKeys")
     with refused("Forbidden.NoPermission", 403, "is forbidden by permission system."):
@@ -175,7 +175,7 @@ def test_account_alias(root):
 def test_a_request_without_types(root):
     with refused("EntityNotExist.User", 404, "The user does not exist."):
         root.ram.common("GetUser", {"UserName": new_name()})
-    # An action of another product, and one that there is in two.
+    # An action of another product, and one that two products have.
     with refused("InvalidAction.NotFound", 404, "Specified api is not found"):
         root.ram.common("AssumeRole", {})
     with refused("InvalidAction.NotFound", 404, "Specified api is not found"):

@@ -1,4 +1,4 @@
-"""The life of policies, and what they let users do with keys, through every family of official clients with Ram."""
+"""The life of policies, and their effect on users of keys, with every family of official clients that supports RAM."""
 
 import json
 
@@ -12,7 +12,7 @@ WORDS = "You are not authorized to do this action. Resource: {} Action: {}"
 
 @pytest.fixture
 def key(root):
-    """A key of root's, and its ARN."""
+    """A key of root's, with its ARN."""
     metadata = root.kms("CreateKey")["KeyMetadata"]
     return metadata["KeyId"], metadata["Arn"]
 
@@ -132,19 +132,19 @@ def test_attachments(root, staff, kind):
 
 
 def owner_of(staff, kind, root):
-    """A new user, group or role."""
+    """Creates a user, group or role."""
     if kind == "Role":
         return staff.role(policy(trusting(root.account)))
     return staff.user() if kind == "User" else staff.group()
 
 
 def trusting(account):
-    """A statement by which the users of an account may assume a role."""
+    """Returns a statement that lets the users of an account assume a role."""
     principal = {"RAM": [f"acs:ram::{account}:root"]}
     return {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal}
 
 
-# What they let users do
+# Their effect
 
 
 def test_a_user_may_use_one_key(root, staff, key):
@@ -157,7 +157,7 @@ def test_a_user_may_use_one_key(root, staff, key):
     given = staff.grant("User", user, allow(["kms:Encrypt", "kms:Decrypt"], arn))
     assert use(alice, "Decrypt", key_id, root) == "c2VjcmV0"
     assert use(alice, "Encrypt", key_id, root)
-    for unknown in (other, NO_KEY):  # the same words for a key that is there and one that is not
+    for unknown in (other, NO_KEY):  # the same message for an existing and a missing key
         with refused(*DENIED, f"This operation for {other_arn}/{unknown} is forbidden by permission system."):
             alice.kms("Encrypt", KeyId=unknown, Plaintext="c2VjcmV0")
     for action, parameters in (("DescribeKey", {"KeyId": key_id}), ("CreateKey", {}), ("ListKeys", {})):
@@ -170,7 +170,7 @@ def test_a_user_may_use_one_key(root, staff, key):
 
 
 def use(person, action, key_id, root):
-    """What Encrypt or Decrypt gives."""
+    """Calls Encrypt or Decrypt, and returns the result."""
     if action == "Encrypt":
         return person.kms("Encrypt", KeyId=key_id, Plaintext="c2VjcmV0")["CiphertextBlob"]
     blob = root.kms("Encrypt", KeyId=key_id, Plaintext="c2VjcmV0")["CiphertextBlob"]
@@ -221,7 +221,7 @@ def test_a_read_only_user(root, staff, key):
     root.ram("AttachPolicyToUser", PolicyType="System", PolicyName="ReadOnlyAccess", UserName=user)
     assert alice.kms("DescribeKey", KeyId=key[0])["KeyMetadata"]["KeyId"] == key[0]
     assert alice.ram("GetUser", UserName=user)["User"]["UserName"] == user
-    with refused("EntityNotExist.User", 404):  # who may read all users is told which there are
+    with refused("EntityNotExist.User", 404):  # a caller who may read all users learns which exist
         alice.ram("GetUser", UserName=new_name())
     for action in ("Encrypt", "Decrypt"):
         with refused(*DENIED):

@@ -1,6 +1,6 @@
-"""The life of roles and sessions, and keys used with temporary credentials, through every family of official clients.
+"""The life of roles and sessions, and of keys used with temporary credentials, with every family of official clients.
 
-The families that find credentials of roles by themselves are in test_credentials.py.
+test_credentials.py tests the libraries that assume roles on their own.
 """
 
 import json
@@ -22,14 +22,14 @@ def account(root):
 
 @pytest.fixture
 def key(root):
-    """A key of root's, its ARN, and a blob under it."""
+    """A key of root's, with its ARN and a blob of it."""
     metadata = root.kms("CreateKey")["KeyMetadata"]
     blob = root.kms("Encrypt", KeyId=metadata["KeyId"], Plaintext="c2VjcmV0")["CiphertextBlob"]
     return metadata["KeyId"], metadata["Arn"], blob
 
 
 def assume(person, account, role, session="job", **parameters):
-    """The reply to AssumeRole, and the one who calls with its credentials."""
+    """Calls AssumeRole. Returns the reply, and the caller with its credentials."""
     arn = f"acs:ram::{account}:role/{role}"
     reply = person.sts("AssumeRole", RoleArn=arn, RoleSessionName=session, **parameters)
     return reply, person.called_with(reply["Credentials"])
@@ -82,7 +82,7 @@ def test_a_user_assumes_a_role(root, staff, account, key):
     role = staff.role(trust(RAM=[f"acs:ram::{account}:root"]))
     given = staff.grant("Role", role, allow(["kms:Encrypt", "kms:Decrypt"], key_arn))
     user, alice = staff.caller()
-    for name in (role, new_name()):  # a role that is there and one that is not
+    for name in (role, new_name()):  # an existing and a missing role
         with refused(*NOT_ASSUMED):
             assume(alice, account, name)
     with refused("NoPermission", 403, "Roles may not be assumed by root accounts."):
@@ -265,13 +265,13 @@ def test_wrong_oidc_tokens(root, staff, account, identity_provider):
 
 
 def trusting_ci(account):
-    """A trust policy for one repository of the provider."""
+    """Returns a trust policy for one repository of the provider."""
     condition = {"StringEquals": {"oidc:aud": AUDIENCE, "oidc:sub": SUBJECT}}
     return trust(condition, Federated=[f"acs:ram::{account}:oidc-provider/ci"])
 
 
 def with_token(person, account, role, token):
-    """The reply to AssumeRoleWithOIDC. Some clients sign it; who they are does not count."""
+    """Calls AssumeRoleWithOIDC. Some clients sign the request, but the signer is irrelevant."""
     return person.sts(
         "AssumeRoleWithOIDC",
         RoleArn=f"acs:ram::{account}:role/{role}",

@@ -1,4 +1,4 @@
-"""Secrets through every official client, from their first version to their end."""
+"""The life of a secret with every official client, from its first version to its deletion."""
 
 import json
 from uuid import uuid4
@@ -10,7 +10,7 @@ from expect import every, refused
 
 @pytest.fixture
 def name():
-    """A name that no secret has yet."""
+    """An unused name for a secret."""
     return f"app/{uuid4()}"
 
 
@@ -61,7 +61,7 @@ def test_versions_of_a_secret(kms, secret):
 
 
 def test_a_version_that_is_put_again(kms, secret):
-    """As terraform does for every secret with stages: the value decides, and nothing is changed."""
+    """As terraform does for every secret with stages: if the value is the same, nothing changes."""
     kms("PutSecretValue", SecretName=secret, VersionId="v2", SecretData="of v2")
     again = {"SecretDataType": "binary", "VersionStages": '{"VersionStage":["blue"]}'}
     put = kms("PutSecretValue", SecretName=secret, VersionId="v2", SecretData="of v2", **again)
@@ -70,7 +70,7 @@ def test_a_version_that_is_put_again(kms, secret):
 
 
 def test_the_longest_secret_in_chinese(kms, secret):
-    """Some clients put it into the query, where it is 92 KB."""
+    """Some clients send it in the query, where it takes 92 KB."""
     data = "密" * 10_240
     kms("PutSecretValue", SecretName=secret, VersionId="v2", SecretData=data)
     assert kms("GetSecretValue", SecretName=secret)["SecretData"] == data
@@ -124,7 +124,7 @@ def tags(described):
 
 
 def stages(kms, secret):
-    """The stages of each version."""
+    """Returns the stages of each version."""
     reply = kms("ListSecretVersionIds", SecretName=secret)
     assert reply["SecretName"] == secret
     return {entry["VersionId"]: entry["VersionStages"] for entry in reply["VersionIds"]}

@@ -1,4 +1,4 @@
-"""The life of a key through every official client: its tags."""
+"""The life of a key with every official client: its tags."""
 
 import json
 

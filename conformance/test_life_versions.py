@@ -1,4 +1,4 @@
-"""The life of a key through every official client: its description, its versions, and rotation."""
+"""The life of a key with every official client: its description, its versions, and rotation."""
 
 import pytest
 

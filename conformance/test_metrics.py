@@ -1,4 +1,4 @@
-"""Metrics as Prometheus reads them, and whether the dashboard and the alert rules in contrib/ ask for what there is."""
+"""Metrics in the formats of Prometheus, and whether the dashboard and the alert rules in contrib/ use existing metrics."""
 
 import json
 import re
@@ -20,7 +20,7 @@ OPEN_METRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.
 
 @pytest.fixture(scope="module")
 def metrics(start_server, tmp_path_factory):
-    """Scrapes a server over HTTPS that has answered, refused and written something."""
+    """Scrapes a server over HTTPS that has answered and refused requests and written records."""
     configuration = tmp_path_factory.mktemp("backup") / "bulla.toml"
     configuration.write_text("[backup]\n")
     server = start_server("--metrics", "0", "--config", configuration)
@@ -34,7 +34,7 @@ def metrics(start_server, tmp_path_factory):
         with urlopen(Request(url, headers={"Accept": accept}), timeout=20) as answer:
             return answer.headers["Content-Type"], answer.read().decode()
 
-    # The trail is sealed once a second: then its lag stays 0. The first backup is made at once.
+    # The trail is sealed once a second, after which its lag remains 0. The first backup is created immediately.
     deadline = time.monotonic() + 20
     for wanted in [
         r"^bulla_backups 1(\.0)?$",
@@ -48,7 +48,7 @@ def metrics(start_server, tmp_path_factory):
 
 
 def test_both_formats_say_the_same(metrics):
-    """Two scrapes: what changes with time only, or with the scrape itself, is nothing here."""
+    """Compares two scrapes, without what changes with time or with a scrape."""
     samples = []
     for parser, accept, expected in [
         (text, "text/plain", "text/plain; version=0.0.4; charset=utf-8"),
@@ -67,7 +67,7 @@ def test_both_formats_say_the_same(metrics):
 
 
 def number(label):
-    """The bound of a bucket, which may be written in several ways."""
+    """Returns a label with the bound of a bucket as a number, because it can be written in several ways."""
     name, value = label
     return (name, float(value)) if name == "le" else label
 
@@ -87,7 +87,7 @@ def test_dashboard_and_rules_ask_for_what_there_is(metrics):
 
 
 def test_rules_name_codes_that_there_are():
-    """An alert on a code that is spelled wrong would never fire."""
+    """An alert on a misspelled code would never fire."""
     table = (ROOT / "crates/wire/src/error.rs").read_text()
     matchers = re.findall(r'\bcode=~?"([^"]+)"', "\n".join(rules() + queries()))
     codes = {code for matcher in matchers for code in matcher.split("|")} - {"OK", "5xx"}
@@ -110,7 +110,7 @@ def test_prometheus_takes_metrics_rules_and_queries(metrics, tmp_path):
     shutil.copy(RULES, tmp_path)
     shutil.copy(ROOT / "conformance/alerts.test.yml", tmp_path)
     promtool("test", "rules", "alerts.test.yml", cwd=tmp_path)
-    # No command checks a query alone; a rule may have any.
+    # No command checks a single query, so each becomes a rule.
     recorded = [{"record": f"query:{number}", "expr": query} for number, query in enumerate(queries())]
     (tmp_path / "queries.yml").write_text(json.dumps({"groups": [{"name": "dashboard", "rules": recorded}]}))
     promtool("check", "rules", "queries.yml", cwd=tmp_path)
@@ -122,7 +122,7 @@ def promtool(*arguments, **options):
 
 
 def labels_by_name(content):
-    """The names of all samples, with those of their labels."""
+    """Returns the names of all samples, with the names of their labels."""
     labels = {}
     for family in text.text_string_to_metric_families(content):
         for sample in family.samples:
@@ -131,7 +131,7 @@ def labels_by_name(content):
 
 
 def rules():
-    """The expressions of the rules. Any YAML parser would do, but there is none beside the one of promtool."""
+    """Returns the expressions of the rules, without a YAML parser, which is not installed."""
     blocks = re.findall(r"^ +expr: (?:\|\n((?: {10,}.*\n)+)|(.+)\n)", RULES.read_text(), re.MULTILINE)
     expressions = [block or line for block, line in blocks]
     assert len(expressions) == RULES.read_text().count("expr:")
@@ -139,7 +139,7 @@ def rules():
 
 
 def queries():
-    """The expressions of the dashboard, with its variables replaced."""
+    """Returns the expressions of the dashboard, with its variables replaced."""
     dashboard = json.loads(DASHBOARD.read_text())
     targets = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])]
     assert len(targets) > 15
@@ -153,7 +153,7 @@ def queries():
 
 
 def asked_labels(expression):
-    """The labels that an expression selects or groups by."""
+    """Returns the labels that an expression selects or groups by."""
     selected = re.findall(r'([a-z_]+)\s*(?:=~|!~|!=|=)\s*"', expression)
     grouped = [name for group in re.findall(r"\bby \(([^)]*)\)", expression) for name in group.split(",")]
     return {*selected, *(name.strip() for name in grouped)}

@@ -1,4 +1,4 @@
-"""The native file format against PyPI cryptography: vectors, the documented reader, and files of bulla."""
+"""The native file format, checked with PyPI cryptography: vectors, the documented reader, and files of bulla."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def other_key(old_sdk):
 
 @pytest.fixture
 def reader(server, tmp_path):
-    """The reader in docs/file-format.md as it stands there, but for the port; gives its stdout."""
+    """Runs the reader in docs/file-format.md, with only the address replaced. Returns its stdout."""
     text = (ROOT / "docs/file-format.md").read_text()
     (source,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     assert source.count("127.0.0.1:8443") == 1
@@ -108,7 +108,7 @@ def test_bulla_takes_the_context_from_the_file(old_sdk, bulla, key_id, tmp_path,
 
 
 def test_python_and_bulla_mean_the_same_by_a_set(old_sdk, bulla, key_id, tmp_path):
-    """Two files by one data key: each has a body key of its own, and bulla finds both."""
+    """Two files with one data key have different body keys, both of which bulla derives."""
     shared = data_key(old_sdk, key_id)
     set_id = os.urandom(16)
     for name in ("one", "two"):
@@ -146,7 +146,7 @@ def test_what_inspect_says_opens_the_file(old_sdk, bulla, key_id, tmp_path, size
 
 
 def test_the_strict_reader_finds_nothing_to_refuse(old_sdk, bulla, key_id, tmp_path):
-    """What bulla writes is well formed in every field."""
+    """Every field that bulla writes is well-formed."""
     plain, cipher = encrypted(bulla, key_id, tmp_path, 20_000, CONTEXT)
 
     def unwrap(blob, context):
@@ -156,7 +156,7 @@ def test_the_strict_reader_finds_nothing_to_refuse(old_sdk, bulla, key_id, tmp_p
     assert check_vectors.open_native(cipher.read_bytes(), unwrap) == (plain, CONTEXT, [])
 
 
-# Places from the start of the file, or of its body.
+# Offsets from the start of the file, or of its body.
 FLIPS = {
     "file id": ("head", 20),
     "set id": ("head", 20 + 16),
@@ -172,7 +172,7 @@ FLIPS = {
 @pytest.mark.parametrize("place", FLIPS.values(), ids=FLIPS)
 @pytest.mark.parametrize("size", (100_000, 3_000_000))
 def test_a_changed_file_gives_nothing(bulla, key_id, tmp_path, size, place):
-    """One bit: exit code 4 and no output file."""
+    """One changed bit causes exit code 4 and no output file."""
     _, cipher = encrypted(bulla, key_id, tmp_path, size)
     part, at = place
     data = bytearray(cipher.read_bytes())
@@ -183,7 +183,7 @@ def test_a_changed_file_gives_nothing(bulla, key_id, tmp_path, size, place):
 
 
 def encrypted(bulla, key_id, directory, size, context=None):
-    """A random plaintext, and the path of what bulla made of it; the plaintext's file is gone."""
+    """Encrypts a random plaintext with bulla, and deletes its file. Returns the plaintext and the path of the encrypted file."""
     plain = directory / "plain"
     plain.write_bytes(os.urandom(size))
     pairs = [word for name, value in (context or {}).items() for word in ("-c", f"{name}={value}")]
@@ -198,7 +198,7 @@ def described(bulla, path):
 
 
 def sealed(old_sdk, key_id, plain, kind, context=None, streamed=False):
-    """A file by the writer of the vectors, under a data key of the server."""
+    """Returns a file of the vectors' writer, under a data key of the server."""
     ids = os.urandom(16), os.urandom(16)
     key = data_key(old_sdk, key_id, context)
     body_key = b64decode(key["Plaintext"])
@@ -213,10 +213,10 @@ def data_key(old_sdk, key_id, context=None):
 
 
 def wrap_of(kind, key):
-    """The wrap of what GenerateDataKey answered."""
+    """Returns the wrap of a reply to GenerateDataKey."""
     return make_vectors.Wrap(kind, key["KeyId"], key["KeyVersionId"], REGION, key["CiphertextBlob"])
 
 
 def encryption_context(context):
-    """The context as a parameter of a request, if there is any."""
+    """Returns the context as a parameter of a request, if there is one."""
     return {"EncryptionContext": json.dumps(context)} if context else {}

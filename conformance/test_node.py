@@ -1,6 +1,6 @@
-"""@alicloud/pop-core 1.8.0 and @alicloud/kms20160120 1.2.0: what they throw, and the encryption context of each.
+"""The errors of @alicloud/pop-core 1.8.0 and @alicloud/kms20160120 1.2.0, and the encryption context of each.
 
-The life of a key through them is in test_life.py.
+test_life.py uses them for the life of a key.
 """
 
 import json
@@ -14,12 +14,12 @@ NAMES = [name for name in CLIENTS if name.startswith("@alicloud/")]
 
 @pytest.fixture(params=NAMES)
 def make(request, server, program):
-    """Makes a client with other settings than the server's owner has."""
+    """Creates a client with settings other than those of the account's root."""
     return lambda **settings: CLIENTS[request.param](server, program, **settings)
 
 
 def test_the_encryption_context_is_the_same_for_all(make, old_sdk, key_id):
-    """JSON from the one client, EncryptionContext.name=value from the other."""
+    """One client sends JSON, the other EncryptionContext.name=value."""
     context = {"project": "Apollo", "a.b": "销售 & co. + *~'()!"}
     data_key = make()("GenerateDataKey", KeyId=key_id, EncryptionContext=context)
     by_old_sdk = old_sdk.call(

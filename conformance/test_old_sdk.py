@@ -30,7 +30,7 @@ def own_key(old_sdk):
 
 @pytest.fixture
 def alias():
-    """An alias name that nobody has yet."""
+    """An unused alias name."""
     return f"alias/{uuid4()}"
 
 
@@ -163,7 +163,7 @@ def test_encrypt_and_decrypt(old_sdk, key_id, plaintext):
 
 
 def test_plaintext_comes_back_as_it_was(old_sdk, key_id):
-    """It is a string to the KMS, base64 or not."""
+    """The KMS treats a plaintext as a string, base64 or not."""
     for text in ("example", "with space + plus / slash = equals & ampersand %20 ~ * '", "信封\n🔑"):
         blob = old_sdk.call("Encrypt", KeyId=key_id, Plaintext=text)["CiphertextBlob"]
         assert old_sdk.call("Decrypt", CiphertextBlob=blob)["Plaintext"] == text
@@ -236,7 +236,7 @@ def test_describe_regions(old_sdk):
 
 
 def test_secrets(old_sdk, server):
-    """This SDK puts SecretData into the query, where the largest plain text just fits."""
+    """This SDK sends SecretData in the query, into which the longest value just fits."""
     name, data = f"db/{uuid4()}", "密钥 & co. + *~'()" + "s" * 30_700
     largest = data.encode()[:30_720].decode()
     server.remember(largest)
@@ -256,7 +256,7 @@ def test_secrets(old_sdk, server):
         old_sdk.call("GetSecretValue", SecretName=name)
 
 
-# Ways to ask
+# Methods, formats and generic requests
 
 
 @pytest.mark.parametrize("method", ("GET", "POST"))
@@ -274,7 +274,7 @@ def test_common_request(old_sdk, key_id, method):
 
 
 def test_common_request_with_form_body(old_sdk, key_id):
-    """Query and body are signed together; the answer is the same as for a query alone."""
+    """The signature covers query and body. The reply is the same as for a query alone."""
     request = old_sdk.common_request("Encrypt")
     request.add_query_param("KeyId", key_id)
     request.add_body_params("Plaintext", "a b+c/d=&*~ 信封")
@@ -283,7 +283,7 @@ def test_common_request_with_form_body(old_sdk, key_id):
 
 
 def test_without_accept_format(old_sdk, key_id):
-    """The SDK then sends the word None as Format."""
+    """The SDK then sends `None` as the format."""
     reply = json.loads(old_sdk.send_as_it_is(old_sdk.request("DescribeKey", KeyId=key_id)))
     assert reply["KeyMetadata"]["KeyId"] == key_id
 
@@ -375,7 +375,7 @@ def test_invalid_parameter(old_sdk, key_id, size):
 
 
 def test_wrong_secret(server):
-    """The SDK compares the string to sign in the message with its own, and then blames the secret."""
+    """The SDK compares the string to sign in the message with its own, and then reports the secret as invalid."""
     with refused("InvalidAccessKeySecret", 400):
         OldSdk(server, access_key_secret="wrong").call("ListKeys")
 
@@ -417,7 +417,7 @@ def test_unsigned_request(server, method):
 
 
 def test_a_request_sent_twice(server, old_sdk):
-    """The same signed request again is refused: what a listener on the line could do."""
+    """A replay of a signed request, which a listener on the network could send, is refused."""
     request = old_sdk.request("ListKeys")
     request.set_accept_format("JSON")
     url = request.get_url(REGION, server.access_key_id, server.access_key_secret)
@@ -431,7 +431,7 @@ def test_a_request_sent_twice(server, old_sdk):
 
 
 def test_an_unknown_authority_is_not_trusted(server):
-    """Without our CA the client itself gives up."""
+    """Without the server's CA, the client refuses the connection."""
     old_sdk = OldSdk(server)
     old_sdk.client.set_verify(None)
     with pytest.raises(ClientException, match="SDK.HttpError.*CERTIFICATE_VERIFY_FAILED"):

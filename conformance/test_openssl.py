@@ -1,9 +1,9 @@
-"""Key pairs, through the API of a server, against the command `openssl`.
+"""Key pairs of a server, checked with the command `openssl`.
 
-openssl reads the public keys, verifies what they signed, encrypts for them, and opens the data keys that are
-exported for key pairs of its own. No private key leaves a KMS and none is imported, so openssl can neither
-sign for AsymmetricVerify nor open what AsymmetricEncrypt made: for these the tests in crates/kms/src/crypto
-give both sides one key pair.
+openssl reads the public keys, verifies signatures, encrypts for the public keys, and decrypts data keys that were exported
+for key pairs of its own. Private keys neither leave a KMS nor are imported, so openssl can neither sign for
+AsymmetricVerify nor decrypt the result of AsymmetricEncrypt. For these, the tests in crates/kms/src/crypto give both sides
+the same key pair.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from openssl import SIGNATURES, sm2_der, sm2_plain
 from serve import BULLA, ROOT, environment, remote_bulla
 
 SIGN, ENCRYPT = "SIGN/VERIFY", "ENCRYPT/DECRYPT"
-# What `openssl pkey -text` says of a public key.
+# What `openssl pkey -text` prints about a public key.
 SHOWN = {
     "RSA_2048": "Public-Key: (2048 bit)",
     "RSA_3072": "Public-Key: (3072 bit)",
@@ -56,7 +56,7 @@ EXPORTING = (
 )
 PAIRS = [(spec, SIGN) for spec in SHOWN] + [(spec, ENCRYPT) for spec in ("RSA_2048", "RSA_3072", "EC_SM2")]
 CONTEXT = {"project": "Apollo", "部门": "销售"}
-# What Z has of SM2's curve: a, b and the base point (GB/T 32918.5).
+# The parameters of SM2's curve in Z: a, b and the base point (GB/T 32918.5).
 SM2_CURVE = bytes.fromhex(
     "fffffffeffffffffffffffffffffffffffffffff00000000fffffffffffffffc"
     "28e9fa9e9d9f5e344d5a9e4bcf6509a7f39789f515ab8f92ddbcbd414d940e93"
@@ -74,7 +74,7 @@ class Pair(NamedTuple):
 
 @pytest.fixture(scope="module")
 def pair(tea_sdk):
-    """Makes key pairs, one for each spec and usage."""
+    """Creates key pairs, one for each spec and usage."""
 
     @cache
     def make(spec, usage):
@@ -87,12 +87,12 @@ def pair(tea_sdk):
 
 @pytest.fixture(scope="module")
 def own_pair(openssl):
-    """Makes key pairs that are openssl's own, one for each spec."""
+    """Creates key pairs of openssl, one for each spec."""
     return cache(openssl.key_pair)
 
 
 def cases(table):
-    """The rows of a table as cases, named by their first two columns."""
+    """Returns the rows of a table as cases, named by their first two columns."""
     return [pytest.param(*row, id=f"{row[0]}, {row[1]}") for row in table]
 
 
@@ -105,7 +105,7 @@ def test_openssl_reads_the_public_key(openssl, pair, spec, usage):
 
 @pytest.mark.parametrize(("spec", "algorithm"), cases(SIGNING))
 def test_openssl_verifies_what_was_signed(tea_sdk, openssl, pair, spec, algorithm):
-    """openssl hashes the message itself, and for SM2 the signer's name and public key."""
+    """openssl hashes the message itself; for SM2 also the signer's name and public key."""
     name, public_key = pair(spec, SIGN)
     message, other = os.urandom(1000), os.urandom(1000)
     asked = name | {"algorithm": algorithm, "digest": digest(spec, public_key, message)}
@@ -158,7 +158,7 @@ def test_sm2_ciphertexts_of_openssl_open_in_the_form_of_the_api_too(tea_sdk, ope
 
 @pytest.mark.parametrize(("spec", "algorithm", "longest"), cases(ENCRYPTING))
 def test_what_openssl_encrypted_is_encrypted_again(tea_sdk, openssl, pair, key_id, spec, algorithm, longest):
-    """ReEncrypt takes the ciphertext of a key pair to a symmetric key."""
+    """ReEncrypt moves a ciphertext from a key pair to a symmetric key."""
     name, public_key = pair(spec, ENCRYPT)
     plaintext = os.urandom(32)
     reply = tea_sdk.call(
@@ -205,14 +205,14 @@ def test_openssl_decrypts_an_exported_data_key(
 
 @pytest.fixture(scope="module")
 def section():
-    """What docs/sdk.md says about openssl."""
+    """The section about openssl in docs/sdk.md."""
     title = "\n## Checking signatures and ciphertexts outside\n"
     return (ROOT / "docs/sdk.md").read_text().partition(title)[2].partition("\n## ")[0]
 
 
 @pytest.fixture
 def shell(server, section, tmp_path):
-    """Runs its first block of commands and the one with a mark in it, as they stand; gives their stdout."""
+    """Runs the first block of commands and the one that contains a mark, unchanged. Returns their stdout."""
     first, *blocks = re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
     if not shutil.which("jq"):
         pytest.fail("the documented commands need jq: apt-get install jq")
@@ -258,7 +258,7 @@ def test_the_documented_options_are_those_used_here(section):
 
 
 def pairs_of(tea_sdk, key_id):
-    """The key pairs of a key, one for each version."""
+    """Yields the key pairs of a key, one for each version."""
     for version in tea_sdk.call("ListKeyVersions", key_id=key_id).key_versions.key_version:
         name = {"key_id": key_id, "key_version_id": version.key_version_id}
         yield Pair(name, tea_sdk.call("GetPublicKey", **name).public_key.encode())
@@ -270,14 +270,14 @@ def decrypted(tea_sdk, name, algorithm, ciphertext):
 
 
 def digest(spec, public_key, message):
-    """What AsymmetricSign takes for a message."""
+    """Returns the digest of a message for AsymmetricSign."""
     if spec == "EC_SM2":
         return text(sm3(sm2_signer(public_key) + message))
     return text(hashlib.sha256(message).digest())
 
 
 def sm2_signer(public_key):
-    """Z: the name that signers have unless they agree on another, the curve, and the public key."""
+    """Returns Z, the hash of the default name of signers, the curve, and the public key."""
     name = b"1234567812345678"
     point = b64decode("".join(public_key.decode().splitlines()[1:-1]))[-64:]
     return sm3((8 * len(name)).to_bytes(2) + name + SM2_CURVE + point)
@@ -290,5 +290,5 @@ def sm3(message):
 
 
 def text(content):
-    """Bytes as the API wants them."""
+    """Returns bytes as Base64, as in the API."""
     return b64encode(content).decode()

@@ -1,4 +1,4 @@
-"""`bulla` with a remote KMS: what it says when that KMS refuses, is another one, or is not there."""
+"""`bulla` with a remote KMS: its errors if the KMS refuses, is another one, or is not reachable."""
 
 import os
 
@@ -18,7 +18,7 @@ def directory(tmp_path):
 
 @pytest.fixture
 def cipher(bulla, key_id, directory):
-    """That file encrypted, and its plaintext gone."""
+    """The file, encrypted, with its plaintext deleted."""
     bulla("encrypt", "--format", "text", "-k", key_id, directory / "sales.csv")
     (directory / "sales.csv").unlink()
     return directory / "sales.csv.cipher"

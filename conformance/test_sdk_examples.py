@@ -22,7 +22,7 @@ EXAMPLES = {title: found for title, section in SECTIONS.items() if (found := exa
 
 @pytest.fixture(scope="module")
 def work_key(old_sdk):
-    """The key of the examples, under its alias."""
+    """The key of the examples, with its alias."""
     key_id = old_sdk.call("CreateKey")["KeyMetadata"]["KeyId"]
     old_sdk.call("CreateAlias", KeyId=key_id, AliasName="alias/work")
     return key_id
@@ -31,7 +31,7 @@ def work_key(old_sdk):
 @pytest.mark.parametrize("language, code", EXAMPLES.values(), ids=EXAMPLES)
 def test_the_example_runs(server, work_key, tmp_path, language, code):
     output = run(server, tmp_path, language, code.replace("127.0.0.1:8443", server.address))
-    # The examples in Python assert by themselves.
+    # The examples in Python contain their own assertions.
     assert language == "python" or output == f"{work_key} true\n"
 
 
@@ -66,5 +66,5 @@ def python_block(page):
 
 
 def test_every_section_has_an_example():
-    """Or one was missed above: the table of clients counts them, and the command line has none."""
+    """No example was missed: the table of clients has one row for each, and one for the command line, which has none."""
     assert len(EXAMPLES) == len(re.findall(r"^\| \[", TEXT, re.MULTILINE)) - 1

@@ -1,4 +1,4 @@
-"""The unit of systemd in contrib/, as systemd itself judges it. It is not run: that would take a system that boots."""
+"""The systemd unit in contrib/, checked by systemd-analyze. It is not run, which would need a booted system."""
 
 import shutil
 import subprocess
@@ -10,7 +10,7 @@ from serve import BULLA, ROOT
 
 @pytest.fixture
 def unit(tmp_path):
-    """The unit with a program that is here."""
+    """The unit, with a program that exists here."""
     if not shutil.which("systemd-analyze"):
         pytest.skip("systemd-analyze is missing")
     unit = tmp_path / "bulla.service"
@@ -26,7 +26,7 @@ def test_the_unit_is_valid(unit):
 
 
 def test_the_unit_exposes_little(unit):
-    """Of 10 points: 1.5 at most. What is left over is the network, and AF_UNIX to talk to systemd."""
+    """The exposure is at most 1.5 of 10. The rest is due to the network, and to AF_UNIX for systemd."""
     done = analyze("security", "--offline=true", "--threshold=15", unit)
     assert done.returncode == 0, done.stdout
 

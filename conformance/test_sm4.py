@@ -1,4 +1,4 @@
-"""The SM4 construction against PyPI cryptography: its vectors, and the reader in docs/blob-format.md."""
+"""The SM4 construction, checked with PyPI cryptography: its vectors, and the reader in docs/blob-format.md."""
 
 import json
 import sys

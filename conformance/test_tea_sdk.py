@@ -22,7 +22,7 @@ every_signature = pytest.mark.parametrize("signature", SIGNATURES.values(), ids=
 
 @pytest.fixture(params=(*SIGNATURES, "v3, https in the endpoint", "v4 without a region"))
 def sdk(request, server):
-    """The client in each way of asking: the body of a test is the same for all."""
+    """The client with each signature and endpoint, so that all tests run with each."""
     match request.param:
         case "v3, https in the endpoint":
             return TeaSdk(server, endpoint=server.url)
@@ -99,7 +99,7 @@ def test_encrypt(sdk, key_id):
 
 
 def test_encryption_context(sdk, key_id):
-    """The SDK takes a mapping and sends it as JSON, in the order it was given."""
+    """The SDK takes a mapping and sends it as JSON, in its order."""
     context = {"project": "Apollo", "部门": "销售 & co. + *~"}
     reordered = dict(reversed(context.items()))
     data_key = sdk.call("GenerateDataKey", key_id=key_id, encryption_context=context)
@@ -219,26 +219,26 @@ def test_unknown_access_key(server, signature):
 
 
 def test_a_field_in_the_body(sdk, key_id):
-    """The SDK sends Recipient in a form body. bulla has no enclaves and says so, once the signature is right."""
+    """The SDK sends Recipient in a form body. bulla supports no enclaves, and returns an error after verifying the signature."""
     with refused("UnsupportedOperation", 400):
         sdk.call("GenerateDataKey", key_id=key_id, recipient="密 &=+*~")
 
 
 def test_an_action_that_is_not_there_yet(tea_sdk):
-    """Nothing is accepted and ignored: an operation of the SDK that bulla does not have says so."""
+    """An operation of the SDK that bulla does not support returns an error; it is not silently accepted."""
     with refused("InvalidAction.NotFound", 404):
         tea_sdk.call("ListKmsInstances")
 
 
 def test_an_unknown_authority_is_not_trusted(start_server):
-    """Without our CA the client gives up. A server of its own: the SDK shares connections by address."""
+    """Without the server's CA, the client refuses the connection. It needs another server, because the SDK shares connections."""
     with pytest.raises(UnretryableException, match="CERTIFICATE_VERIFY_FAILED"):
         TeaSdk(start_server(), ca=None).call("ListKeys")
 
 
 @contextmanager
 def refused(code, status, message=""):
-    """Expects an error answer, whose text the SDK wraps into its own; for v4 in an exception of another kind."""
+    """Expects an error response, whose text the SDK wraps into its own; for v4 in another kind of exception."""
     with pytest.raises((ClientException, UnretryableException)) as caught:
         yield
     error = caught.value

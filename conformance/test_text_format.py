@@ -1,4 +1,4 @@
-"""The four-line text format against PyCryptodome, which the guide uses: vectors, and files of bulla."""
+"""The four-line text format, checked with PyCryptodome, which the guide uses: vectors, and files of bulla."""
 
 import json
 import os
@@ -76,7 +76,7 @@ def test_the_context_of_encryption_is_needed_again(old_sdk, bulla, key_id, tmp_p
 
 @pytest.mark.parametrize("line", (1, 2, 3))
 def test_a_changed_file_gives_nothing(old_sdk, bulla, key_id, tmp_path, line):
-    """One bit of nonce, ciphertext or tag: exit code 4 and no output at all."""
+    """One changed bit of nonce, ciphertext or tag causes exit code 4 and no output."""
     lines = seal_with_pycryptodome(old_sdk, key_id, os.urandom(2_000_000)).split(b"\n")
     part = bytearray(b64decode(lines[line]))
     part[len(part) // 2] ^= 1
@@ -89,7 +89,7 @@ def test_a_changed_file_gives_nothing(old_sdk, bulla, key_id, tmp_path, line):
 
 
 def blob_length(old_sdk, key_id):
-    """How long the first line is: what this KMS answers for a data key of 32 bytes."""
+    """Returns the length of the first line: the ciphertext blob of a data key of 32 bytes."""
     return len(old_sdk.call("GenerateDataKey", KeyId=key_id, NumberOfBytes=32)["CiphertextBlob"])
 
 
@@ -109,6 +109,6 @@ def open_with_pycryptodome(old_sdk, lines, context=None):
 
 
 def data_key(old_sdk, blob, context=None):
-    """The data key that a first line stands for, as the server gives it."""
+    """Returns the data key that the server decrypts from a first line."""
     parameters = {"EncryptionContext": context} if context else {}
     return b64decode(old_sdk.call("Decrypt", CiphertextBlob=blob.decode(), **parameters)["Plaintext"])

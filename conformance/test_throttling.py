@@ -1,4 +1,4 @@
-"""What official clients make of a server that limits requests: the error that their users know, and no more requests than allowed."""
+"""Official clients with a server that limits requests: users get the usual error, and the server answers no more than allowed."""
 
 import time
 
@@ -11,7 +11,7 @@ RATE, BURST, CALLS = 20, 5, 30
 
 @pytest.fixture(scope="module")
 def limited(start_server, tmp_path_factory):
-    """A server that answers few requests of an access key."""
+    """A server with a low limit on the requests of an access key."""
     configuration = tmp_path_factory.mktemp("limits") / "bulla.toml"
     limit = f"{{ requests-per-second = {RATE}, burst = {BURST} }}"
     configuration.write_text(f"[limits]\naccess-key = {limit}\n")
@@ -20,7 +20,7 @@ def limited(start_server, tmp_path_factory):
 
 @pytest.mark.parametrize("name", CLIENTS)
 def test_a_client_is_told_that_it_sends_too_much_and_is_answered_again(name, limited, program):
-    """Some clients try again by themselves; what they send in all is limited too."""
+    """Some clients retry automatically. The total of their requests is limited too."""
     kms = CLIENTS[name](limited, program)
     time.sleep(BURST / RATE)
     answered, refused, begun = 0, [], time.monotonic()

@@ -1,11 +1,11 @@
-"""axe-core in the page: violations of WCAG 2.2, levels A and AA."""
+"""Runs axe-core in a page, to find violations of WCAG 2.2, levels A and AA."""
 
 from functools import cached_property
 from pathlib import Path
 
 RULES = {
     "light": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
-    # Only the colours are others.
+    # Only the colours differ.
     "dark": ["color-contrast", "link-in-text-block"],
 }
 RUN = """
@@ -26,7 +26,7 @@ class Axe:
         return self._file.read_text()
 
     def violations(self, browser, theme):
-        """What a page violates, each in a line. The dark theme is looked at after the light one."""
+        """Returns the violations of a page, one a line. The dark theme is checked after the light one, and only for colours."""
         if not browser.driver.execute("return typeof axe === 'object'"):
             browser.driver.execute(self._script)
         found = browser.driver.ask("POST", "/execute/async", script=RUN, args=[RULES[theme]])

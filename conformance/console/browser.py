@@ -1,4 +1,4 @@
-"""The console as a person uses it: links, buttons and fields by their names, not by their place in the page."""
+"""The console in a browser: finds links, buttons and fields by their names, as a user does."""
 
 import base64
 import time
@@ -10,7 +10,7 @@ PREFIX = "/console/"
 
 
 class Browser:
-    """One window on the console of a server: as after the start of the browser, with or without script."""
+    """A window at the console of a server, in the state after the start of the browser, with or without script."""
 
     def __init__(self, driver: WebDriver, server, script=True):
         self.driver = driver
@@ -23,7 +23,7 @@ class Browser:
         self.driver.ask("POST", "/url", url="about:blank")
         self.driver.ask("POST", "/se/log", type="browser")
 
-    # Where it is, and what it shows.
+    # The page
 
     def open(self, path=PREFIX):
         """Opens a page of the console."""
@@ -41,7 +41,7 @@ class Browser:
 
     @property
     def status(self):
-        """The status with which the server has answered."""
+        """The status of the response."""
         return self.driver.execute("return performance.getEntriesByType('navigation')[0].responseStatus")
 
     @property
@@ -52,72 +52,72 @@ class Browser:
 
     @property
     def text(self):
-        """What a reader sees of the page."""
+        """The visible text of the page."""
         (body,) = self.driver.find("//body")
         return body.text
 
     @property
     def main(self):
-        """What a reader sees of the page's own content."""
+        """The visible text of the main content."""
         (main,) = self.driver.find("//main")
         return main.text
 
     @property
     def problem(self):
-        """What the page says went wrong; nothing if nothing did."""
+        """The text of the alerts on the page; empty if there are none."""
         return "\n".join(element.text for element in self.driver.find("//*[@role='alert']"))
 
     def fact(self, name):
-        """The value beside a name."""
+        """Returns the value beside a name."""
         (value,) = self.driver.find(f"//dt[normalize-space()={quoted(name)}]/following-sibling::dd[1]")
         return value.text
 
     def links(self):
-        """The addresses of all links of the page."""
+        """Returns the addresses of all links of the page."""
         return self.driver.execute("return Array.from(document.links, link => link.getAttribute('href'))")
 
     def complaints(self):
-        """What the browser has warned of since the last look: violations of the policy, errors of script."""
+        """Returns the warnings of the browser since the last call: violations of the policy, and errors of script."""
         entries = self.driver.ask("POST", "/se/log", type="browser")
         return [entry["message"] for entry in entries if entry["level"] in ("SEVERE", "WARNING")]
 
     def wait_for(self, prefix):
-        """Waits until the window shows a page whose path begins so."""
+        """Waits until the window shows a page whose path has this prefix."""
         deadline = time.monotonic() + 20
         while not (self.path.startswith(prefix) and self._document()):
             assert time.monotonic() < deadline, f"no page {prefix}: {self.url}"
             time.sleep(0.01)
 
-    # What a person does.
+    # Actions
 
     def follow(self, name):
-        """Follows the link of this name."""
+        """Follows the link with this name."""
         self._leave_by(self._one("link", f"//a[normalize-space()={quoted(name)}]"))
 
     def press(self, name):
-        """Presses the button of this name, and waits for the page that follows."""
+        """Presses the button with this name, and waits for the next page."""
         self._leave_by(self._one("button", f"//button[normalize-space()={quoted(name)}]"))
 
     def press_first(self, name):
-        """Presses the first of several buttons of this name."""
+        """Presses the first of several buttons with this name."""
         self._leave_by(self.driver.find(f"//button[normalize-space()={quoted(name)}]")[0])
 
     def press_after(self, name):
-        """Follows the link of this name to a form that asks nothing more, and sends it."""
+        """Follows the link with this name to a form that needs no input, and posts the form."""
         self.follow(name)
         self.press(name)
         assert not self.problem, self.problem
 
     def fill(self, label, text):
-        """Types into the field of this label."""
+        """Types into the field with this label."""
         self.field(label).type(text)
 
     def choose(self, label, option):
-        """Chooses an option of the field of this label."""
+        """Chooses an option of the field with this label."""
         self._one("option", f"{labelled(label)}/option[normalize-space()={quoted(option)}]").click()
 
     def field(self, label):
-        """The field of a label. What is optional says so behind its name."""
+        """Returns the field with a label, which may be followed by "(optional)"."""
         return self._one("field", labelled(label))
 
     def _one(self, what, xpath):
@@ -129,7 +129,7 @@ class Browser:
         self.leave(element.click)
 
     def leave(self, act):
-        """Does what leads to another document, and waits for that: the driver does not know yet that one will come."""
+        """Calls `act`, which leads to another document, and waits for that document, because the driver does not."""
         before = self._document()
         act()
         deadline = time.monotonic() + 20
@@ -138,15 +138,15 @@ class Browser:
             time.sleep(0.01)
 
     def _document(self):
-        """The document that is shown; nothing while it is loaded."""
+        """Returns an identifier of the current document; None while it loads."""
         roots = self.driver.find("/html[body]")
         is_there = roots and self.driver.execute("return document.readyState") == "complete"
         return roots[0].path if is_there else None
 
-    # Signing in and out.
+    # Signing in
 
     def sign_in(self, access_key=None):
-        """Signs in by an access key: that of the account's root, unless another is given."""
+        """Signs in with an access key, by default that of the account's root."""
         key = access_key or {
             "AccessKeyId": self.server.access_key_id,
             "AccessKeySecret": self.server.access_key_secret,
@@ -165,38 +165,38 @@ class Browser:
 
     @property
     def is_signed_in(self):
-        """Whether a user has signed in on this page."""
+        """Whether the page has a session."""
         return bool(self.driver.find("//button[normalize-space()='Sign out']"))
 
-    # How it looks.
+    # Appearance
 
     def paint(self, theme):
-        """Turns to the light or the dark theme."""
+        """Switches to the light or the dark theme."""
         self.driver.cdp(
             "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}]
         )
 
     def measure(self, width, height):
-        """Gives the window this size, in CSS pixels."""
+        """Sets the size of the window in CSS pixels."""
         self.driver.cdp(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
         )
 
     def photograph(self, file):
-        """Writes the page, all of it, as a PNG file; makes its folder."""
+        """Writes the whole page to a PNG file, and creates its folder."""
         file.parent.mkdir(parents=True, exist_ok=True)
         shot = self.driver.cdp("Page.captureScreenshot", captureBeyondViewport=True, optimizeForSpeed=True)
         file.write_bytes(base64.b64decode(shot["data"]))
 
 
 def labelled(label):
-    """The field of a label, as an XPath."""
+    """Returns the XPath of the field with a label."""
     name = quoted(label)
     return f"//*[@id=(//label[normalize-space()={name} or starts-with(normalize-space(), concat({name}, ' ('))])/@for]"
 
 
 def quoted(text):
-    """A text as a literal of XPath, which knows no escapes."""
+    """Returns a text as an XPath literal, which has no escapes."""
     if "'" not in text:
         return f"'{text}'"
     parts = [f"'{part}'" for part in text.split("'")]

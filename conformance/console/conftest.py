@@ -1,4 +1,4 @@
-"""What the tests of the console share: Chromium, and a server whose console it opens."""
+"""Fixtures of the console's tests: Chromium, and servers whose consoles it opens."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ TOOLS = ("chromium", "chromedriver")
 
 
 def pytest_collection_modifyitems(items):
-    """Without a browser these tests are left out; ./test names the tool that is missing. What waits for time to pass is last."""
+    """Skips these tests without a browser; ./test prints which tool is missing. Moves tests that wait for time to the end."""
     items.sort(key=waits)
     if all(map(shutil.which, TOOLS)):
         return
@@ -34,13 +34,13 @@ def driver(tmp_path_factory):
 
 
 def waits(item):
-    """Whether a test waits for time to pass, which other tests may use meanwhile."""
+    """Whether a test waits for time to pass, during which other tests can run."""
     return "old_console" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session", autouse=True)
 def old_console(request, tmp_path_factory):
-    """A `bulla console` whose link nobody has used, started before the first test; none if no test asks for it."""
+    """A `bulla console` with an unused link, started before the first test; None if no test uses it."""
     if not any(map(waits, request.session.items)):
         yield None
         return
@@ -51,23 +51,23 @@ def old_console(request, tmp_path_factory):
 
 @pytest.fixture(params=[True, False], ids=["with script", "without script"])
 def script(request):
-    """Whether the pages' script runs: what people do works in either case."""
+    """Whether scripts run in the browser. Users can do everything in both cases."""
     return request.param
 
 
 @pytest.fixture
 def browser(driver, server):
-    """A window on the shared server, without a session."""
+    """A window at the shared server, without a session."""
     return Browser(driver, server)
 
 
 @pytest.fixture
 def own_browser(driver, start_server, script):
-    """A window on a server of its own, with and without script."""
+    """A window at a server of its own, with and without script."""
     return Browser(driver, start_server(), script)
 
 
 @pytest.fixture(scope="session")
 def axe():
-    """axe-core, which finds what keeps people from reading or using a page."""
+    """axe-core, which checks the accessibility of a page."""
     return Axe(os.environ.get("BULLA_CONFORMANCE", ROOT / "target/conformance"))

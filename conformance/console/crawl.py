@@ -1,21 +1,21 @@
-"""Every page of the console, found by following links from the first one: one address for each kind of page."""
+"""Finds every kind of page of the console by following links from the first page, with one address for each kind."""
 
 import re
 from urllib.parse import urlsplit
 
 from browser import PREFIX
 
-# Links that lead to no page of their own.
+# Links to addresses that are not pages.
 ELSEWHERE = ("/console/language", "/console/assets/")
-# A segment that is a word of the console; names that the tests make have a capital or a digit.
+# A segment that is a word of the console. Names of resources in the tests have a capital letter or a digit.
 WORD = re.compile(r"[a-z-]+")
 
 
 def pages(browser, first=(), look=lambda name, address: None):
-    """Kinds of pages with an address for each, and the addresses of links that lead nowhere.
+    """Returns the kinds of pages with an address for each, and the addresses of broken links.
 
-    The window has signed in. The links of all pages in `first` are followed, and the first of them is shown of its kind.
-    `look` is called while the window shows the page.
+    The window must have a session. Visits all pages in `first`, even if several are of the same kind. Calls `look` while the
+    window shows a page.
     """
     found, nowhere, waiting = {}, {}, [*first, PREFIX]
     in_any_case = set(first)
@@ -38,7 +38,7 @@ def pages(browser, first=(), look=lambda name, address: None):
 
 
 def kind(address):
-    """What a page is called, whatever thing it shows: keys, keys-one, do-kms-CreateKey."""
+    """Returns the kind of a page, regardless of its resource: keys, keys-one, do-kms-CreateKey."""
     segments = urlsplit(address).path.removeprefix(PREFIX).split("/")
     if segments[0] != "do":
         segments = [segment if WORD.fullmatch(segment) else "one" for segment in segments if segment]

@@ -1,9 +1,9 @@
-"""A person who has a keyboard and no mouse: at each stop the focus has to be seen, and further on in the page than before."""
+"""A user with a keyboard and no mouse. At each stop the focus must be visible, and after the previous one in the page."""
 
 from browser import Browser
 
 TAB, SHIFT, ENTER, SPACE, DOWN = "\ue004", "\ue008", "\ue007", " ", "\ue015"
-# The previous stop is kept by the page itself, so that another page has none.
+# The page itself stores the previous stop, so that another page has none.
 STOP = """
 const now = document.activeElement, before = window.stop_before, box = now.getBoundingClientRect();
 window.stop_before = now;
@@ -18,7 +18,7 @@ return {
 
 
 class Keyboard:
-    """The keys, in one window."""
+    """The keyboard of one window."""
 
     def __init__(self, browser: Browser):
         self.browser = browser
@@ -26,7 +26,7 @@ class Keyboard:
         self.stops = 0
 
     def to(self, label):
-        """Goes on by the tab key to what has this label."""
+        """Moves the focus with the tab key to the element with this label."""
         for _ in range(60):
             name = self._step("later", TAB)
             if name == label or name.startswith(f"{label} ("):
@@ -34,7 +34,7 @@ class Keyboard:
         raise AssertionError(f"the tab key does not lead to {label} on {self.browser.url}")
 
     def back_to(self, label):
-        """Goes back by one stop, to what has this label."""
+        """Moves the focus back by one stop, to the element with this label."""
         name = self._step("earlier", SHIFT, TAB)
         assert name == label, f"{name} is before, not {label}"
 
@@ -43,17 +43,17 @@ class Keyboard:
         self.browser.leave(lambda: self.driver.press(key))
 
     def type(self, text):
-        """Types where the focus is."""
+        """Types into the focused element."""
         for letter in text:
             self.driver.press(letter)
 
     def follow(self, label):
-        """Goes to a link, and follows it."""
+        """Moves the focus to a link, and follows it."""
         self.to(label)
         self.leave(ENTER)
 
     def push(self, label, key=SPACE):
-        """Goes to a button, and pushes it."""
+        """Moves the focus to a button, and presses it."""
         self.to(label)
         self.leave(key)
 

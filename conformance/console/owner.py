@@ -1,4 +1,4 @@
-"""A running `bulla console`: the pages of an embedded KMS, with the link that it prints."""
+"""A running `bulla console`: the console of an embedded KMS, and the link that it prints."""
 
 import re
 import signal
@@ -11,7 +11,7 @@ from serve import BULLA, environment
 
 
 class OwnerConsole:
-    """The command in a home of its own, until it is stopped as by Ctrl-C."""
+    """The command in its own home directory, until it is stopped with SIGINT."""
 
     def __init__(self, home: Path):
         self._stderr = home / "stderr"
@@ -35,10 +35,10 @@ class OwnerConsole:
 
     @property
     def told(self):
-        """What it has said on the terminal."""
+        """The text that it printed to the terminal."""
         return self._stderr.read_text()
 
     def stop(self):
-        """Ends it as Ctrl-C does, which has to end it well."""
+        """Stops it as Ctrl-C does, and expects success."""
         self._process.send_signal(signal.SIGINT)
         assert self._process.wait(timeout=20) == 0, self.told

@@ -1,4 +1,4 @@
-"""What a server holds whose pages are looked at: something of each kind, made through the API."""
+"""Creates resources of each kind through the API, for the tests of pages."""
 
 from every_client import FAMILIES
 from expect import allow, policy, trust
@@ -8,9 +8,9 @@ PASSWORD = "Correct-horse-7"
 
 
 def furnish(server):
-    """Makes keys, aliases, secrets, people and policies; the pages of those that show most, and the key without material.
+    """Creates keys, aliases, secrets, users and policies. Returns the pages that show most, and the key without material.
 
-    Names have a capital or a digit, unlike the pages'.
+    Names have a capital letter or a digit, unlike the segments of pages.
     """
     root = Person(FAMILIES["aliyun-python-sdk"], server, None)
     made, external = keys(root.kms)
@@ -22,7 +22,7 @@ def furnish(server):
 
 
 def keys(kms):
-    """Keys of several kinds and states; their ids, the one that is in use first, and that of the one without material."""
+    """Creates keys of several kinds and states. Returns their ids, the used key's first, and the id of the one without material."""
 
     def made(**parameters):
         return kms("CreateKey", **parameters)["KeyMetadata"]["KeyId"]
@@ -34,7 +34,7 @@ def keys(kms):
     unwraps = made(KeySpec="RSA_2048", KeyUsage="ENCRYPT/DECRYPT", Description="Takes what others encrypt")
     authenticates = made(KeySpec="HMAC_SHA256", KeyUsage="SIGN/VERIFY", Description="Authenticates messages")
     external = made(Origin="EXTERNAL", Description="Waits for its material")
-    disabled = made(Description="Not used any more")
+    disabled = made(Description="No longer used")
     kms("DisableKey", KeyId=disabled)
     ending = made(Description="On its way out")
     kms("ScheduleKeyDeletion", KeyId=ending, PendingWindowInDays=7)
@@ -42,13 +42,13 @@ def keys(kms):
 
 
 def secrets(kms):
-    """A secret with two versions."""
+    """Creates a secret with two versions."""
     kms("CreateSecret", SecretName="Db-password", SecretData="first-value-of-it", VersionId="v1")
     kms("PutSecretValue", SecretName="Db-password", SecretData="second-value-of-it", VersionId="v2")
 
 
 def people(root):
-    """A user with everything that a user can have, a group, a role and a policy."""
+    """Creates a user with everything that a user can have, a group, a role and a policy."""
     ram = root.ram
     ram("CreateUser", UserName="Alice-1", DisplayName="Alice 爱丽丝")
     ram("CreateLoginProfile", UserName="Alice-1", Password=PASSWORD)

@@ -1,4 +1,4 @@
-"""Forms of pages as data, and posting them without a browser: with any value in any field."""
+"""Parses the forms of pages, and posts them without a browser, with any value in any field."""
 
 from html.parser import HTMLParser
 from urllib.parse import urljoin
@@ -9,7 +9,7 @@ FREE = {"text", "search", "textarea", "password"}
 
 
 class Form:
-    """One form of a page: where it is posted to, and its fields with what they hold."""
+    """A form of a page: its address, and its fields with their values."""
 
     def __init__(self, action):
         self.action = action
@@ -21,7 +21,7 @@ class Form:
 
 
 class Forms(HTMLParser):
-    """The posted forms of a page, those of its header left out."""
+    """The forms of a page that are posted, without those of its header."""
 
     def __init__(self, page):
         super().__init__()
@@ -60,7 +60,7 @@ class Forms(HTMLParser):
 
 
 class Poster:
-    """Sends what a browser's window would send, with the same session."""
+    """Sends requests with the session of a browser's window."""
 
     def __init__(self, browser):
         self._server = browser.server
@@ -72,11 +72,11 @@ class Poster:
             self._session.cookies.set(cookie["name"], cookie["value"])
 
     def forms(self, address):
-        """The forms of a page."""
+        """Returns the forms of a page."""
         return Forms(self._ask("GET", address).text).found
 
     def post(self, action, values):
-        """The answer to a form."""
+        """Posts a form and returns the response."""
         return self._ask("POST", action, data=values)
 
     def _ask(self, method, address, **more):

@@ -1,4 +1,4 @@
-"""Attacks that take a real browser: frames, forms and requests of other sites, cookies, the back button."""
+"""Attacks that need a real browser: frames, forms and requests of other sites, cookies, the back button."""
 
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -9,7 +9,7 @@ from browser import Browser
 from every_client import CLIENTS
 
 COOKIE = "__Host-bulla-session"
-# Sites are told apart by the host alone: the first is another one than the console's, the second another origin of it.
+# Only the host determines the site: the first is another site than the console's, the second another origin of the same site.
 OTHERS = {"another site": "localhost", "another port": "127.0.0.1"}
 ASK = """
 const [url, method, done] = arguments;
@@ -20,7 +20,7 @@ fetch(url, { method, credentials: "include", body: method === "POST" ? new URLSe
 
 @pytest.fixture
 def browser(browser):
-    """A window in which root has signed in."""
+    """A window with a session of root."""
     browser.sign_in()
     assert browser.is_signed_in
     return browser
@@ -66,7 +66,7 @@ def attacker(request):
 
 
 def keys(server):
-    """How many keys there are."""
+    """Returns the number of keys."""
     return CLIENTS["aliyun-python-sdk-kms"](server)("ListKeys")["TotalCount"]
 
 

@@ -1,4 +1,4 @@
-"""Who did what? The audit trail is searched by hand, with and without script; and what is set and used of limits is read."""
+"""A user searches the audit trail, and reads the limits and their use, with and without script."""
 
 import pytest
 
@@ -14,7 +14,7 @@ LINES = "//div[@class='trail']/details"
 
 @pytest.fixture
 def browser(own_browser):
-    """A window on a server that has answered some requests, the account's root signed in."""
+    """A window at a server that has answered some requests, with a session of root."""
     kms = CLIENTS["aliyun-python-sdk-kms"](own_browser.server)
     own_browser.key_id = kms("CreateKey")["KeyMetadata"]["KeyId"]
     for name in ["alias/Missing-1", HOSTILE]:
@@ -27,7 +27,7 @@ def browser(own_browser):
 
 
 def lines(browser):
-    """What the lines say in short."""
+    """Returns the summaries of the lines."""
     return [line.text for line in browser.driver.find(f"{LINES}/summary")]
 
 

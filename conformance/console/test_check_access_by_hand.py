@@ -1,4 +1,4 @@
-"""May this caller do that? Asked by hand from the page of a user, with and without script."""
+"""An administrator checks the access of a user from the user's page, with and without script."""
 
 import pytest
 
@@ -14,7 +14,7 @@ ONLY_INSIDE = policy(allow(["kms:Decrypt"], Condition={"IpAddress": {"acs:Source
 
 @pytest.fixture
 def browser(own_browser):
-    """A window on a server with a key and a user, the account's root signed in."""
+    """A window at a server with a key and a user, with a session of root."""
     kms = CLIENTS["aliyun-python-sdk-kms"](own_browser.server)
     own_browser.key_id = kms("CreateKey")["KeyMetadata"]["KeyId"]
     own_browser.sign_in()

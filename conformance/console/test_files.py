@@ -1,4 +1,4 @@
-"""The page about files tells what `bulla inspect` tells, of whole, odd, damaged and cut headers, and sends nothing."""
+"""The page about files shows what `bulla inspect` prints for valid, unusual, damaged and truncated headers, and uploads nothing."""
 
 import hashlib
 import json
@@ -30,7 +30,7 @@ RESOURCES = "return performance.getEntriesByType('resource').length"
 
 @pytest.fixture
 def browser(browser):
-    """A window on the page, root signed in."""
+    """A window at the page, with a session of root."""
     browser.sign_in()
     browser.open("/console/files")
     return browser
@@ -52,7 +52,7 @@ def test_the_page_tells_what_inspect_tells_and_sends_nothing(browser, tmp_path):
     assert sum(expected is not None for expected in told.values()) > 40, "few headers are whole"
 
     assert browser.driver.execute(RESOURCES) == loaded
-    # Its line is the first one since: lines are written in the order of the requests.
+    # Its line is the first new one, because lines are written in the order of the requests.
     reply = CLIENTS["aliyun-python-sdk-kms"](browser.server)("ListKeys")
     (line,) = wait_for(lambda: requests(browser.server)[lines:])
     assert reply["RequestId"] in line
@@ -75,13 +75,13 @@ def test_files_are_dropped_on_the_page(browser):
 
 
 def choose(browser, paths):
-    """Chooses files as the dialog of the browser does."""
+    """Chooses files, as the file dialog of the browser does."""
     field = browser.field("Choose files, or drop them here")
     browser.driver.ask("POST", f"{field.path}/value", text="\n".join(map(str, paths)))
 
 
 def wait_for_headers(browser, count):
-    """What the page tells of each file, once it has told of all."""
+    """Waits until the page shows all files, and returns what it shows."""
 
     def all_of_them():
         shown = browser.driver.execute(SHOWN)
@@ -92,7 +92,7 @@ def wait_for_headers(browser, count):
 
 
 def wait_for(look):
-    """What is there to see, once there is something."""
+    """Returns the first true result of `look`."""
     deadline = time.monotonic() + 20
     while not (seen := look()):
         assert time.monotonic() < deadline
@@ -101,19 +101,19 @@ def wait_for(look):
 
 
 def requests(server):
-    """The lines of the log that are about requests."""
+    """Returns the lines of the request log."""
     return [line for line in server.log.splitlines() if " request=" in line]
 
 
 def agrees(shown, expected):
-    """Whether the page tells what was expected; nothing is expected of a header that is refused."""
+    """Whether the page shows the expected lines, or a problem if `expected` is None."""
     if expected is None:
         return len(shown) == 1 and shown[0][0] == "" and shown[0][1] in PROBLEMS
     return shown == expected
 
 
 def inspected(paths):
-    """What the page has to tell of each file, by its name: from the JSON of `bulla inspect`; None if that is refused."""
+    """Returns the expected lines for each file, by its name, from the JSON of `bulla inspect`; None for refused files."""
     done = subprocess.run([BULLA, "inspect", "--json", *paths], env=environment(paths[0].parent), capture_output=True)
     text, told = done.stdout.decode(), {path.name: None for path in paths}
     while text := text.lstrip():
@@ -124,12 +124,12 @@ def inspected(paths):
 
 
 def of_text(value):
-    """The lines of the page for a file in the text format."""
+    """Returns the lines of the page for a file in the text format."""
     return [("Format", "four lines of text"), *(("Wrapped key", wrap["blob"]) for wrap in value["wraps"])]
 
 
 def of_native(value):
-    """The lines of the page for a native file."""
+    """Returns the lines of the page for a native file."""
     lines = [("Format", f"bulla {value['version']}, {value['suite']}")]
     length, size = value["plaintext_len"], value["size"]
     if length is not None or size is not None:
@@ -155,7 +155,7 @@ def of_native(value):
 
 
 def time_of(seconds):
-    """A time in UTC; the seconds since 1970 where the year does not have four digits."""
+    """Returns a time in UTC; seconds since the Unix epoch if the year does not have four digits."""
     try:
         at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
     except OverflowError:
@@ -164,12 +164,12 @@ def time_of(seconds):
 
 
 def visible(text):
-    """The text with what cannot be seen shown by its code, as far as the files here have some."""
+    """Returns a text with the invisible characters of these tests replaced by their code points."""
     return "".join(f"[U+{ord(c):04X}]" if c in "\ufeff\u202e\n" else c for c in text)
 
 
 def damaged():
-    """A native and a text header, cut and changed in many places."""
+    """Returns a native and a text header, truncated and changed at many offsets."""
     native = (ROOT / "testdata/native/context.bulla").read_bytes()
     text = (ROOT / "testdata/text-format/ascii-csv-crlf.cipher").read_bytes()
     header = struct.unpack(">II", native[12:20])
@@ -190,12 +190,12 @@ def damaged():
 
 
 def changed(content, at):
-    """The content with another byte at a place."""
+    """Returns the content with a changed byte."""
     return content[:at] + bytes([content[at] ^ 0x15]) + content[at + 1 :]
 
 
 def odd_headers():
-    """Headers that no program of ours writes, and that are well formed all the same."""
+    """Returns headers that bulla does not write, but that are well-formed."""
     one = wrap(b"key-1", b"version-1", b"", b"AAAA")
     return {
         "hidden-characters.bulla": native(context=[("\ufeffname", "\ufeffvalue"), ("\ufeffz", "a\u202eb\n")]),
@@ -210,7 +210,7 @@ def odd_headers():
 
 
 def native(context=(), known=0, size=0, seconds=0, nanos=0, wraps=None, generation=1, slot_size=512):
-    """A native header with one slot, and a short body."""
+    """Returns a native header with one slot, and a short body."""
     pairs = struct.pack(">I", len(context))
     for text in (part.encode() for pair in context for part in pair):
         pairs += struct.pack(">I", len(text)) + text
@@ -224,5 +224,5 @@ def native(context=(), known=0, size=0, seconds=0, nanos=0, wraps=None, generati
 
 
 def wrap(*texts):
-    """One wrapped key of a slot."""
+    """Returns a wrapped key of a slot."""
     return b"\x01" + b"".join(struct.pack(">H", len(text)) + text for text in texts)

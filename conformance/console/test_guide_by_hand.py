@@ -1,4 +1,4 @@
-"""The guide's story by hand: all of it in the console, but for the application, which uses the official SDK."""
+"""The steps of the guide in the console, with an application that uses the official SDK."""
 
 from base64 import b64decode
 
@@ -12,14 +12,14 @@ ALIAS = "alias/Apollo/WorkKey"
 
 @pytest.fixture
 def browser(own_browser):
-    """A window on a server without keys, the account's root signed in."""
+    """A window at a server without keys, with a session of root."""
     own_browser.sign_in()
     return own_browser
 
 
 @pytest.fixture
 def application(browser):
-    """The official SDK, as an application uses it."""
+    """The official SDK, as in an application."""
     return CLIENTS["aliyun-python-sdk-kms"](browser.server)
 
 
@@ -55,7 +55,7 @@ def test_from_the_first_key_to_its_deletion(browser, application):
 
 
 def create_the_work_key(browser):
-    """Creates a key and gives it the guide's alias; its id."""
+    """Creates a key with the alias of the guide. Returns its id."""
     browser.follow("Keys")
     browser.follow("Create a key")
     browser.fill("Description", "key of the guide")
@@ -79,7 +79,7 @@ def create_the_work_key(browser):
 
 
 def schedule_the_deletion(browser, key_id):
-    """Schedules the deletion of a key; what is typed to confirm it has to be right."""
+    """Schedules the deletion of a key, which a wrong confirmation does not."""
     days, confirmation = "Waiting period in days (7 to 366)", f"Type it again to confirm: {key_id}"
     browser.follow("Schedule the deletion")
     browser.fill(days, "7")

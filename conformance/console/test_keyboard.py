@@ -1,4 +1,4 @@
-"""The life of a key by the keyboard alone: signing in, creating, scheduling the deletion, cancelling it, signing out."""
+"""The life of a key with the keyboard alone: sign-in, creation, scheduled deletion and its cancellation, sign-out."""
 
 from keyboard import DOWN, ENTER, SPACE, Keyboard
 
@@ -26,7 +26,7 @@ def test_a_key_is_created_and_kept_without_a_mouse(browser):
 
 
 def sign_in(keyboard):
-    """Signs in as root; the first stop of a page is the way past its header."""
+    """Signs in as root. The first stop of a page is the link that skips its header."""
     browser = keyboard.browser
     browser.open()
     keyboard.to("Skip to the content")
@@ -42,7 +42,7 @@ def sign_in(keyboard):
 
 
 def create_a_key(keyboard):
-    """Creates a key that is not what the form offers at first; its id."""
+    """Creates a key with values other than the defaults of the form. Returns its id."""
     browser = keyboard.browser
     keyboard.follow("Keys")
     keyboard.to("Skip to the content")
@@ -68,7 +68,7 @@ def create_a_key(keyboard):
 
 
 def open_the_filters(keyboard):
-    """Opens what the list of keys hides at first."""
+    """Opens the filters of the list of keys."""
     keyboard.to("Create a key")
     keyboard.to("Filters")
     keyboard.driver.press(SPACE)

@@ -1,4 +1,4 @@
-"""The lines that the page of a key shows: each language, for each kind of key, as it stands there."""
+"""The examples on the page of a key, unchanged: in each language, for each kind of key."""
 
 import re
 import subprocess
@@ -10,7 +10,7 @@ from example_program import run
 from every_client import CLIENTS
 from serve import BULLA, environment
 
-# What is asked of the key, by its spec and usage. Lines of other kinds differ from these in the algorithm's name.
+# The kinds of keys, by spec and usage. The examples of other kinds differ from these only in the name of the algorithm.
 KEYS = {
     "data keys": {"KeySpec": "Aliyun_AES_256"},
     "RSA encryption": {"KeySpec": "RSA_2048", "KeyUsage": "ENCRYPT/DECRYPT"},
@@ -28,7 +28,7 @@ return Object.fromEntries(shown.map(part => [part.querySelector('summary').textC
 
 @pytest.fixture(scope="module", params=KEYS.values(), ids=KEYS)
 def lines(request, driver, server):
-    """The lines for a key of each kind, by language."""
+    """The examples for a key of each kind, by language."""
     key_id = CLIENTS["aliyun-python-sdk-kms"](server)("CreateKey", **request.param)["KeyMetadata"]["KeyId"]
     browser = Browser(driver, server)
     browser.sign_in()
@@ -41,7 +41,7 @@ def test_the_lines_run(server, lines, tmp_path, language):
     code = lines[language]
     arguments = [digest(code, tmp_path)] if "os.Args[1]" in code else []
     output = run(server, tmp_path, LANGUAGES[language], code, *arguments)
-    # The lines in Python assert by themselves.
+    # The examples in Python contain their own assertions.
     assert output == ("" if language == "Python" else "true\n")
 
 
@@ -60,7 +60,7 @@ def test_the_commands_run(server, lines, tmp_path):
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=variables, capture_output=True, timeout=60)
     assert done.returncode == 0, (script, done.stderr.decode())
     assert "Verify" not in own or re.search(r'"Value": ?true', done.stdout.decode())
-    # The command line of the cloud takes the same.
+    # The command line of the cloud accepts the same calls.
     others = ("export", "bulla encrypt", "bulla decrypt")
     calls = [line for line in own.splitlines() if not line.startswith(others)]
     at = f" --endpoint {server.address} --region cn-hangzhou"
@@ -68,7 +68,7 @@ def test_the_commands_run(server, lines, tmp_path):
 
 
 def digest(code, directory):
-    """What the comment of the lines says to print."""
+    """Returns the output of the command in the comment of the example, which prints a digest."""
     (directory / "FILE").write_text("message")
     (line,) = [line for line in code.splitlines() if "printed by: " in line]
     command = line.partition("printed by: ")[2]

@@ -1,4 +1,4 @@
-"""A user whose sign-in needs a second factor: sets up a device, gives codes, and removes the device; by hand."""
+"""A user who must have a second factor sets up an MFA device, signs in with codes, and removes the device."""
 
 import base64
 import hashlib
@@ -16,13 +16,13 @@ PASSWORD = "Correct-horse-7"
 
 
 class Authenticator:
-    """An authenticator app, by RFC 6238. The server takes the code before, of and after the present step, each once."""
+    """An authenticator app (RFC 6238). The server accepts the codes of the previous, current and next step, each once."""
 
     def __init__(self, seed):
         self.key = base64.b32decode(seed)
 
     def code(self, away=0):
-        """The code of a step that is so many away from the present one."""
+        """Returns the code of the step at this distance from the current one."""
         step = int(time.time()) // 30 + away
         digest = hmac.digest(self.key, step.to_bytes(8, "big"), hashlib.sha1)
         place = digest[-1] & 15
@@ -31,7 +31,7 @@ class Authenticator:
 
 @pytest.fixture
 def browser(own_browser):
-    """A window on a server with a user who may do everything and has to have a device."""
+    """A window at a server with a user who has all permissions and must have a device."""
     root = Person(FAMILIES["aliyun-python-sdk"], own_browser.server, None)
     own_browser.server.remember(PASSWORD)
     root.ram("CreateUser", UserName="Carol-1")
@@ -74,21 +74,21 @@ def test_a_device_is_set_up_asked_for_and_removed(browser, axe):
     browser.open("/console/users/Carol-1")
     assert "Carol-1" in browser.main and "MFA" in browser.main
 
-    # The root takes the device away: the session ends with it.
+    # Root unbinds the device, which ends the session.
     browser.root.ram("UnbindMFADevice", UserName="Carol-1")
     browser.open("/console/keys")
     assert not browser.is_signed_in
 
 
 def steady():
-    """Waits for the next step if this one is about to end."""
+    """Waits for the next step if the current one is about to end."""
     left = 30 - time.time() % 30
     if left < 12:
         time.sleep(left + 0.5)
 
 
 def look(browser, axe, name):
-    """The page in both themes, by eye and by axe-core; with script, which axe-core is."""
+    """Checks the page in both themes with axe-core, which needs script, and writes pictures of it."""
     if browser.has_script:
         browser.complaints()
         assert not faults_here(browser, axe, f"{name}-by-hand", "en")

@@ -1,4 +1,4 @@
-"""The pages of an embedded KMS in a browser: in by the link of the terminal, once, and within a minute."""
+"""The console of an embedded KMS in a browser: the link in the terminal works once, and within a minute."""
 
 import time
 
@@ -36,7 +36,7 @@ def test_the_link_opens_the_console_once(driver, console, script):
     assert browser.complaints() == []
     assert USED_TWICE not in console.told
 
-    # Another browser, to which the cookie does not come.
+    # Another browser, without the cookie.
     driver.cdp("Network.clearBrowserCookies")
     enter(browser, script)
     assert "This link was used before" in browser.main
@@ -48,7 +48,7 @@ def test_the_link_opens_the_console_once(driver, console, script):
 
 
 def enter(browser, script):
-    """Opens the link; without script its page has a button."""
+    """Opens the link. Without script its page has a button."""
     browser.driver.ask("POST", "/url", url=browser.server.link)
     if not script:
         browser.press("Open the console")

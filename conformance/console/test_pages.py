@@ -1,6 +1,6 @@
-"""Every page, in both languages and both themes: what assistive technology, small screens and the browser say of it.
+"""Every page in both languages and both themes: accessibility, small screens, and warnings of the browser.
 
-Pictures are written to target/console, for people to look at: each is called after the page, the language and the theme.
+Pictures for review are written to target/console, named after the page, the language and the theme.
 """
 
 import os
@@ -15,11 +15,11 @@ from serve import ROOT
 
 PICTURES = Path(os.environ.get("BULLA_PICTURES", ROOT / "target/console"))
 LANGUAGES = {"en": "en", "zh": "zh-CN"}
-# What axe-core looks at in the dark is the same in each language.
+# What axe-core checks in the dark theme does not depend on the language.
 SAME_COLOURS = [("dark", "zh")]
-# For those who have not signed in.
+# Pages without a session.
 DOORS = {"sign-in": "/console/sign-in"}
-# What no link leads to.
+# Pages without a link to them.
 ODD = {"no-such-page": "/console/nothing/here", "no-such-key": "/console/keys/none"}
 RESOURCES = "return performance.getEntriesByType('resource').map(entry => entry.name)"
 TOO_WIDE = """
@@ -33,15 +33,15 @@ NAMELESS = "return Array.from(document.querySelectorAll('[id]'), e => e.id).filt
 
 @pytest.fixture(scope="module")
 def furnished(start_server):
-    """A server that holds something of each kind."""
+    """A server with resources of each kind."""
     server = start_server()
-    server.pages, server.external = furnish(server)  # those to look at first, and a key that waits for its material
+    server.pages, server.external = furnish(server)  # the pages to visit first, and a key without material
     return server
 
 
 @pytest.fixture
 def browser(driver, furnished):
-    """A window on it, without a session."""
+    """A window at the furnished server, without a session."""
     return Browser(driver, furnished)
 
 
@@ -74,7 +74,7 @@ def test_every_page_can_be_read_by_everybody(browser, axe, language):
 
 
 def faults_here(browser, axe, name, language):
-    """Photographs the page that the window shows; what is wrong with it, each in a line."""
+    """Writes pictures of the current page. Returns its problems, one a line."""
     browser.measure(1280, 900)
     script = browser.driver.execute
     lines = []
@@ -90,12 +90,12 @@ def faults_here(browser, axe, name, language):
     browser.measure(320, 640)
     lines += [f"is too wide for a phone: {element}" for element in script(TOO_WIDE)]
     browser.photograph(PICTURES / f"{name}-{language}-phone.png")
-    # Of the page itself, if it is one about an error.
+    # The warning about the status of an error page is expected.
     refused = f"{browser.url} - Failed to load resource"
     return lines + [line for line in browser.complaints() if not line.startswith(refused)]
 
 
-# What is answered to a form: the page's name, the form, what is typed into its fields, and a part of what is answered.
+# Results of forms: the name of the page, the form, the input, and a part of the result.
 ANSWERS = [
     ("encrypted", "kms/Encrypt?KeyId=alias/Apollo/WorkKey", {"Plaintext": "a text 文本"}, "CiphertextBlob"),
     ("data-key", "kms/GenerateDataKey?KeyId=alias/Apollo/WorkKey", {}, "CiphertextBlob"),
@@ -125,7 +125,7 @@ def test_every_answer_to_a_form_can_be_read_by_everybody(browser, axe, language)
 
 
 def send(browser, form, fields):
-    """Fills in a form by the names of its parameters, which are the same in each language, and sends it."""
+    """Fills in a form by the names of its parameters, which are the same in each language, and posts it."""
     browser.complaints()
     browser.paint("light")
     browser.measure(1280, 900)

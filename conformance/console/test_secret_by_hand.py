@@ -1,4 +1,4 @@
-"""The life of a secret by hand, while a program reads it with the official SDK."""
+"""The life of a secret in the console, while a program reads it with the official SDK."""
 
 import pytest
 
@@ -11,14 +11,14 @@ FIRST = "first <value> & \"the\" 'rest'"
 
 @pytest.fixture
 def browser(own_browser):
-    """A window on a server without secrets, the account's root signed in."""
+    """A window at a server without secrets, with a session of root."""
     own_browser.sign_in()
     return own_browser
 
 
 @pytest.fixture
 def program(browser):
-    """What reads the secret."""
+    """The client that reads the secret."""
     return CLIENTS["aliyun-python-sdk-kms"](browser.server)
 
 
@@ -52,7 +52,7 @@ def test_from_the_first_value_to_the_deletion(browser, program):
 
 
 def create_the_secret(browser):
-    """Stores the secret; an error on the way does not send its value back."""
+    """Stores the secret. A page with an error does not contain its value."""
     browser.follow("Secrets")
     browser.follow("Create a secret")
     browser.fill("Name", "not a name")

@@ -1,4 +1,4 @@
-"""Text that others chose runs nothing and makes nothing, wherever it is shown: put into every field of every form."""
+"""Untrusted text in every field of every form is never executed or interpreted as markup, on any page that shows it."""
 
 import pytest
 
@@ -14,7 +14,7 @@ HOSTILE = [
     "one\r\ntwo\u2028<b id=made>",
     "</textarea></title><svg onload=window.ran=1>",
 ]
-# What makes the rest of a form right, where the page that leads to it does not say: by parameter.
+# Valid values for parameters that the linking page does not provide.
 RIGHT = {
     "AliasName": "alias/Hostile",
     "Comments": "comments",
@@ -35,7 +35,7 @@ return { ran: window.ran ?? null, made: made.length, shown: text.includes("onerr
 
 @pytest.fixture
 def browser(driver, start_server):
-    """A window on a server of its own, which holds something of each kind, root signed in."""
+    """A window at a server of its own with resources of each kind, with a session of root."""
     server = start_server()
     server.pages, _ = furnish(server)
     browser = Browser(driver, server)
@@ -62,7 +62,7 @@ def test_hostile_text_is_shown_as_text(browser):
 
 
 def post_hostile(poster, form):
-    """Posts a form with each text in each free field, the rest right; the pages of what was made or changed."""
+    """Posts a form with each text in each free field, and valid other fields. Returns the pages of what was created or changed."""
     for name in form.free:
         for text in HOSTILE:
             right = {field: value or RIGHT.get(field, "") for field, value in form.values.items()}

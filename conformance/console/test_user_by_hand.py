@@ -1,4 +1,4 @@
-"""The life of a user by hand, with a policy that lets her see keys and not change them."""
+"""The life of a user in the console, with a policy that allows to see keys but not to change them."""
 
 import pytest
 
@@ -11,7 +11,7 @@ SEE = policy(allow(["kms:List*", "kms:Describe*"]))
 
 @pytest.fixture
 def browser(own_browser):
-    """A window on a server with a key, the account's root signed in."""
+    """A window at a server with a key, with a session of root."""
     kms = CLIENTS["aliyun-python-sdk-kms"](own_browser.server)
     own_browser.key_id = kms("CreateKey", Description="Seen by Bob")["KeyMetadata"]["KeyId"]
     for password in (FIRST, SECOND):
@@ -37,7 +37,7 @@ def test_a_user_who_may_see_and_not_change(browser):
 
 
 def hire(browser):
-    """Makes the policy and the user, and gives her a password that she has to change."""
+    """Creates the policy and the user, with a password that must be changed."""
     browser.follow("Policies")
     browser.follow("Create a policy")
     browser.fill("Name", "See-keys-1")
@@ -61,7 +61,7 @@ def hire(browser):
 
 
 def choose_a_password(browser):
-    """Chooses the password that the first sign-in asks for; no other page shows before."""
+    """Chooses a new password at the first sign-in, before which no other page is available."""
     browser.open("/console/keys")
     assert browser.path == "/console/password"
     browser.fill("New password", SECOND)
@@ -75,7 +75,7 @@ def choose_a_password(browser):
 
 
 def look_around(browser):
-    """Sees the key, and that it cannot be changed; a form that is posted all the same is refused."""
+    """Sees the key, and that it may not be changed. A form that is posted nevertheless is refused."""
     browser.open(f"/console/keys/{browser.key_id}")
     assert "Seen by Bob" in browser.main
     browser.open(f"/console/do/kms/DisableKey?KeyId={browser.key_id}")
@@ -89,7 +89,7 @@ def look_around(browser):
 
 
 def dismiss(browser):
-    """Takes everything from the user, and deletes her."""
+    """Removes everything from the user, and deletes the user."""
     browser.open("/console/users/Bob-1")
     browser.press_after("Detach the policy")
     browser.follow("Remove the password")

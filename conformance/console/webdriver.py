@@ -1,4 +1,4 @@
-"""Chromium through its driver: the W3C protocol of WebDriver, and the DevTools protocol beside it. No package needed."""
+"""A client for chromedriver: the WebDriver protocol of the W3C, and the DevTools protocol. It needs no package."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from serve import environment
 
-# How the protocol marks an element in its JSON.
+# The member that identifies an element in the JSON of the protocol.
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 OPTIONS = [
     "--headless=new",
@@ -20,7 +20,7 @@ OPTIONS = [
     "--force-color-profile=srgb",
     "--hide-scrollbars",
     "--no-first-run",
-    # Its own sandbox refuses to be started by root.
+    # Its sandbox does not start as root.
     *(["--no-sandbox"] if os.geteuid() == 0 else []),
 ]
 
@@ -46,7 +46,7 @@ class WebDriver:
             env=environment(home),
             text=True,
         )
-        # Reads up to the line that tells the port; the driver writes nothing to standard output after it.
+        # Reads up to the line with the port, after which the driver writes nothing to standard output.
         started = next(
             (found for line in self._process.stdout if (found := re.search(r"successfully on port (\d+)", line))),
             None,
@@ -59,16 +59,16 @@ class WebDriver:
             "browserName": "chrome",
             "goog:chromeOptions": chromium,
             "goog:loggingPrefs": {"browser": "ALL"},
-            # The certificate is of an authority that the server has made for itself.
+            # The server has its own certificate authority.
             "acceptInsecureCerts": True,
-            # A dialog that a page opens stays, and fails the next step: no page of ours opens one.
+            # No page of the console opens a dialog; if one does, the next step fails.
             "unhandledPromptBehavior": "ignore",
         }
         session = self.ask("POST", "/session", capabilities={"alwaysMatch": capabilities})
         self._session = f"/session/{session['sessionId']}"
 
     def ask(self, method, path, **parameters):
-        """One command of the protocol, its path below that of the session."""
+        """Sends a command of the protocol, whose path is below that of the session."""
         body = json.dumps(parameters) if method == "POST" else None
         self._connection.request(method, self._session + path, body, {"Content-Type": "application/json"})
         value = json.loads(self._connection.getresponse().read())["value"]
@@ -77,27 +77,27 @@ class WebDriver:
         return value
 
     def cdp(self, command, **parameters):
-        """One command of the DevTools protocol."""
+        """Sends a command of the DevTools protocol."""
         return self.ask("POST", "/goog/cdp/execute", cmd=command, params=parameters)
 
     def find(self, xpath):
-        """The elements that an XPath names."""
+        """Returns the elements of an XPath."""
         found = self.ask("POST", "/elements", using="xpath", value=xpath)
         return [Element(self, element[ELEMENT]) for element in found]
 
     @property
     def focused(self):
-        """The element that has the focus."""
+        """The focused element."""
         return Element(self, self.ask("GET", "/element/active")[ELEMENT])
 
     def press(self, *keys):
-        """Presses keys, all of them down before the first one comes up."""
+        """Presses keys together: all are down before the first is released."""
         down = [{"type": "keyDown", "value": key} for key in keys]
         up = [{"type": "keyUp", "value": key} for key in reversed(keys)]
         self.ask("POST", "/actions", actions=[{"type": "key", "id": "keyboard", "actions": down + up}])
 
     def execute(self, script, *arguments):
-        """What a function with this body returns. The policy of the page does not bind it."""
+        """Returns the result of a function with this body. The policy of the page does not apply to it."""
         return self.ask("POST", "/execute/sync", script=script, args=list(arguments))
 
     def stop(self):
@@ -112,32 +112,32 @@ class WebDriver:
 
 
 class Element:
-    """An element of the page that the window shows."""
+    """An element of the current page."""
 
     def __init__(self, driver: WebDriver, reference: str):
         self._driver = driver
         self.path = f"/element/{reference}"
 
     def click(self):
-        """Scrolls it into view and clicks on its middle, where nothing may cover it."""
+        """Scrolls the element into view and clicks on its middle, which must not be covered."""
         self._driver.ask("POST", f"{self.path}/click")
 
     def type(self, text):
-        """Replaces what it holds by what a keyboard writes."""
+        """Replaces its content by typing."""
         self._driver.ask("POST", f"{self.path}/clear")
         self._driver.ask("POST", f"{self.path}/value", text=text)
 
     @property
     def label(self):
-        """What assistive technology calls it."""
+        """Its accessible name."""
         return self._driver.ask("GET", f"{self.path}/computedlabel")
 
     @property
     def value(self):
-        """What a field holds now."""
+        """The current value of a field."""
         return self._driver.ask("GET", f"{self.path}/property/value")
 
     @property
     def text(self):
-        """What a reader sees of it."""
+        """Its visible text."""
         return self._driver.ask("GET", f"{self.path}/text")

@@ -1,4 +1,4 @@
-"""What the tests of disks share: the token plugin, volumes in image files, and machines that have both."""
+"""Fixtures of the tests of disks: the token plugin, volumes in image files, and machines with both."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from volume import Volume
 
 
 def pytest_collection_modifyitems(items):
-    """Without cryptsetup these tests are left out; ./test names what is missing."""
+    """Skips these tests without cryptsetup; ./test prints what is missing."""
     if shutil.which("cryptsetup", path=PATH):
         return
     left_out = pytest.mark.skip(reason="cryptsetup is missing")
@@ -23,13 +23,13 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def plugin(tmp_path_factory):
-    """The token plugin as it is given to users."""
+    """The token plugin, built as for users."""
     return build_plugin(tmp_path_factory.mktemp("plugin"))
 
 
 @pytest.fixture(scope="session")
 def brief_plugin(tmp_path_factory):
-    """The same with a time limit of one second."""
+    """The token plugin with a time limit of one second."""
     return build_plugin(tmp_path_factory.mktemp("plugin"), BULLA_TIME_LIMIT_SECONDS="1")
 
 
@@ -47,7 +47,7 @@ def machine(plugin, tmp_path):
 
 @pytest.fixture
 def brief_machine(brief_plugin, tmp_path):
-    """A machine whose plugin has little patience."""
+    """A machine whose plugin has a time limit of one second."""
     return Machine(tmp_path / "brief-machine", brief_plugin)
 
 

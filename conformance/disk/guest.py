@@ -1,8 +1,8 @@
-"""A virtual machine that boots Debian's kernel from an encrypted disk, with the initramfs that initramfs-tools makes.
+"""A virtual machine that boots Debian's kernel from an encrypted disk, with an initramfs of initramfs-tools.
 
 Nothing is installed: `./test` unpacks the kernel and the scripts of cryptsetup-initramfs into the folder that BULLA_BOOT
-names, and mkinitramfs sees them in a private view of /usr, /etc and /boot. QEMU emulates the processor, so no /dev/kvm
-is needed. The guest reaches one server: the KMS on the host, at an address that is not the guest's own.
+names, and mkinitramfs sees them in a private view of /usr, /etc and /boot. QEMU emulates the processor, so no /dev/kvm is
+needed. The guest reaches only one server, the KMS on the host, at an address of QEMU's network.
 """
 
 import json
@@ -27,25 +27,25 @@ HEADER = 16 << 20
 FILE_SYSTEM = 24 << 20
 SECTOR = 512
 FAST = ["--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000"]
-# A boot takes about ten seconds; the machine may be busy.
+# A boot takes about ten seconds, or longer on a busy machine.
 PATIENCE = 120
 
 
 def kernel_version():
-    """The version of the unpacked kernel; None without one."""
+    """Returns the version of the unpacked kernel; None without one."""
     kernels = sorted(FOLDER.glob("boot/vmlinuz-*"))
     return kernels[-1].name.removeprefix("vmlinuz-") if kernels else None
 
 
 class Disk:
-    """An image file: a LUKS2 volume with a root file system, which the guest boots from."""
+    """An image file with a LUKS2 volume, from whose root file system the guest boots."""
 
     def __init__(self, path: Path):
         self.path = path
 
     @classmethod
     def make(cls, directory: Path):
-        """A disk that the passphrase opens. No device-mapper is needed: the test encrypts the file system itself."""
+        """Creates a disk that the passphrase opens. The test encrypts the file system itself, so no device-mapper is needed."""
         disk = cls(directory / "disk.img")
         file_system = make_file_system(directory)
         with disk.path.open("wb") as image:
@@ -59,11 +59,11 @@ class Disk:
         return disk
 
     def copied(self, directory: Path):
-        """The same disk in another file."""
+        """Returns a copy of the disk in another file."""
         return Disk(Path(shutil.copy(self.path, directory / "disk.img")))
 
     def decrypted(self):
-        """The file system, decrypted by the volume key."""
+        """Returns the file system, decrypted with the volume key."""
         return self._crypt(self.path.read_bytes()[HEADER:], Cipher.decryptor)
 
     @property
@@ -71,7 +71,7 @@ class Disk:
         return self.cryptsetup("luksUUID", self.path).decode().strip()
 
     def cryptsetup(self, *arguments):
-        """Runs cryptsetup with the passphrase on its standard input; gives its stdout."""
+        """Runs cryptsetup with the passphrase on its standard input. Returns its stdout."""
         command = ["cryptsetup", "--batch-mode", *arguments]
         return subprocess.run(
             command, env={"PATH": PATH, "LC_ALL": "C"}, input=PASSPHRASE, capture_output=True, check=True
@@ -79,7 +79,7 @@ class Disk:
 
     @property
     def volume_key(self):
-        """The key of the data."""
+        """The volume key."""
         file = self.path.with_suffix(".volume-key")
         file.unlink(missing_ok=True)
         self.cryptsetup("luksDump", "--dump-volume-key", "--volume-key-file", file, "--key-file", "-", self.path)
@@ -91,7 +91,7 @@ class Disk:
         return json.loads(self.cryptsetup("token", "export", "--token-id", "0", self.path))
 
     def _crypt(self, content, direction):
-        """aes-xts-plain64, sector by sector."""
+        """Encrypts or decrypts with aes-xts-plain64, sector by sector."""
         key = algorithms.AES(self.volume_key)
         sectors = []
         for number in range(len(content) // SECTOR):
@@ -101,7 +101,7 @@ class Disk:
 
 
 def make_file_system(directory: Path):
-    """A root file system with a shell, whose /sbin/init keeps and shows a note."""
+    """Creates a root file system with a shell, whose /sbin/init stores and prints a note."""
     tree = directory / "root"
     for folder in ["bin", "dev", "etc", "proc", "run", "sbin", "sys"]:
         (tree / folder).mkdir(parents=True)
@@ -111,7 +111,7 @@ def make_file_system(directory: Path):
         place = tree / "bin/busybox" if file == busybox else tree / file.removeprefix("/")
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, place)
-    (tree / "etc/os-release").write_text("ID=guest\n")  # systemd starts no other tree
+    (tree / "etc/os-release").write_text("ID=guest\n")  # systemd requires it
     init = tree / "sbin/init"
     init.write_text(INIT)
     init.chmod(0o755)
@@ -136,7 +136,7 @@ busybox poweroff -f
 """
 
 
-# With the word `watched` on the kernel command line, each process of these programs keeps what /proc shows of it.
+# With the word `watched` on the kernel command line, each process of these programs records what /proc shows about it.
 WATCH = """#!/bin/sh
 case $1 in prereqs) exit 0 ;; esac
 grep -q -w watched /proc/cmdline || exit 0
@@ -150,7 +150,7 @@ for program in /sbin/cryptsetup /sbin/dmsetup /usr/bin/bulla; do
     chmod 755 $program
 done
 """
-# Then a user opens the second disk, and what was kept is written to the third one.
+# Opens the second disk, and writes the records to the third one.
 OPEN_BY_HAND = """#!/bin/sh
 case $1 in prereqs) exit 0 ;; esac
 grep -q -w watched /proc/cmdline || exit 0
@@ -164,7 +164,7 @@ dd if=/run/watched of=/dev/vdc bs=1M conv=fsync 2>/dev/null && echo "guest: kept
 """
 
 
-# With the word `seal` on the kernel command line, the TPM seals the secret on the second disk, and the disk gets what it gave.
+# With the word `seal` on the kernel command line, the TPM seals the secret on the second disk, which the sealed secret replaces.
 SEAL = """#!/bin/sh
 case $1 in prereqs) exit 0 ;; esac
 grep -q -w seal /proc/cmdline || exit 0
@@ -189,16 +189,16 @@ grep -q -w extended /proc/cmdline || exit 0
 
 
 class BootImage:
-    """Kernel and initramfs of a machine that `bulla disk install-boot` has prepared."""
+    """The kernel and initramfs of a machine that `bulla disk install-boot` prepared."""
 
     def __init__(self, directory: Path, plugin: Path, server, disk: Disk, key: str, sealed=None):
-        """With the secret of the access key as it is, or as a TPM has `sealed` it."""
+        """Creates an image with the secret of the access key in plaintext, or as a TPM `sealed` it."""
         self.kernel = FOLDER / f"boot/vmlinuz-{kernel_version()}"
         self.initramfs = directory / "initrd.img"
         self.machine = Machine(directory / "machine", plugin, FOLDER)
         files = self.machine.files
         program = files / "usr/bin/bulla"
-        # Without the names of functions, a debug build is small enough to be loaded.
+        # Stripped of symbols, a debug build is small enough to be loaded.
         subprocess.run(["strip", "-o", program, BULLA], check=True)
         scripts = "etc/initramfs-tools/scripts"
         for folder in ["usr/share/initramfs-tools", f"{scripts}/init-premount", f"{scripts}/local-premount"]:
@@ -225,7 +225,7 @@ class BootImage:
         assert "bulla:" not in log, log
 
     def contents(self):
-        """The contents of all files of the initramfs."""
+        """Returns the contents of all files of the initramfs."""
         unpacked = self.initramfs.with_name("unpacked")
         self.machine.run("unmkinitramfs", self.initramfs, unpacked)
         return [path.read_bytes() for path in unpacked.rglob("*") if path.is_file() and not path.is_symlink()]
@@ -247,7 +247,7 @@ def configuration(server, uuid, key):
 
 
 class Guest:
-    """A boot, from its start to its end; with what its console shows."""
+    """A boot from its start to its end, with the output of its console."""
 
     def __init__(
         self,
@@ -262,14 +262,14 @@ class Guest:
         others=(),
         tpm=None,
     ):
-        """With other words on the kernel command line, other disks, and a TPM (its socket), if they are given."""
+        """Starts the boot, with more words on the kernel command line, more disks, and the socket of a TPM, if given."""
         self._port = directory / "port"
         self.connect(server)
         forward = directory / "forward"
         forward.write_text(f'#!/bin/sh\nexec busybox nc 127.0.0.1 "$(cat {self._port})" 2>/dev/null\n')
         forward.chmod(0o755)
         words = [*words, "console=ttyS0", "root=/dev/mapper/vault", "rootfstype=ext4", "ro", "panic=-1", "loglevel=3"]
-        words.append("no_timer_check")  # a busy host loses ticks, and the kernel would take its timer for broken
+        words.append("no_timer_check")  # a busy host loses ticks, because of which the kernel would consider its timer broken
         if not dhcp:  # which takes ten seconds in an initramfs
             words.append("ip=10.0.2.15::10.0.2.2:255.255.255.0:::off")
         if note:
@@ -303,7 +303,7 @@ class Guest:
         self._reader.join()
 
     def connect(self, server):
-        """From now on, the guest reaches this server; with None, nothing answers."""
+        """Connects the guest to this server; with None, to no server."""
         port = server.host_port[1] if server else 1
         new = self._port.with_suffix(".new")
         new.write_text(str(port))
@@ -315,7 +315,7 @@ class Guest:
 
     @property
     def console(self):
-        """All that the console has shown."""
+        """The output of the console so far."""
         return self._text.decode(errors="replace").replace("\r", "")
 
     def wait_for(self, text):
@@ -332,7 +332,7 @@ class Guest:
         self._process.stdin.flush()
 
     def end(self):
-        """Waits until the guest has switched itself off; gives what the console showed."""
+        """Waits until the guest is off. Returns the output of the console."""
         self.wait_for("guest: the end")
         self._process.wait(timeout=PATIENCE)
         self._reader.join()
@@ -340,5 +340,5 @@ class Guest:
 
 
 def new_note():
-    """A text that is nowhere by chance."""
+    """Returns a random text, which occurs nowhere by chance."""
     return secrets.token_hex(16)

@@ -1,7 +1,7 @@
-"""A program that opens a volume by libcryptsetup, with signals of its own: the host of a token plugin.
+"""A program that opens a volume with libcryptsetup and has its own signal handlers: a host of the token plugin.
 
-`host.py IMAGE MANNER` opens the volume in a file ten times by any token, prints what came of it as a line of JSON, and
-ends when its standard input does. It is run by the tests of this folder, on a machine with the plugin.
+`host.py IMAGE MANNER` opens the volume in a file ten times with any token, prints the results as a line of JSON, and exits
+at the end of its standard input. The tests of this folder run it on a machine with the plugin.
 """
 
 import ctypes
@@ -17,7 +17,7 @@ CRYPT_ANY_TOKEN = -1
 
 def main(image, manner):
     MANNERS[manner]()
-    # As ctypes loads it, the symbols of libcryptsetup are visible to the libraries that need it, and to no other.
+    # ctypes loads libcryptsetup so that its symbols are visible only to the libraries that need it.
     library = ctypes.CDLL("libcryptsetup.so.12")
     logged = []
     log = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)(
@@ -26,7 +26,7 @@ def main(image, manner):
     library.crypt_set_log_callback(None, log, None)
     signals = state()["signals"]
     opened = [open_volume(library, image)]
-    before = state() | {"signals": signals}  # libraries that are loaded late may keep descriptors, but change no signal
+    before = state() | {"signals": signals}  # libraries that are loaded lazily may keep descriptors, but must not change signals
     opened += [open_volume(library, image) for _ in range(9)]
     after = state()
     print(json.dumps({"opened": opened, "logged": logged, "before": before, "after": after}), flush=True)
@@ -34,7 +34,7 @@ def main(image, manner):
 
 
 def open_volume(library, image):
-    """The key slot that a token opens; a negative number of an error if none does."""
+    """Returns the key slot that a token opens, or a negative error number."""
     cd = ctypes.c_void_p()
     assert library.crypt_init(ctypes.byref(cd), image.encode()) == 0
     assert library.crypt_load(cd, b"LUKS2", None) == 0
@@ -44,7 +44,7 @@ def open_volume(library, image):
 
 
 def state():
-    """Signals, descriptors, directory, environment and children of this process."""
+    """Returns signals, descriptors, directory, environment and children of this process."""
     with open("/proc/thread-self/status") as status:
         signals = [line.split() for line in status if line.startswith(("SigBlk", "SigIgn", "SigCgt", "Umask"))]
     descriptors = {end: os.readlink(f"/proc/self/fd/{end}") for end in ends()}
@@ -60,7 +60,7 @@ def state():
 
 
 def ends():
-    """The open descriptors, without the one that lists them."""
+    """Yields the open descriptors, without the one that lists them."""
     for end in os.listdir("/proc/self/fd"):
         with suppress(FileNotFoundError):
             os.readlink(f"/proc/self/fd/{end}")

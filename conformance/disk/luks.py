@@ -1,4 +1,4 @@
-"""LUKS2 volumes in image files, with what cryptsetup says about them. No device-mapper is needed."""
+"""LUKS2 volumes in image files, and their metadata. No device-mapper is needed."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 RECOVERY = b"the recovery passphrase"
-# The PATH of root: users may not have the folder of cryptsetup on theirs.
+# The PATH of root, because the folder of cryptsetup is not on every user's.
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 CRYPTSETUP = shutil.which("cryptsetup", path=PATH)
 
@@ -21,7 +21,7 @@ class Volume:
 
     @classmethod
     def make(cls, path: Path, *options):
-        """A new volume that the recovery passphrase opens."""
+        """Creates a volume that the recovery passphrase opens."""
         volume = cls(path)
         with path.open("wb") as image:
             image.truncate(32 << 20)
@@ -30,12 +30,12 @@ class Volume:
         return volume
 
     def copy(self, path: Path):
-        """The same volume in another file, as a thief or a backup has it."""
+        """Returns a copy of the volume in another file, as a thief or a backup has."""
         shutil.copyfile(self.path, path)
         return Volume(path)
 
     def cryptsetup(self, action, *options, stdin=b"", status=0):
-        """Runs an action of cryptsetup on this volume and gives what it prints."""
+        """Runs an action of cryptsetup on this volume. Returns its output."""
         words = action.split()
         done = subprocess.run(
             [CRYPTSETUP, "--batch-mode", *words, *options, self.path], input=stdin, capture_output=True
@@ -61,22 +61,22 @@ class Volume:
         return self.cryptsetup("luksUUID").decode().strip()
 
     def write_token(self, number, token):
-        """Writes a token, as an attacker who has the disk can."""
+        """Writes a token, as an attacker with the disk can."""
         options = ("--token-id", number, "--token-replace", "--json-file", "-")
         self.cryptsetup("token import", *options, stdin=json.dumps(token).encode())
 
     def opens(self, key, slot=None):
-        """Whether a key opens it."""
+        """Whether a key opens the volume."""
         at = [] if slot is None else ["--key-slot", slot]
         words = [CRYPTSETUP, "open", "--test-passphrase", "--key-file", "-", *at, self.path]
         return subprocess.run(words, input=key, capture_output=True).returncode == 0
 
     def change_metadata(self, change):
-        """Changes the JSON metadata, as an attacker does."""
+        """Changes the JSON metadata, as an attacker can."""
         self.change_text(lambda text: json.dumps(change(json.loads(text)), separators=(",", ":")).encode())
 
     def change_text(self, change):
-        """Changes the text of the JSON metadata in both copies of the header, with a right checksum."""
+        """Changes the text of the JSON metadata in both copies of the header, with a valid checksum."""
         with self.path.open("r+b") as image:
             for offset in (0, 16384):
                 image.seek(offset)

@@ -1,7 +1,7 @@
-"""A machine with the token plugin and a program /usr/bin/bulla: this one, with a private view of /usr, /etc and /boot.
+"""A machine with the token plugin and a program /usr/bin/bulla: this machine, with a private view of /usr, /etc and /boot.
 
-The files are laid over them in a mount namespace that ends with the command, so nothing is installed, and no root is
-needed where users may make namespaces of their own.
+An overlay in a mount namespace adds the files for one command, so nothing is installed, and root is not needed where users
+may create namespaces.
 """
 
 import os
@@ -11,7 +11,7 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-# Users have no /usr/sbin on theirs.
+# /usr/sbin is not on the PATH of users.
 PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
 
 NAMESPACE = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
@@ -29,7 +29,7 @@ LAY_OVER = """
 
 
 class Machine:
-    """Runs commands that see the plugin, bulla or a script in its place, and the files of other folders, if there are."""
+    """Runs commands that see the plugin, bulla or a script in its place, and the files of optional other folders."""
 
     def __init__(self, directory: Path, plugin: Path, *others: Path):
         self._files = directory / "files"
@@ -42,16 +42,16 @@ class Machine:
         shutil.copy(plugin, folder)
 
     def install_bulla(self, program: Path):
-        """Makes `program` /usr/bin/bulla."""
+        """Installs `program` as /usr/bin/bulla."""
         (self._files / "usr/bin/bulla").symlink_to(program)
 
     @property
     def files(self):
-        """What is laid over the folders of this machine."""
+        """The folder with the added files."""
         return self._files
 
     def install_script(self, script: str):
-        """Makes a shell script /usr/bin/bulla. It has its request in the file $request, and the token's number in $token."""
+        """Installs a shell script as /usr/bin/bulla. $request is the file with its request, $token the number of the token."""
         program = self._files / "usr/bin/bulla"
         program.write_text(f"""#!/bin/sh
             [ "$*" = 'disk unlock' ] || {{ echo "called with: $*" >&2; exit 2; }}
@@ -63,14 +63,14 @@ class Machine:
         program.chmod(0o755)
 
     def configure(self, name: str, text: str):
-        """Writes the file /etc/bulla/NAME, which root alone can read."""
+        """Writes the file /etc/bulla/NAME, which only root can read."""
         file = self._files / "etc/bulla" / name
         file.write_text(text)
         file.chmod(0o600)
 
     @property
     def requests(self):
-        """Every request that the script got on this machine, as text."""
+        """The texts of all requests that the script got on this machine."""
         return [file.read_text() for file in self._requests.iterdir()]
 
     def start(self, *command, **options):
@@ -80,7 +80,7 @@ class Machine:
         return subprocess.Popen([*NAMESPACE, *inside], env={"PATH": PATH, "LC_ALL": "C"}, **options)
 
     def run(self, *command, stdin=b"", status=0):
-        """Runs a command and expects the exit code; gives what it wrote to stdout and stderr."""
+        """Runs a command and expects the exit code. Returns its stdout and stderr."""
         pipe = subprocess.PIPE
         with self.start(*command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT) as process:
             output = process.communicate(stdin, timeout=120)[0].decode()
@@ -90,13 +90,13 @@ class Machine:
         return output
 
     def cryptsetup(self, *arguments, stdin=b"", status=0):
-        """Runs cryptsetup as `run` does; a status of None is any failure."""
+        """Runs cryptsetup as `run` does. A status of None means any failure."""
         return self.run("cryptsetup", *arguments, stdin=stdin, status=status)
 
 
 @cache
 def plugin_folder():
-    """Where libcryptsetup looks for plugins; no option moves it."""
+    """Returns the folder in which libcryptsetup searches for plugins, which no option changes."""
     usage = subprocess.run(
         ["cryptsetup", "--help"], env={"PATH": PATH, "LC_ALL": "C"}, capture_output=True, text=True, check=True
     )

@@ -19,7 +19,7 @@ PROMPT = "Please unlock disk vault:"
 
 @pytest.fixture(scope="module")
 def kms(start_server):
-    """A KMS with a certificate for the address by which guests reach it."""
+    """A KMS with a certificate for the address at which guests reach it."""
     return start_server("--tls-name", "10.0.2.100")
 
 
@@ -37,7 +37,7 @@ def key(admin):
 
 @pytest.fixture(scope="module")
 def make_enrolled(admin, key, tmp_path_factory):
-    """Makes disks that the key opens."""
+    """Creates disks that the key opens."""
 
     def make():
         disk = Disk.make(tmp_path_factory.mktemp("disk"))
@@ -57,13 +57,13 @@ def enrolled(make_enrolled):
 
 @pytest.fixture(scope="module")
 def image(plugin, kms, enrolled, key, tmp_path_factory):
-    """Kernel and initramfs."""
+    """The kernel and the initramfs."""
     return BootImage(tmp_path_factory.mktemp("image"), plugin, kms, enrolled, key)
 
 
 @pytest.fixture
 def boot(image, enrolled, kms, tmp_path):
-    """Boots a copy of the disk, again and again."""
+    """Boots a copy of the disk, any number of times."""
     disk = enrolled.copied(tmp_path)
 
     def start(server=kms, **options):
@@ -75,12 +75,12 @@ def boot(image, enrolled, kms, tmp_path):
 
 def test_the_kms_opens_the_root_volume_at_boot(boot):
     note = new_note()
-    with boot(note=note, clock="1970-01-01T00:05:00", dhcp=True) as guest:  # as without a battery
+    with boot(note=note, clock="1970-01-01T00:05:00", dhcp=True) as guest:  # as if the clock had no battery
         console = guest.end()
     assert "bulla: the clock was slow; it begins when this boot image was built" in console
     assert KMS_OPENS in console and PROMPT not in console
     assert f"guest: the note is: {note}" in console
-    assert "guest: addresses: 0" in console  # the system finds the network as if it was never up
+    assert "guest: addresses: 0" in console  # the system finds the network unconfigured
     assert note.encode() in boot.disk.decrypted()
     assert note.encode() not in boot.disk.path.read_bytes()
 
@@ -92,7 +92,7 @@ def test_the_kms_opens_the_root_volume_at_boot(boot):
 
 
 def test_a_kms_that_comes_back_opens_the_volume(boot, kms):
-    fast = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + 7200))  # later than the KMS takes signatures
+    fast = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + 7200))  # later than the KMS accepts signatures
     with boot(server=None, note=new_note(), clock=fast) as guest:
         guest.wait_for("bulla: vault: waiting for the KMS (2/10): the KMS at https://10.0.2.100:7443 cannot be reached")
         guest.connect(kms)
@@ -117,7 +117,7 @@ def test_with_the_key_disabled_the_passphrase_opens_the_volume(boot, admin, key)
 
 
 def test_no_process_shows_a_key_while_volumes_are_opened(boot, make_enrolled, admin, tmp_path):
-    """By the token plugin at boot, and by `bulla disk open`, whose check of the mapping asks a real device-mapper."""
+    """The token plugin opens one at boot; `bulla disk open` opens another, and checks the mapping with a real device-mapper."""
     data, kept = make_enrolled(), tmp_path / "kept.img"
     with kept.open("wb") as image:
         image.truncate(1 << 20)
@@ -142,7 +142,7 @@ def test_no_process_shows_a_key_while_volumes_are_opened(boot, make_enrolled, ad
 def test_an_image_that_others_can_read_holds_no_secret(image, tmp_path):
     umask = image.machine.files / "etc/initramfs-tools/conf.d/umask"
     umask.parent.mkdir()
-    umask.write_text("UMASK=0022\n")  # of another package, or the administrator
+    umask.write_text("UMASK=0022\n")  # set by another package or by the administrator
     try:
         log = image.machine.run("mkinitramfs", "-o", tmp_path / "initrd.img", kernel_version())
     finally:
@@ -158,7 +158,7 @@ needs_tpm = pytest.mark.skipif(not Tpm.is_there(), reason="swtpm, systemd-creds 
 
 @pytest.fixture(scope="module")
 def sealed(plugin, kms, enrolled, key, tmp_path_factory):
-    """A TPM, and the secret as it sealed it, for a guest that ran `bulla disk install-boot`."""
+    """A TPM, and the secret that it sealed for a guest that ran `bulla disk install-boot`."""
     directory = tmp_path_factory.mktemp("sealing")
     tpm, drive = Tpm(directory), directory / "secret.img"
     drive.write_bytes(kms.access_key_secret.encode().ljust(8192, b"\0"))
@@ -173,7 +173,7 @@ def sealed(plugin, kms, enrolled, key, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def sealed_image(sealed, plugin, kms, enrolled, key, tmp_path_factory):
-    """Kernel and initramfs with the sealed secret."""
+    """The kernel and the initramfs with the sealed secret."""
     return BootImage(tmp_path_factory.mktemp("sealed-image"), plugin, kms, enrolled, key, sealed=sealed[1])
 
 

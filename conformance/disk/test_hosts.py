@@ -1,4 +1,4 @@
-"""Programs with other signals, threads and habits than cryptsetup's, in which the plugin runs: see host.py."""
+"""The plugin in programs whose signals and threads differ from those of cryptsetup: see host.py."""
 
 import json
 import subprocess
@@ -45,7 +45,7 @@ def test_no_passphrase_is_left_in_the_memory_of_a_host(machine, volume):
 
 @contextmanager
 def host(machine, volume, manner):
-    """A host that has opened the volume and waits, and its report."""
+    """A host that opened the volume and waits, and its report."""
     pipe = subprocess.PIPE
     with machine.start("python3", "-B", HOST, volume.image, manner, stdin=pipe, stdout=pipe) as process:
         line = process.stdout.readline()
@@ -56,12 +56,12 @@ def host(machine, volume, manner):
 
 
 def memory(pid):
-    """What is in the readable memory of a process, mapping by mapping."""
+    """Yields the readable memory of a process, mapping by mapping."""
     with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb") as file:
         for line in maps:
             bounds, permissions = line.split()[:2]
             begin, end = (int(bound, 16) for bound in bounds.split("-"))
-            # Not what the kernel maps into every process: it cannot be read.
+            # Mappings of the kernel cannot be read.
             with suppress(OSError, OverflowError, ValueError):
                 if permissions.startswith("r"):
                     file.seek(begin)

@@ -1,4 +1,4 @@
-"""`bulla disk install-plugin` puts the token plugin where cryptsetup looks for it, below any directory."""
+"""`bulla disk install-plugin` installs the token plugin where cryptsetup searches for it, below any root directory."""
 
 import pytest
 from serve import BULLA, Bulla
@@ -16,7 +16,7 @@ def bulla(tmp_path):
 
 @pytest.fixture
 def bare_machine(plugin, tmp_path, volume):
-    """A machine without the plugin, whose program answers for the volume."""
+    """A machine without the plugin, whose program answers with the key of the volume."""
     machine = Machine(tmp_path / "machine", plugin)
     [installed] = machine.files.rglob("*.so")
     installed.unlink()

@@ -1,4 +1,4 @@
-"""`bulla disk` is killed before and after each write of a header that it makes."""
+"""`bulla disk` is killed before and after each of its writes to a header."""
 
 import subprocess
 
@@ -24,7 +24,7 @@ exit $status
 
 
 class Killer:
-    """Runs bulla in a mount namespace where cryptsetup is the wrapper."""
+    """Runs bulla in a mount namespace in which the wrapper replaces cryptsetup."""
 
     def __init__(self, bulla, directory):
         self.bulla, self.directory = bulla, directory
@@ -63,7 +63,7 @@ def killer(bulla_of, tmp_path):
 
 
 def moments(killer, arguments, volume, original):
-    """The volume after each kill of a command: before its first write, and after each."""
+    """Yields the volume after each kill of a command: before its first write, and after each write."""
     for at in range(100):
         volume.path.write_bytes(original)
         status = killer.run(*arguments, at=max(at, 1), when="after" if at else "before")

@@ -1,6 +1,6 @@
-"""`bulla disk open` checks what was mapped, with scripts in the place of cryptsetup and dmsetup: no device-mapper is needed.
+"""`bulla disk open` checks the mapping. Scripts replace cryptsetup and dmsetup, so no device-mapper is needed.
 
-A disk that is under attack may show another header in each run of cryptsetup.
+An attacker's disk can return another header in each run of cryptsetup.
 """
 
 import shutil
@@ -11,7 +11,7 @@ from serve import BULLA, remote_bulla
 
 pytestmark = pytest.mark.skipif(CRYPTSETUP is None, reason="cryptsetup is missing")
 
-# Maps nothing; everything else is done by the real one.
+# Does nothing for mappings, and runs the real cryptsetup for everything else.
 CRYPTSETUP_SCRIPT = """#!/bin/sh
 echo "$*" >>{calls}
 case "$*" in
@@ -40,7 +40,7 @@ EXCHANGED = {
 
 
 class Mapper:
-    """A machine whose cryptsetup maps nothing, and whose dmsetup says what the test wants."""
+    """A machine whose cryptsetup maps nothing, and whose dmsetup prints what the test chooses."""
 
     def __init__(self, machine, bulla, volume, directory):
         self.machine, self.bulla, self.volume = machine, bulla, volume
@@ -57,7 +57,7 @@ class Mapper:
             (self.devices / numbers / "loop/backing_file").write_text(f"{image}\n")
 
     def open(self, changes, status):
-        """Opens the volume; `changes` are made in what dmsetup prints. Gives what bulla says."""
+        """Opens the volume, with `changes` in the output of dmsetup. Returns the output of bulla."""
         uuid = f"CRYPT-LUKS2-{self.volume.uuid.replace('-', '')}-vault\n"
         for name, text in {"uuid": uuid, "table": TABLE + "\n"}.items():
             for old, new in changes.items():
@@ -70,7 +70,7 @@ class Mapper:
 
     @property
     def is_closed(self):
-        """Whether the mapping was taken away."""
+        """Whether the mapping was removed."""
         return self.files["calls"].read_text().splitlines()[-1] == "--batch-mode close -- vault"
 
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(CRYPTSETUP is None, reason="cryptsetup is missin
 
 
 class Prompt:
-    """A command in a session of its own whose terminal is this one."""
+    """A command in a session of its own, with its terminal."""
 
     def __init__(self, bulla, *arguments):
         self.pid, self.terminal = pty.fork()
@@ -31,17 +31,17 @@ class Prompt:
 
     @property
     def shows(self):
-        """Whether it shows what is typed. A terminal keeps that for the next program."""
+        """Whether the terminal echoes input, a setting that remains for the next program."""
         return bool(termios.tcgetattr(self.terminal)[3] & termios.ECHO)
 
     def end(self):
-        """The exit code; negative for a signal."""
+        """Returns the exit code; negative for a signal."""
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
 @pytest.fixture
 def prompt(http_server, tmp_path):
-    """`bulla disk enroll`, which waits for the passphrase."""
+    """`bulla disk enroll` at the prompt for the passphrase."""
     bulla = remote_bulla(http_server, tmp_path / "home")
     volume = Volume.make(tmp_path / "volume.img")
     key = bulla("key", "create").decode().strip()

@@ -1,4 +1,4 @@
-"""The token plugin in the real libcryptsetup, with a script in the place of `bulla disk unlock`."""
+"""The token plugin in the real libcryptsetup, with a script in place of `bulla disk unlock`."""
 
 import json
 
@@ -7,7 +7,7 @@ from volume import TOKEN
 
 OPEN = ["open", "--test-passphrase"]
 
-# What bulla may do instead of answering with the key, and a part of the message to the user.
+# Failures of bulla instead of an answer with the key, and a part of the message to the user.
 FAILURES = {
     "another key": ("printf 'bulla 1 3\\nabc'", ""),
     "a failure": ("echo 'the KMS is not available' >&2; exit 3", "the KMS is not available\n"),
@@ -73,7 +73,7 @@ def test_a_machine_without_bulla_leaves_the_passphrase(machine, volume):
 
 
 def passphrase_still_opens(machine, volume, told):
-    """The token does not open the volume; cryptsetup then asks for the passphrase, and takes the right one only."""
+    """Checks that the token does not open the volume, and that cryptsetup then prompts for the passphrase and checks it."""
     output = machine.cryptsetup(*OPEN, "--token-only", volume.image, status=None)
     assert told in output
     output = machine.cryptsetup(*OPEN, volume.image, stdin=volume.recovery)
@@ -112,7 +112,7 @@ def test_a_malformed_token_is_neither_imported_nor_used(machine, volume, members
     importing = ["token", "import", "--json-file", "-", volume.image]
     output = machine.cryptsetup(*importing, stdin=token, status=None)
     assert "bulla: a token is not used: " in output
-    volume.import_token(**members)  # where there is no plugin, nothing is checked
+    volume.import_token(**members)  # without the plugin, nothing is checked
     machine.install_script(volume.answer)
     output = machine.cryptsetup(*OPEN, "--token-only", volume.image, status=None)
     assert "bulla: a token is not used: " in output

@@ -1,4 +1,4 @@
-"""cryptsetup, the token plugin, `bulla disk unlock` and a KMS: a volume opens without knowing one another."""
+"""cryptsetup, the token plugin, `bulla disk unlock` and a KMS together open a volume."""
 
 import json
 import os
@@ -92,7 +92,7 @@ def test_what_a_machine_does_not_list_makes_no_connection(machine, server, enrol
 
 @pytest.mark.parametrize("names_its_version", [False, True])
 def test_a_listed_name_for_the_key_of_another_user(machine, server, enrolled, own_key, key_id, names_its_version):
-    """A header names the listed key, and has what another key wrapped. The KMS is asked only if the blob does not tell."""
+    """The header names the listed key, but another key wrapped its blob, which a wrong version id shows without the KMS."""
     configure(machine, server, enrolled.uuid, key_id)
     token = enrolled.metadata["tokens"]["0"] | {"key_id": key_id}
     if not names_its_version:
@@ -115,7 +115,7 @@ def test_a_kms_that_is_away_leaves_the_passphrase(machine, server, enrolled, own
 
 
 def test_a_secret_that_no_tpm_gives_leaves_the_passphrase(configured, enrolled):
-    """No TPM of this machine has sealed it; test_boot.py has one that does."""
+    """No TPM of this machine sealed the secret. test_boot.py tests with one that did."""
     configured.configure("disk-secret.tpm2", "c2VhbGVk\n")
     configured.cryptsetup(*TOKEN_ONLY, enrolled.image)  # the plain secret is there
     (configured.files / "etc/bulla/disk-secret").unlink()
@@ -127,7 +127,7 @@ def test_a_secret_that_no_tpm_gives_leaves_the_passphrase(configured, enrolled):
 
 @pytest.mark.parametrize("stop", [signal.SIGHUP, signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_a_host_that_is_stopped_leaves_no_process(machine, server, enrolled, own_key, stop):
-    """The KMS takes the connection and never answers. cryptsetup catches SIGINT and SIGTERM, and looks when the plugin is done."""
+    """The KMS accepts the connection and never answers. cryptsetup catches SIGINT and SIGTERM, and acts after the plugin returns."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         configure(machine, server, enrolled.uuid, own_key, kms=f"https://127.0.0.1:{silent.getsockname()[1]}", timeout=60)
         with machine.start("cryptsetup", *TOKEN_ONLY, enrolled.image, stdin=subprocess.DEVNULL) as host:
@@ -142,14 +142,14 @@ def test_a_host_that_is_stopped_leaves_no_process(machine, server, enrolled, own
 
 
 def children(pid):
-    """The processes that a process has started."""
+    """Returns the processes that a process started."""
     threads = Path(f"/proc/{pid}/task").iterdir()
     return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
 
 
 @contextmanager
 def pidfd(pid):
-    """What can be read from when the process has ended."""
+    """A descriptor that becomes readable when the process has exited."""
     descriptor = os.pidfd_open(pid)
     yield descriptor
     os.close(descriptor)
@@ -162,7 +162,7 @@ def test_a_machine_without_configuration_leaves_the_passphrase(machine, enrolled
 
 
 def test_a_token_of_the_keyring_is_not_taken_for_the_kms(enrolled, bulla):
-    """cryptsetup opens the volume by a key in the kernel's keyring, whatever other key it is given."""
+    """With such a token, cryptsetup opens the volume with a key in the kernel's keyring, regardless of any other key."""
     bulla("disk", "test", enrolled.image)
     enrolled.replace_key_slot_of_token(0)
     bulla("disk", "test", enrolled.image, status=4)
@@ -173,7 +173,7 @@ def test_a_token_of_the_keyring_is_not_taken_for_the_kms(enrolled, bulla):
 
 @contextmanager
 def machine_user(bulla, server, directory, document):
-    """The server as a machine calls it, whose user has the policy, as docs/access.md makes both."""
+    """Creates a machine's user and policy as in docs/access.md. Returns the server with the user's credentials."""
     policy = directory / "policy.json"
     policy.write_text(json.dumps(document))
     assert json.loads(bulla("policy", "check", "--json", policy)) == {"Statements": 1, "Findings": []}
@@ -203,7 +203,7 @@ def test_the_access_key_of_a_machine_opens_its_own_volume_only(machine, server, 
     with machine_user(bulla, server, tmp_path, disk_policy(enrolled.uuid, own_key)) as user:
         configure(machine, user, enrolled.uuid, own_key)
         machine.cryptsetup(*TOKEN_ONLY, enrolled.image)
-        configure(machine, user, other.uuid, own_key)  # a thief writes any volume into it
+        configure(machine, user, other.uuid, own_key)  # a thief can add any volume
         output = machine.cryptsetup(*TOKEN_ONLY, other.image, status=None)
         assert "no policy of the caller allows kms:Decrypt" in output
 

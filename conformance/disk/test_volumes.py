@@ -46,7 +46,7 @@ def enrolled(volume, key, bulla_of, recovery):
 
 
 def refusal(bulla, *arguments, status):
-    """What a command that must fail says."""
+    """Runs a command that must fail. Returns its message."""
     done = subprocess.run(
         [BULLA, *arguments],
         env=environment(bulla.home) | bulla.variables,
@@ -108,7 +108,7 @@ def test_status_says_what_the_header_has(enrolled, key, bulla_of, http_server):
     (token,) = status["tokens"]
     assert (token["key_id"], token["state"], token["key_slot"]) == (key, "ready", 1)
     assert token["context"] == {"machine": "web-1"} and token["kms"] == http_server.url
-    # It asks no KMS.
+    # It calls no KMS.
     lines = bulla_of("disk", "status", enrolled.path, BULLA_KMS="http://127.0.0.1:1").decode()
     assert "machine=web-1" in lines and "a passphrase" in lines
 
@@ -141,14 +141,14 @@ def test_members_that_are_not_known_are_kept(enrolled, key, bulla_of):
 
 
 def test_a_token_of_another_volume_opens_nothing(enrolled, tmp_path, bulla_of):
-    """The whole header is copied, slot and token, but the volume has a UUID of its own."""
+    """The whole header was copied, with slot and token, but the volume has another UUID."""
     moved = enrolled.copy(tmp_path / "moved.img")
     moved.cryptsetup("luksUUID", "--uuid", "11111111-2222-3333-4444-555555555555")
     refusal(bulla_of, "disk", "test", moved.path, status=5)
 
 
 def test_a_header_can_name_no_cipher_that_keeps_no_secret(enrolled, bulla_of, http_server):
-    """cryptsetup 2.6 opens such a volume with the right passphrase, and writes its data in the clear."""
+    """cryptsetup 2.6 opens such a volume with the right passphrase, and writes its data unencrypted."""
 
     def null(metadata):
         metadata["segments"]["0"]["encryption"] = "cipher_null-ecb"
@@ -219,7 +219,7 @@ def test_a_token_that_was_changed_opens_nothing_and_destroys_nothing(enrolled, b
 
 
 def test_a_token_with_a_changed_byte_opens_nothing_and_destroys_nothing(enrolled, bulla_of):
-    """Bytes all over the token, also between its members, so that the header may be no JSON at all."""
+    """Changes bytes all over the token, including those between its members, so the header may not be valid JSON."""
     original, good = enrolled.path.read_bytes(), only_token(enrolled)
     variables = environment(bulla_of.home) | bulla_of.variables
     counts = {0: 0, 1: 0, 2: 0, 4: 0, 5: 0}
@@ -237,7 +237,7 @@ def test_a_token_with_a_changed_byte_opens_nothing_and_destroys_nothing(enrolled
         words = [BULLA, "disk", "test", enrolled.path]
         status = subprocess.run(words, env=variables, capture_output=True).returncode
         counts[status] += 1
-        if status == 0:  # it was changed where people alone read it
+        if status == 0:  # the changed member is only shown
             shown = {"kms", "key_version_id"}
             assert {name: only_token(enrolled)[name] for name in good.keys() - shown} == {
                 name: value for name, value in good.items() if name not in shown
@@ -250,7 +250,7 @@ def test_a_token_with_a_changed_byte_opens_nothing_and_destroys_nothing(enrolled
 
 
 def test_a_slot_whose_key_is_another_one_is_not_destroyed(volume, key, bulla_of, recovery):
-    """The token names slot 1, but another program put another key there."""
+    """The token names slot 1, but another program stored another key there."""
     bulla_of("disk", "enroll", volume.path, "-k", key, "--key-file", recovery)
     token = only_token(volume)
     done = subprocess.run([CRYPTSETUP, "--batch-mode", "luksKillSlot", volume.path, "1"], capture_output=True)
@@ -266,7 +266,7 @@ def test_a_slot_whose_key_is_another_one_is_not_destroyed(volume, key, bulla_of,
 
 @pytest.mark.parametrize("command", ["rewrap", "rekey"])
 def test_a_header_cannot_choose_who_gets_a_key(enrolled, bulla_of, command):
-    """An attacker had the disk, may decrypt by another key of the same KMS, and named that one in the header."""
+    """An attacker with access to the disk and to another key of the same KMS wrote that key into the header."""
     stranger = bulla_of("key", "create").decode().strip()
     good = only_token(enrolled)
     for tokens in [{"0": good | {"key_id": stranger}}, {"0": good, "1": good | {"key_id": stranger}}]:
@@ -278,7 +278,7 @@ def test_a_header_cannot_choose_who_gets_a_key(enrolled, bulla_of, command):
 
 
 def test_keys_that_are_named_replace_what_a_header_says(enrolled, key, bulla_of):
-    """The token of another key comes first, with a context of its own."""
+    """The token of another key is first, with another context."""
     good = only_token(enrolled)
     enrolled.write_token("0", good | {"key_id": "key-other", "context": {"machine": "web-2"}})
     enrolled.write_token("1", good)
@@ -291,7 +291,7 @@ def test_keys_that_are_named_replace_what_a_header_says(enrolled, key, bulla_of)
 
 
 def test_the_last_way_in_stays(enrolled, key, bulla_of, tmp_path):
-    """A key slot of another volume key (--unbound) is none."""
+    """A key slot for another volume key (--unbound) does not open the volume."""
     other = tmp_path / "other"
     other.write_bytes(b"other")
     unbound = ["luksAddKey", "--unbound", "--key-size", "512", "--key-slot", "5", "--pbkdf", "pbkdf2"]
@@ -302,7 +302,7 @@ def test_the_last_way_in_stays(enrolled, key, bulla_of, tmp_path):
     assert json.loads(bulla_of("disk", "status", enrolled.path, "--json"))["other_key_slots"] == []
     before = enrolled.metadata
     assert "nothing else opens" in refusal(bulla_of, "disk", "unenroll", enrolled.path, status=2)
-    # The token of a key that cannot open it is no way in, either.
+    # A token whose key cannot open the volume does not count either.
     enrolled.write_token("1", only_token(enrolled) | {"key_id": "key-other", "wrapped_key": "AAAA"})
     assert "nothing else opens" in refusal(bulla_of, "disk", "unenroll", enrolled.path, "-k", key, status=2)
     enrolled.cryptsetup("token remove", "--token-id", "1")
@@ -364,7 +364,7 @@ def test_each_kms_changes_the_key_slots_that_it_opens(enrolled, key, bulla_of, o
 
 
 def test_what_another_kms_has_to_finish_is_left_to_it(enrolled, key, bulla_of, other_kms, recovery):
-    """A rekey by the other KMS was killed before it destroyed the key slot that it replaces."""
+    """A rekey with the other KMS was killed before it destroyed the replaced key slot."""
     other = other_kms("key", "create").decode().strip()
     other_kms("disk", "enroll", enrolled.path, "-k", other, "--key-file", recovery)
     old = next(token for token in enrolled.tokens.values() if token["key_id"] == other)
@@ -395,7 +395,7 @@ def test_commands_at_once_lose_no_way_in(enrolled, bulla_of, recovery):
             for command in commands
         ]
         results = [(process.communicate()[1].decode(), process.returncode) for process in running]
-        # A command that is too late to enroll or unenroll the key reports that it is done already.
+        # A command that is too late to enroll or unenroll the key reports that another one did.
         late = ["another command of bulla", "already", "no such key"]
         assert all(status == 0 or any(text in told for text in late) for told, status in results), results
         bulla_of("disk", "test", enrolled.path)
@@ -433,7 +433,7 @@ def test_without_the_kms_nothing_changes(enrolled, bulla_of, recovery, http_serv
 
 
 def test_a_server_with_another_certificate_gets_no_request(enrolled, bulla_of, server, http_server):
-    """A real one over HTTPS, whose CA is not the one that is trusted."""
+    """The server is a real one over HTTPS, whose CA is not trusted."""
     other = {"BULLA_KMS": server.url, "ALIBABA_CLOUD_CA_BUNDLE": "/etc/ssl/certs/ca-certificates.crt"}
     bulla_of("disk", "test", enrolled.path, status=3, **other)
 
@@ -477,11 +477,11 @@ def test_format_overwrites_nothing_by_accident(volume, key, bulla_of, tmp_path):
     table[446:462] = bytes([0, 0, 2, 0, 0x83, 0, 2, 0]) + (2048).to_bytes(4, "little") + (4096).to_bytes(4, "little")
     disk.write_bytes(table)
     assert "dos" in format(disk, "--yes", status=6)
-    assert "--yes" in format(volume.path, "--force", status=2)  # no user confirmed it
+    assert "--yes" in format(volume.path, "--force", status=2)  # no user has confirmed it
     words = ("disk", "format", volume.path, "-k", key, "--force", "--yes")
     assert "--recovery-file" in refusal(bulla_of, *words, status=2)  # no user would see the passphrase
     assert volume.path.read_bytes() == before
-    # The KMS is asked first.
+    # The KMS is called before the volume is formatted.
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         down = f"http://127.0.0.1:{free.getsockname()[1]}"
@@ -510,7 +510,7 @@ def test_an_attached_image_is_not_formatted(volume, key, bulla_of, tmp_path):
 
 
 def test_keys_reach_cryptsetup_through_pipes_alone(enrolled, bulla_of):
-    """Everything that other processes could see while commands run is kept and looked through."""
+    """Records everything that other processes can see while commands run, and searches it for keys."""
     seen = []
     for words in [("test",), ("rewrap",), ("rekey",)]:
         process = subprocess.Popen(
@@ -535,7 +535,7 @@ def test_keys_reach_cryptsetup_through_pipes_alone(enrolled, bulla_of):
 
 
 def processes():
-    """Arguments and environments of all processes that can be seen."""
+    """Yields the arguments and environments of all visible processes."""
     for process in os.listdir("/proc"):
         if process.isdigit():
             for name in ("cmdline", "environ"):

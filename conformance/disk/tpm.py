@@ -1,4 +1,4 @@
-"""A TPM 2.0 in software, for virtual machines: swtpm, whose state is a folder."""
+"""A software TPM 2.0 for virtual machines: swtpm, with its state in a folder."""
 
 import shutil
 import subprocess
@@ -11,11 +11,11 @@ from machine import PATH
 
 
 class Tpm:
-    """A TPM. Its seeds and counters are in the folder; each start resets its registers."""
+    """A TPM. Its seeds and counters are in the folder, and each start resets its registers."""
 
     @staticmethod
     def is_there():
-        """Whether this machine has what the tests need: swtpm, and what unseals in the guest."""
+        """Whether this machine has swtpm, and the programs that unseal in the guest."""
         programs = [shutil.which(program, path=PATH) for program in ["swtpm", "systemd-creds"]]
         return all(programs) and any(Path("/usr/lib").glob("*/libtss2-esys.so.0"))
 
@@ -24,14 +24,14 @@ class Tpm:
         self._state.mkdir()
 
     def copied(self, directory: Path):
-        """The same TPM, as it is now; what the copy goes through does not count for this one."""
+        """Returns a copy of the TPM in its current state. Changes of the copy do not affect this one."""
         copy = Tpm(directory)
         shutil.copytree(self._state, copy._state, dirs_exist_ok=True)
         return copy
 
     @contextmanager
     def started(self):
-        """Switches it on; gives the path of the socket by which QEMU uses it, once."""
+        """Starts the TPM. Yields the path of its socket, which QEMU can use once."""
         with tempfile.TemporaryDirectory() as directory:  # paths of sockets are short
             socket = Path(directory) / "socket"
             state, control = f"dir={self._state}", f"type=unixio,path={socket}"

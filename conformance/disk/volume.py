@@ -1,4 +1,4 @@
-"""LUKS2 volumes in image files, as cryptsetup makes them: without a plugin, without root, without device-mapper."""
+"""LUKS2 volumes in image files, created by cryptsetup without a plugin, root or device-mapper."""
 
 import copy
 import ctypes
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from machine import PATH
 
-# Both keys of a volume are strong or public, so slow derivation would only make the tests slow.
+# A key of a volume is either strong or public, so a slow key derivation would only slow down the tests.
 FAST = ["--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000"]
 
 TOKEN = {
@@ -26,7 +26,7 @@ TOKEN = {
     "kms": "https://kms.example:8443",
 }
 
-# System calls and numbers of keyctl(2), which the C library has no functions for.
+# The numbers of system calls of keyctl(2), for which the C library has no functions.
 ADD_KEY, KEYCTL = {"x86_64": (248, 250), "aarch64": (217, 219)}[platform.machine()]
 KEYCTL_SET_TIMEOUT = 15
 USER_KEYRING = -4
@@ -39,10 +39,10 @@ class Volume:
 
     @classmethod
     def formatted(cls, directory: Path):
-        """Makes a volume in `directory`."""
+        """Creates a volume in `directory`."""
         volume = cls()
         volume.image = directory / "disk.img"
-        # Its passphrase may hold any bytes but none that a text in a shell script cannot.
+        # Any bytes that a text in a shell script can contain.
         volume.key = os.urandom(32).hex().encode()
         with volume.image.open("wb") as image:
             image.truncate(20 << 20)
@@ -53,14 +53,14 @@ class Volume:
         return volume
 
     def copied(self, directory: Path):
-        """A copy in `directory`, with the same UUID."""
+        """Returns a copy in `directory`, with the same UUID."""
         volume = copy.copy(self)
         volume.image = directory / "disk.img"
         shutil.copy(self.image, volume.image)
         return volume
 
     def cryptsetup(self, *arguments, stdin=b""):
-        """Runs cryptsetup on this machine, which has no plugin; gives its stdout."""
+        """Runs cryptsetup on this machine, which has no plugin. Returns its stdout."""
         command = ["cryptsetup", *arguments]
         done = subprocess.run(
             command, env={"PATH": PATH, "LC_ALL": "C"}, input=stdin, capture_output=True, check=True, timeout=120
@@ -68,12 +68,12 @@ class Volume:
         return done.stdout
 
     def import_token(self, number=0, **members):
-        """Puts a token of bulla into the header, with other members than TOKEN has."""
+        """Imports TOKEN with these members replaced."""
         token = json.dumps(TOKEN | members).encode()
         self.cryptsetup("token", "import", "--token-id", str(number), "--json-file", "-", self.image, stdin=token)
 
     def replace_key_slot_of_token(self, number):
-        """Gives another key to the key slot of a token, which still names it."""
+        """Replaces the key in the key slot of a token, without changing the token."""
         token = self.metadata["tokens"][str(number)]
         (slot,) = token["keyslots"]
         other = self.image.with_name("other-key")
@@ -85,7 +85,7 @@ class Volume:
         self.cryptsetup(*replaced, stdin=json.dumps(token).encode())
 
     def add_keyring_token(self):
-        """Lets the kernel's keyring of this user open the volume by the recovery passphrase."""
+        """Adds the recovery passphrase to the kernel's keyring of this user, and a token that opens the volume with it."""
         name = f"bulla-test:{self.uuid}"
         library = ctypes.CDLL(None, use_errno=True)
         key = library.syscall(ADD_KEY, b"user", name.encode(), self.recovery, len(self.recovery), USER_KEYRING)
@@ -106,5 +106,5 @@ class Volume:
 
     @property
     def answer(self):
-        """What a script that is bulla has to run to answer with the key."""
+        """The command with which a script in place of bulla answers with the key."""
         return f"printf 'bulla 1 %d\\n%s' {len(self.key)} {self.key.decode()}"

@@ -1,10 +1,10 @@
-// Makes calls with the official Go client and tells what came of each.
+// Makes calls with the official Go client and prints the results.
 //
 // A line of standard input is JSON: {product, version, url, ca, accessKeyId, accessKeySecret, securityToken, action,
-// parameters, common}. With `credentials`, which is what configures the credentials library, the question is what that
-// library finds; empty, it looks where it does by itself.
+// parameters, common}. If it has `credentials`, the configuration of the credentials library, the reply is the credentials that
+// the library finds; an empty configuration means the library's default chain.
 // A line of standard output is JSON: {reply}, {error: {raised, code, message, status, requestId, recommend}}, or
-// {lacks} with the operation or parameter that the client has no place for; then nothing was sent.
+// {lacks} with an operation or parameter that the client does not support; then nothing was sent.
 package main
 
 import (
@@ -30,7 +30,7 @@ import (
 
 const region = "cn-hangzhou"
 
-// access is what makes a client: of which product it asks, where, whom it trusts, and as whom.
+// access is the configuration of a client: product, server, trusted authority and credentials.
 type access struct {
 	Product, Version, Url, Ca, AccessKeyId, AccessKeySecret, SecurityToken string
 }
@@ -43,7 +43,7 @@ type question struct {
 	Credentials *library.Config
 }
 
-// client is the client of a product, and the part of it that all have.
+// client is the client of a product, with the part that all clients share.
 type client struct {
 	typed reflect.Value
 	*sdk.Client
@@ -89,10 +89,10 @@ func ask(asked question) answer {
 	return answer{"reply": returned[0].Interface()}
 }
 
-// found is what the credentials library finds with a configuration of its own.
+// found returns the credentials that the library finds for a configuration.
 func found(config *library.Config) answer {
 	if config.Type == nil {
-		config = nil // where it looks by itself
+		config = nil // the default chain
 	}
 	provider, err := library.NewCredential(config)
 	if err != nil {
@@ -109,7 +109,7 @@ func found(config *library.Config) answer {
 	}}
 }
 
-// askCommon asks without a request type of the action's own.
+// askCommon sends a generic request, without the type of the action.
 func askCommon(client client, asked question) answer {
 	request := requests.NewCommonRequest()
 	request.Product, request.Version, request.ApiName = asked.Product, asked.Version, asked.Action
@@ -126,7 +126,7 @@ func askCommon(client client, asked question) answer {
 
 var clients = map[access]client{}
 
-// clientFor keeps clients, and with them their connections.
+// clientFor caches clients, and so their connections.
 func clientFor(wanted access) client {
 	if client, known := clients[wanted]; known {
 		return client
@@ -175,7 +175,7 @@ func authority(path string) *x509.CertPool {
 	return pool
 }
 
-// initialize does what the SDK's CreateXyzRequest does: these functions cannot be found by name.
+// initialize does what the SDK's CreateXyzRequest does, because functions cannot be found by name.
 func initialize(request reflect.Value, asked question) {
 	rpc := &requests.RpcRequest{}
 	rpc.InitWithApiInfo(asked.Product, asked.Version, asked.Action, strings.ToLower(asked.Product), "openAPI")
@@ -191,7 +191,7 @@ func fieldNamed(request reflect.Value, name string) (reflect.Value, bool) {
 	return reflect.Value{}, false
 }
 
-// set fills a field: integers and booleans are strings to this SDK, lists are pointers to slices.
+// set fills a field. In this SDK, integers and booleans are strings, and lists are pointers to slices.
 func set(field reflect.Value, value any) {
 	if field.Kind() == reflect.String {
 		field.SetString(fmt.Sprint(value))

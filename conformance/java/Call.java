@@ -26,18 +26,18 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Makes calls with the official Java client and tells what came of each.
+ * Makes calls with the official Java client and prints the results.
  *
  * <p>A line of standard input is JSON: {url, accessKeyId, accessKeySecret, signature, action, parameters, common}. A
- * line of standard output is JSON: {reply}, {error: {raised, code, message, status, requestId, cause}}, or {lacks} with the
- * operation or parameter that the client has no place for; then nothing was sent.
+ * line of standard output is JSON: {reply}, {error: {raised, code, message, status, requestId, cause}}, or {lacks} with an
+ * operation or parameter that the client does not support; then nothing was sent.
  */
 final class Call {
     private static final String REGION = "cn-hangzhou";
     private static final String VERSION = "2016-01-20";
     private static final String MODEL = "com.aliyuncs.kms.model.v20160120.";
 
-    /** The API writes KeyId what the classes of the client call keyId. */
+    /** Maps fields of the client's classes, such as keyId, to names of the API, such as KeyId. */
     private static final Gson API = new GsonBuilder()
             .setFieldNamingPolicy(FieldNamingPolicy.UPPER_CAMEL_CASE)
             .create();
@@ -52,7 +52,7 @@ final class Call {
         for (String line = input.readLine(); line != null; line = input.readLine()) {
             output.println(LINE.toJson(call.answer(LINE.fromJson(line, Question.class))));
         }
-        // The client keeps threads for its idle connections.
+        // The client's threads for idle connections would keep the process running.
         System.exit(0);
     }
 
@@ -66,7 +66,7 @@ final class Call {
         boolean common;
     }
 
-    /** The client, and the status of its last answer: its exceptions do not tell. */
+    /** The client, with the status of its last response, which its exceptions do not contain. */
     private static final class Client extends DefaultAcsClient {
         int status;
 
@@ -100,7 +100,7 @@ final class Call {
         return answer;
     }
 
-    /** Asks with the client's own request class of the action, filled by its setters. */
+    /** Calls the action with the client's request class, filled with its setters. */
     private static JsonElement typed(Client client, Question question) throws Exception {
         RpcAcsRequest<?> request = request(question.action);
         for (Map.Entry<String, JsonElement> parameter : question.parameters.entrySet()) {
@@ -112,7 +112,7 @@ final class Call {
         return API.toJsonTree(client.getAcsResponse(request));
     }
 
-    /** Asks without a class of the action's own. */
+    /** Calls the action with a generic request. */
     private static JsonElement common(Client client, Question question) throws ClientException {
         URI place = URI.create(question.url);
         CommonRequest request = new CommonRequest();
@@ -138,7 +138,7 @@ final class Call {
 
     private static void set(RpcAcsRequest<?> request, String action, String name, JsonElement value)
             throws IllegalAccessException, InvocationTargetException {
-        // Lists are named in the plural: ResourceId.1, ResourceId.2 is set by setResourceIds.
+        // Setters of lists are in the plural: setResourceIds sets ResourceId.1, ResourceId.2.
         String setter = "set" + name + (value.isJsonArray() ? "s" : "");
         for (Method method : request.getClass().getDeclaredMethods()) {
             if (method.getName().equals(setter)) {
@@ -161,7 +161,7 @@ final class Call {
         return error;
     }
 
-    /** The client has no place for this operation or parameter. */
+    /** The client does not support this operation or parameter. */
     private static final class Lacks extends RuntimeException {
         Lacks(String what) {
             super(what);

@@ -1,10 +1,10 @@
-// Makes calls with the official Node.js clients and tells what came of each.
+// Makes calls with the official Node.js clients and prints the results.
 //
 // A line of standard input is JSON: {client, product, version, method, url, accessKeyId, accessKeySecret, securityToken,
-// action, parameters, common}. With `credentials`, which is what configures @alicloud/credentials, the question is what
-// that library finds; empty, it looks where it does by itself.
-// A line of standard output is JSON: {reply}, {error: {raised, code, message, status, data, detail}}, or {lacks} with the
-// operation or parameter that the client has no place for; then nothing was sent.
+// action, parameters, common}. If it has `credentials`, the configuration of @alicloud/credentials, the reply is the
+// credentials that the library finds; an empty configuration means the library's default chain.
+// A line of standard output is JSON: {reply}, {error: {raised, code, message, status, data, detail}}, or {lacks} with an
+// operation or parameter that the client does not support; then nothing was sent.
 
 'use strict';
 
@@ -95,14 +95,14 @@ function typedRequest(models, action, parameters) {
 
 const known = new Map();
 
-// Clients are kept, and with them their connections.
+// Caches clients, and so their connections.
 function clientFor({ action, parameters, common, ...access }) {
   const name = JSON.stringify(access);
   if (!known.has(name)) known.set(name, clients[access.client](access));
   return known.get(name);
 }
 
-// What @alicloud/credentials finds with a configuration of its own; where it looks by itself, if that is empty.
+// Returns the credentials that @alicloud/credentials finds for a configuration; with the default chain, if it is empty.
 async function found(configuration) {
   const { default: Credential, Config } = require('@alicloud/credentials');
   const config = configuration.type ? new Config(configuration) : null;
@@ -126,7 +126,7 @@ async function main() {
   for await (const line of require('readline').createInterface({ input: process.stdin })) {
     process.stdout.write(JSON.stringify(await answer(JSON.parse(line))) + '\n');
   }
-  // The keep-alive connections of the clients would hold the process.
+  // The keep-alive connections of the clients would keep the process running.
   process.exit();
 }
 

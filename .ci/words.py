@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Finds words of a private dialect in comments and documents; exits with 1 if there are any.
 
-Reads comments of Rust, C, Go, Java, JavaScript, Python, shell and TOML, docstrings and Markdown. Code, string literals, inline
-code and code blocks of Markdown are left out. A phrase is also found where it is wrapped to the next line.
+Reads comments of Rust, C, Go, Java, JavaScript, Python, shell, TOML, YAML and systemd units, docstrings and Markdown. Code,
+string literals, inline code and code blocks of Markdown are left out. A phrase is also found where it is wrapped to the next
+line.
 """
 
 import io
@@ -25,7 +26,9 @@ DONE = [
     "README.zh-CN.md",
     "benches",
     "build-token-plugin",
+    "clippy.toml",
     "conformance",
+    "contrib",
     "crates/access",
     "crates/client",
     "crates/cryptsetup-token",
@@ -37,6 +40,7 @@ DONE = [
     "deny.toml",
     "docs",
     "test",
+    "testdata",
 ]
 
 # What must not come back, and what to write instead.
@@ -122,7 +126,7 @@ def reader(path):
         return python
     if path.suffix == ".md":
         return markdown
-    if path.suffix in {".sh", ".toml"} or path.suffix == "" and path.read_bytes().startswith(b"#!/"):
+    if path.suffix in {".sh", ".toml", ".yml", ".service"} or path.suffix == "" and path.read_bytes().startswith(b"#!/"):
         return hashes
     return None
 

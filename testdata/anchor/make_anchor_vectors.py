@@ -1,8 +1,8 @@
-"""Writes vectors.json: the hash of a set of rows in docs/blob-format.md, computed with hmac and hashlib of Python.
+"""Writes vectors.json: vectors for the hash of a set of rows in docs/blob-format.md, computed with Python's hmac and hashlib.
 
     python testdata/anchor/make_anchor_vectors.py
 
-Everything follows from the names below, so it always writes the same.
+All values are derived from the names below, so the output is deterministic.
 """
 
 import hmac
@@ -22,7 +22,7 @@ ROWS = [
 
 
 def subkey(root_key):
-    """The first block of HKDF-Expand-SHA-512 (RFC 5869), cut to 32 bytes."""
+    """Returns the first block of HKDF-Expand-SHA-512 (RFC 5869), truncated to 32 bytes."""
     return hmac.digest(root_key, b"bulla/root/anchor" + b"\1", sha512)[:32]
 
 

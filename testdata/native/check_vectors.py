@@ -1,8 +1,8 @@
-"""Reads every vector as docs/file-format.md says and compares what comes out with vectors.json.
+"""Reads every vector as described in docs/file-format.md and compares the result with vectors.json.
 
     python testdata/native/check_vectors.py         # PyPI cryptography
 
-A strict reader with nothing of `make_vectors.py` in it. It takes the body apart itself, by HKDF and AES-GCM.
+This strict reader is independent of `make_vectors.py`. It decrypts the body on its own with HKDF and AES-GCM.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ FOLDER = Path(__file__).resolve().parent
 
 
 class Refused(Exception):
-    """The class of the error, as in vectors.json, and what was wrong."""
+    """The class of an error, as in vectors.json, and its description."""
 
 
 def check(condition, what, error="damaged"):
@@ -29,7 +29,7 @@ def check(condition, what, error="damaged"):
 
 
 class Input(io.BytesIO):
-    """Bytes, of which there must be as many as are asked for."""
+    """Bytes; reading more than there are is an error."""
 
     def __init__(self, data, error):
         super().__init__(data)
@@ -48,9 +48,9 @@ class Input(io.BytesIO):
 
 
 def open_native(data, unwrap):
-    """Plaintext, context, and the numbers of the slots that do not count.
+    """Returns the plaintext, the context, and the numbers of invalid slots.
 
-    `unwrap(blob, context)` is the KMS: the key and the KeyId, or None if the key version is unknown.
+    `unwrap(blob, context)` is the KMS: it returns the key and the KeyId, or None if the key version is unknown.
     """
     file = Input(data, "truncated")
     check(file.take(8) == b"\x89bulla\r\n", "magic", "not_bulla")
@@ -99,7 +99,7 @@ def parse_context(data):
 
 
 def parse_slot(data):
-    """Generation and wraps, or None if the slot does not count."""
+    """Returns generation and wraps, or None if the slot is invalid."""
     try:
         part = Input(data, "damaged")
         check(part.take(32) == hashlib.sha256(data[32:]).digest(), "hash of the slot")
@@ -118,7 +118,7 @@ def parse_slot(data):
 
 
 def body_key(wraps, context, file_id, unwrap):
-    """By the first wrap that the KMS knows."""
+    """Returns the body key from the first wrap that the KMS knows."""
     for kind, key_id, _version, _region, blob in wraps:
         if answer := unwrap(blob, context):
             key, answered = answer
@@ -149,7 +149,7 @@ def open_body(body, key, context, size):
 
 
 def toy_kms(keys):
-    """The KMS of the vectors, from the table in vectors.json."""
+    """Returns the KMS of the vectors, from the table in vectors.json."""
 
     def unwrap(blob, context):
         entry = keys.get(blob)
@@ -160,7 +160,7 @@ def toy_kms(keys):
 
 
 def verdict(vector, unwrap):
-    """What a vector turns out to be: its class of error or None, and what was wrong or None."""
+    """Returns the result of a vector: the class of the error and its description, or None for both."""
     try:
         data = (FOLDER / vector["file"]).read_bytes()
         plain, context, torn = open_native(data, unwrap)

@@ -1,10 +1,9 @@
-"""Writes the vectors of the native file format into this folder, from docs/file-format.md and nothing else.
+"""Writes the vectors of the native file format into this folder, according to docs/file-format.md alone.
 
     python testdata/native/make_vectors.py          # PyPI cryptography 50 or newer
 
-Everything follows from names but the salts of the bodies, and so what hangs on them. The vectors that are
-committed are not made again. What stands above `rule` is a writer of the format; the conformance suites use
-it as well.
+All values are derived from names, except the salts of the bodies and what depends on them. The committed vectors are not
+written again. The part above `rule` is a writer of the format, which the conformance suites use too.
 """
 
 import base64
@@ -27,7 +26,7 @@ CONTEXT = {"file": "sales.csv", "部门": "销售"}
 
 @dataclass(frozen=True)
 class Wrap:
-    """A wrapped key, as it stands in a slot."""
+    """A wrapped key in a slot."""
 
     kind: int
     key_id: str
@@ -42,7 +41,7 @@ class Wrap:
 
 @dataclass(frozen=True)
 class Native:
-    """A file by its parts, so that one of them can be broken."""
+    """The parts of a file, each of which can be broken."""
 
     prelude: bytes
     bound: bytes
@@ -58,14 +57,14 @@ def prelude(slots, slot_size, bound_length, magic=MAGIC, version=1, suite=1, zer
 
 
 def canonical(context):
-    """The encryption context in canonical form: sorted by the bytes of the names, lengths in front."""
+    """Returns the encryption context in canonical form: sorted by the bytes of the names, with length prefixes."""
     pairs = sorted((name.encode(), value.encode()) for name, value in context.items())
     texts = b"".join(struct.pack(">I", len(text)) + text for pair in pairs for text in pair)
     return struct.pack(">I", len(pairs)) + texts
 
 
 def bound(file_id, set_id, context=b"", mode=None, size=None, mtime=None, known=None):
-    """The bound part without padding; `context` in canonical form, None for what is not known."""
+    """Returns the bound part without padding. `context` is in canonical form; None means not known."""
     if known is None:
         known = sum(1 << bit for bit, fact in enumerate((mode, size, mtime)) if fact is not None)
     facts = struct.pack(">BIQqI", known, mode or 0, size or 0, *(mtime or (0, 0)))
@@ -78,29 +77,29 @@ def slot(wraps, size, generation=1, count=None):
 
 
 def with_hash(content):
-    """A slot from its bytes behind the hash."""
+    """Returns a slot from its bytes after the hash."""
     return hashlib.sha256(content).digest() + content
 
 
 def slot_size(wraps, slots):
-    """Twice what the wraps take, and more: whole pages if there are two slots."""
+    """Returns at least twice the size of the wraps, rounded up; to whole pages if there are two slots."""
     unit = PAGE if slots == 2 else 512
     return -(-(42 + 2 * sum(len(bytes(wrap)) for wrap in wraps)) // unit) * unit
 
 
 def file_key(data_key, file_id):
-    """The body key of a file from the data key of its run."""
+    """Derives the body key of a file from the data key of its run."""
     return HKDFExpand(SHA512(), 32, b"bulla/v1/file" + file_id).derive(data_key)
 
 
 def seal(key, head, plain):
-    """The body; `head` is prelude and bound part."""
+    """Returns the body. `head` is prelude and bound part."""
     encryptor = Cobblestone256Encryptor(key, b"bulla/v1\0" + head)
     return encryptor.update(plain) + encryptor.finalize()
 
 
 def native(plain, body_key, wraps, ids, context=None, mode=0o640, mtime=(1_554_681_600, 5), streamed=False):
-    """A good file; `ids` are file id and set id. Of a stream nothing is known, and it has two slots."""
+    """Returns a valid file. `ids` are file id and set id. A stream has no known metadata, and two slots."""
     facts = {} if streamed else {"mode": mode, "size": len(plain), "mtime": mtime}
     slots = 2 if streamed or len(plain) >= MIB else 1
     bound_part = bound(*ids, canonical(context or {}), **facts)
@@ -112,11 +111,11 @@ def native(plain, body_key, wraps, ids, context=None, mode=0o640, mtime=(1_554_6
 
 
 def rule(size):
-    """The plaintext of every vector: byte i is (i ^ i >> 8 ^ i >> 16) & 255."""
+    """Returns the plaintext of the vectors: byte i is (i ^ i >> 8 ^ i >> 16) & 255."""
     return bytes((i ^ i >> 8 ^ i >> 16) & 255 for i in range(size))
 
 
-# What only the vectors need.
+# Only for the vectors.
 
 ONE, TWO = (
     (f"{name}0000000-0000-4000-8000-000000000000", f"{name}1111111-1111-4111-8111-111111111111")
@@ -128,12 +127,12 @@ VECTORS = []
 
 
 def named(name, length=32):
-    """Bytes that follow from a name: keys and ids of the vectors."""
+    """Derives bytes from a name, for keys and ids of the vectors."""
     return hashlib.sha512(name.encode()).digest()[:length]
 
 
 def wrapped(kind, key, by=ONE, context=None, region="cn-hangzhou", known=True, answers=None):
-    """A wrap of `key`, whose KeyId the toy KMS `answers` otherwise, or which it does not know."""
+    """Returns a wrap of `key`. The toy KMS returns `answers` as the KeyId, if given, or does not know the wrap."""
     key_id, version = by
     hidden = hashlib.sha512(b"hidden" + key + canonical(context or {}) + version.encode()).digest()
     blob = base64.b64encode(version.encode() + hidden + bytes(20)).decode()
@@ -148,7 +147,7 @@ def wrapped(kind, key, by=ONE, context=None, region="cn-hangzhou", known=True, a
 
 
 class Run:
-    """The ids and keys of one file, which follow from its name and that of its run."""
+    """The ids and keys of one file, derived from its name and that of its run."""
 
     def __init__(self, name, of="run"):
         self.ids = named(f"file id of {name}", 16), named(f"set id of {of}", 16)
@@ -163,7 +162,7 @@ class Run:
         return native(plain, self.body_key, wraps, self.ids, **how)
 
     def odd(self, bound_part=None, slots=None, streamed=False, **fields):
-        """A file whose header is wrong somewhere and whose body is bound to just that header."""
+        """Returns a file with a broken header, to which its body is bound."""
         good = self.file(streamed=streamed)
         bound_part, slots = bound_part or good.bound, slots or good.slots
         head = prelude(len(slots), len(slots[0]), len(bound_part), **fields)
@@ -171,7 +170,7 @@ class Run:
 
 
 def write(name, file, error=None, plain=PLAIN, wraps=(), context=None, **more):
-    """Writes one vector. `wraps` are those of the newest slot that counts."""
+    """Writes one vector. `wraps` are those of the newest valid slot."""
     (HERE / f"{name}.bulla").write_bytes(bytes(file))
     place = {}
     if isinstance(file, Native):
@@ -230,7 +229,7 @@ def good():
 
     run = Run(
         "rewrap-cut-short"
-    )  # slot 0 is new already, by a key that the KMS does not know; slot 1 still old
+    )  # slot 0 is new, with a key that the KMS does not know; slot 1 is still old
     file, new = run.file(streamed=True), [wrapped(FILE, run.body_key, by=TWO, known=False)]
     slots = slot(new, len(file.slots[0]), generation=2), file.slots[1]
     write("rewrap-cut-short", replace(file, slots=slots), wraps=new)
@@ -242,7 +241,7 @@ def good():
 
 
 def half_zeroed(slot):
-    """A slot of which only the first half of what it holds was written."""
+    """Returns a slot with only the first half of its content written."""
     half = len(slot.rstrip(b"\0")) // 2
     return slot[:half].ljust(len(slot), b"\0")
 
@@ -263,19 +262,19 @@ def broken_preludes():
         "damaged",
         wraps=[run.wrap()],
     )
-    run = Run("broken-slot-size")  # two slots that do not lie on pages of their own
+    run = Run("broken-slot-size")  # two slots that are not page-aligned
     write(
         "broken-slot-size",
         run.odd(slots=[slot([run.wrap()], PAGE + 512)] * 2, streamed=True),
         "damaged",
         wraps=[run.wrap()],
     )
-    run = Run("broken-bound-length")  # two slots behind a bound part that does not end with a page
+    run = Run("broken-bound-length")  # two slots after a bound part that does not end at a page boundary
     bound_part = run.file(streamed=True).bound + b"\0"
     write("broken-bound-length", run.odd(bound_part, streamed=True), "damaged", wraps=[run.wrap()])
     run = Run("header-oversized")
     write("header-oversized", run.odd(slots=[slot([run.wrap()], 65536)]), "damaged", wraps=[run.wrap()])
-    run = Run("prelude-changed")  # the second slot is taken away, and the prelude says so
+    run = Run("prelude-changed")  # the second slot is removed, also from the prelude
     file = run.file(streamed=True)
     head = flipped(flipped(file.prelude, 10, 0), 10, 1)
     write("prelude-changed", replace(file, prelude=head, slots=file.slots[:1]), "damaged", wraps=[run.wrap()])
@@ -283,7 +282,7 @@ def broken_preludes():
 
 def broken_bounds():
     def case(name, pad=b"", reads=None, **changes):
-        """A wrong bound part; a reader that does not mind would give the KMS the context `reads`."""
+        """Writes a file with an invalid bound part. A reader that accepts it passes the context `reads` to the KMS."""
         run = Run(name)
         facts = {"context": canonical({}), "mode": 0o640, "size": len(PLAIN), "mtime": (1_554_681_600, 5)}
         wraps = [run.wrap(context=reads)]
@@ -304,7 +303,7 @@ def broken_bounds():
     write("bound-too-short", run.odd(run.file().bound[:-1]), "damaged", wraps=[run.wrap()])
 
     def changed(name, at, context=None, reads=None):
-        """One bit of a good bound part flipped, so that the context now `reads` so."""
+        """Writes a file with one flipped bit in its bound part, whose context then `reads` so."""
         run = Run(name)
         file = run.file(context=context)
         file = replace(file, bound=flipped(file.bound, at(file.bound)))
@@ -349,7 +348,7 @@ def broken_slots():
 
 
 def overlong(wrap):
-    """A wrap whose blob claims to be longer than the slot."""
+    """Returns a wrap whose blob claims to be longer than the slot."""
     blob = struct.pack(">H", len(wrap.blob)) + wrap.blob.encode()
     return bytes(wrap).replace(blob, struct.pack(">H", 16000) + wrap.blob.encode())
 
@@ -363,7 +362,7 @@ def broken_bodies():
         write(name, replace(file, body=body), error, plain=plain, wraps=[run.wrap()])
 
     def chunks(change):
-        """A change of the list of chunks."""
+        """Returns a change of the list of chunks."""
         return lambda body: (
             body[:PREFIX]
             + b"".join(change([body[at : at + CHUNK] for at in range(PREFIX, len(body), CHUNK)]))

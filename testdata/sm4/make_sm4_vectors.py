@@ -1,8 +1,8 @@
-"""Writes vectors.json: the SM4 construction of docs/blob-format.md, computed by PyPI cryptography.
+"""Writes vectors.json: vectors for the SM4 construction of docs/blob-format.md, computed with PyPI cryptography.
 
     python testdata/sm4/make_sm4_vectors.py
 
-Everything follows from the names below, so it always writes the same.
+All values are derived from the names below, so the output is deterministic.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ DATA_KEY = b"2N7SOE14vOeLGnHZStmvsJAQg9hpcrj6N24H8QEQmAQ="
 
 
 def message_key(key, context):
-    """SP 800-108 in counter mode: u32be 1, label, 00, context, u32be 128."""
+    """Derives the key with SP 800-108 in counter mode: u32be 1, label, 00, context, u32be 128."""
     kdf = KBKDFHMAC(
         algorithm=SM3(),
         mode=Mode.CounterMode,

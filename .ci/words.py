@@ -31,6 +31,7 @@ DONE = [
     "contrib",
     "crates/access",
     "crates/client",
+    "crates/console",
     "crates/cryptsetup-token",
     "crates/envelope",
     "crates/files",

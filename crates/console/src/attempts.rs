@@ -1,4 +1,4 @@
-//! Failed sign-ins: how long each waits for its answer. Waiting never locks anybody out: a right password is answered at once.
+//! Failed sign-ins, and the delay of the response to each. The delay locks no user out: a right password is answered immediately.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -8,22 +8,22 @@ use std::time::Duration;
 use aws_lc_rs::digest::{SHA256, digest};
 use bulla_kms::counted_as;
 
-/// Who has failed lately.
+/// Recent failures.
 #[derive(Default)]
 pub(crate) struct Attempts(Mutex<Table>);
 
 #[derive(Default)]
 struct Table {
     places: HashMap<Place, Failures>,
-    /// When places were last forgotten.
+    /// When old places were last removed.
     tidied: Duration,
 }
 
-/// Where failures are counted: for an address, and for a name that was tried from it.
+/// What failures are counted for: an address, or a name that was tried from an address.
 #[derive(PartialEq, Eq, Hash)]
 struct Place {
     address: Option<IpAddr>,
-    /// A hash: what was typed as a name may be a password.
+    /// A hash, because the entered name may be a password.
     name: Option<[u8; 32]>,
 }
 
@@ -33,7 +33,7 @@ struct Failures {
 }
 
 impl Attempts {
-    /// Counts a failure at `now`, and gives the time that its answer waits.
+    /// Counts a failure at `now`, and returns the delay of its response.
     pub(crate) fn fail(&self, name: &str, address: Option<IpAddr>, now: Duration) -> Duration {
         let address = address.map(counted_as);
         let name = digest(&SHA256, name.as_bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes");
@@ -42,7 +42,7 @@ impl Attempts {
         let places = [Place { address, name: Some(name) }, Place { address, name: None }];
         let counts = places.map(|place| {
             if table.places.len() >= MAX && !table.places.contains_key(&place) {
-                return u32::MAX; // a flood: who comes now waits longest
+                return u32::MAX; // a flood: new places get the longest delay
             }
             let failures = table.places.entry(place).or_insert(Failures { count: 0, last: now });
             failures.count = failures.count.saturating_add(1);
@@ -53,7 +53,7 @@ impl Attempts {
         delay.into_iter().max().unwrap_or_default().min(LONGEST)
     }
 
-    /// Forgets the failures of a name that has signed in from an address.
+    /// Removes the failures of a name that signed in from an address.
     pub(crate) fn succeed(&self, name: &str, address: Option<IpAddr>) {
         let name = digest(&SHA256, name.as_bytes()).as_ref().try_into().ok();
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,7 +62,7 @@ impl Attempts {
 }
 
 impl Table {
-    /// Forgets what is old, once a minute: it looks at everything.
+    /// Removes old places. It checks all of them, so it runs at most once a minute.
     fn tidy(&mut self, now: Duration) {
         if now.saturating_sub(self.tidied) >= Duration::from_secs(60) {
             self.places.retain(|_, failures| now.saturating_sub(failures.last) < FORGOTTEN);

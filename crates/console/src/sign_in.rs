@@ -1,4 +1,4 @@
-//! Signing in: by access key, by password, or by the link of an embedded store; and choosing another password.
+//! The pages of the sign-in with an access key, a password or the link of an embedded store, and of a change of the password.
 
 use bulla_kms::{
     CodeRefusal, Connection, FirstFactor, Kms, PasswordRefusal, PrincipalId, SignInRefusal, SignedIn,
@@ -13,7 +13,7 @@ use crate::layout::{self, token};
 use crate::paths::path;
 use crate::texts::{self, Text};
 
-/// The page that asks who it is.
+/// Shows the sign-in page.
 pub(crate) fn page(view: &View, kms: &Kms, then: &str, problem: Option<Text>) -> Answer {
     let status = if problem.is_some() { StatusCode::FORBIDDEN } else { StatusCode::OK };
     let content = html! {
@@ -34,7 +34,7 @@ pub(crate) fn page(view: &View, kms: &Kms, then: &str, problem: Option<Text>) ->
     answer(view, status, texts::SIGN_IN, &content)
 }
 
-/// The page that asks for a code of the user's MFA device.
+/// Shows the page for a code of the user's MFA device.
 pub(crate) fn code_page(view: &View, problem: Option<Text>) -> Answer {
     let status = if problem.is_some() { StatusCode::FORBIDDEN } else { StatusCode::OK };
     let content = html! {
@@ -51,7 +51,7 @@ pub(crate) fn code_page(view: &View, problem: Option<Text>) -> Answer {
     answer(view, status, texts::SECOND_STEP, &content)
 }
 
-/// A field for six digits. Browsers offer the code of an authenticator for it, and phones show digits.
+/// Shows a field for six digits. Browsers can fill in the code of an authenticator, and phones show a numeric keyboard.
 pub(crate) fn code_field(view: &View, name: &str, label: Text) -> Markup {
     html! {
         div.field {
@@ -62,7 +62,7 @@ pub(crate) fn code_field(view: &View, name: &str, label: Text) -> Markup {
     }
 }
 
-/// The page that lets a user choose another password.
+/// Shows the page on which a user chooses another password.
 pub(crate) fn password_page(view: &View, is_due: bool, problem: Option<Text>) -> Answer {
     let status = if problem.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let old = ("OldPassword", texts::OLD_PASSWORD, "password", "current-password");
@@ -80,7 +80,7 @@ pub(crate) fn password_page(view: &View, is_due: bool, problem: Option<Text>) ->
     answer(view, status, texts::CHOOSE_PASSWORD, &content)
 }
 
-/// The page that sends the token of a link: a browser that only looks ahead at the link does not use it up.
+/// Shows the page that posts the token of a link. A GET alone, such as a browser's prefetch, does not use the link.
 pub(crate) fn link_page(view: &View, link: &str) -> Answer {
     let content = html! {
         form method="post" action=(path("enter", &[])) data-send {
@@ -92,7 +92,7 @@ pub(crate) fn link_page(view: &View, link: &str) -> Answer {
     answer(view, StatusCode::OK, texts::OPEN_CONSOLE, &content)
 }
 
-/// The page of somebody who has no link, or none that works.
+/// Shows the page for a visitor without a valid link.
 pub(crate) fn no_link_page(view: &View, why: Text) -> Answer {
     answer(view, StatusCode::FORBIDDEN, texts::SIGN_IN, &html! { p { (view.say(why)) } })
 }
@@ -105,7 +105,7 @@ pub(crate) fn notice(view: &View, problem: Text) -> Markup {
     html! { div.problem role="alert" { p { (view.say(problem)) } } }
 }
 
-/// A form of lines to type: name, label, type and what browsers may fill in.
+/// Shows a form with text fields: name, label, type and `autocomplete` of each.
 fn form(view: &View, to: &str, title: Text, fields: &[(&str, Text, &str, &str)], then: &str) -> Markup {
     html! {
         form.fields method="post" action=(path(to, &[])) {
@@ -123,7 +123,7 @@ fn form(view: &View, to: &str, title: Text, fields: &[(&str, Text, &str, &str)],
     }
 }
 
-/// The name that a form tries to sign in as.
+/// Returns the access key id or user name of a form.
 pub(crate) fn tried_name(fields: &Parameters) -> &str {
     fields.non_empty("AccessKeyId").or(fields.get("UserName")).unwrap_or_default()
 }
@@ -148,10 +148,10 @@ pub(crate) async fn check(
     }
 }
 
-/// Replaces a password as a form says.
+/// Replaces the password of a user with that of a form.
 ///
 /// # Errors
-/// What to tell the user.
+/// The message for the user.
 pub(crate) async fn choose_password(
     kms: &Kms,
     signed_in: &SignedIn,
@@ -173,7 +173,7 @@ pub(crate) async fn choose_password(
     })
 }
 
-/// What somebody who is not let in is told.
+/// Returns the message for a failed sign-in.
 pub(crate) fn words(refusal: &SignInRefusal) -> Text {
     match refusal {
         SignInRefusal::Wrong => texts::SIGN_IN_WRONG,
@@ -183,7 +183,7 @@ pub(crate) fn words(refusal: &SignInRefusal) -> Text {
     }
 }
 
-/// What a user whose code is not taken is told.
+/// Returns the message for a refused code.
 pub(crate) fn code_words(refusal: &CodeRefusal) -> Text {
     match refusal {
         CodeRefusal::Ended => texts::CODE_TOO_LATE,

@@ -1,4 +1,5 @@
-//! Caches the results of a KMS during one run, so that a tree of files unwraps each distinct wrapped key only once.
+//! Caches unwrapped keys and recent refusals of a KMS during one run: a tree of files unwraps each distinct wrapped key only
+//! once, and an unavailable KMS is not called again for each file.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;

@@ -1,4 +1,5 @@
-//! Compares the plaintext of a file in the text format with another file.
+//! Compares the plaintext of a file in the text format with another file: before a source is removed, and to resume. The
+//! comparison for native files is in `engine/open.rs`.
 
 use std::fs::File;
 use std::io::{self, Read, Write};

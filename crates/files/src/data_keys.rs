@@ -1,4 +1,5 @@
-//! The data key of a run: issued by the KMS, wrapped under one key or several, and shared by many files.
+//! A data key for new files: issued by the KMS, and wrapped under one key or several. Usually all files of a run share one;
+//! `rekey` uses one for each combination of wrapping keys and context.
 
 use std::sync::Arc;
 

@@ -2,8 +2,7 @@
 //! For streams, one thread reads and seals (or opens) while another one writes.
 //!
 //! Source bytes are copied to private memory before they are sealed, so that no other process can change them between sealing and
-//! writing. Buffers of plaintext are wiped. Memory is limited to two ranges per thread. sealing and writing; buffers of plaintext
-//! are wiped. Memory is bounded by two ranges for each thread.
+//! writing. Buffers of plaintext are wiped. Memory is bounded: a few ranges for each thread.
 
 mod open;
 mod scratch;

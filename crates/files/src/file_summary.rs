@@ -1,4 +1,4 @@
-//! The result for a file.
+//! The result of processing one file or stream: its output, key and length.
 
 use std::path::{Path, PathBuf};
 

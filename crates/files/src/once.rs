@@ -1,4 +1,5 @@
-//! Results that several threads need: one thread computes each, and the others wait for it.
+//! A map of results that several threads need: one thread computes each result, and the others wait for it. Rewrapping stores its
+//! data keys, key versions and wraps in such maps.
 
 use std::collections::HashMap;
 use std::hash::Hash;

@@ -1,4 +1,4 @@
-//! The progress of a run.
+//! A counter of processed bytes, which a caller can read during a run.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,4 +1,4 @@
-//! The default number of threads.
+//! The default number of threads: the number of cores.
 
 use std::thread;
 

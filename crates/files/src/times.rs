@@ -1,4 +1,5 @@
-//! Compares a time that was set with one that a file system returns, which may have rounded or clamped it.
+//! Compares the modification time that an output was given with the one that its file system returns, which may have rounded or
+//! clamped it. A resumed run decides by it whether an output is complete.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;

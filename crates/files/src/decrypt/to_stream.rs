@@ -1,4 +1,4 @@
-//! Decrypts to a stream, whose reader receives each byte at once. Unverified plaintext is not written.
+//! Decrypts to a stream. Its reader sees the bytes at once and they cannot be taken back, so only verified plaintext is written.
 
 use std::fs::File;
 use std::io::{Read, Write};

@@ -1,4 +1,5 @@
-//! Threads: how many a file gets, and two ways to process a file with several threads.
+//! Threads: how many a file gets, and how they share its work. Either all do the same work on different ranges, or one produces
+//! what the other consumes.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};

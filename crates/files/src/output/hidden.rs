@@ -1,4 +1,5 @@
-//! Hidden names, `.NAME.bulla-XXXXXX.part` and `.removed`, for files that briefly need one.
+//! Hidden names for files that briefly need one: `.NAME.bulla-XXXXXX.part` for an output that is being written, and
+//! `.NAME.bulla-XXXXXX.removed` for a source that is being removed.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};

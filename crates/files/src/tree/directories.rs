@@ -1,4 +1,5 @@
-//! The directories that outputs are written to, and their file systems.
+//! The open directories of a tree, for its sources and its outputs, and the file systems of the outputs, which are synced at the
+//! end.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! The details of a denial: which caller was denied which action, and by which kind of policy.
+//! The member `AccessDeniedDetail` of error replies: which caller was denied which action, and by which kind of policy.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,9 +1,9 @@
 //! The table of products, and for each product a table of its actions with their requests and replies.
 //!
-//! The server parses the [`Request`] of a call with these types, and a client prints it from the same ones. The engine has one
-//! `match` with an arm for each action. Products may have actions of the same name with different parameters, so an action is
-//! always looked up in the table of its product. To add a product, add a file beside `kms.rs`, its `mod`, and a line in the table
-//! below.
+//! The server parses the [`Request`] of a call with these types, and a client prints it from the same ones. The engine
+//! (`bulla-kms`) has a table for each product too, which names the function for each action. Products may have actions of the
+//! same name with different parameters, so an action is always looked up in the table of its product. To add a product, add a
+//! file beside `kms.rs`, its `mod`, and a line in the table below.
 
 pub mod kms;
 pub mod ram;

@@ -1,4 +1,5 @@
-//! Parses an HTTP request into a call: action, parameters and signature.
+//! Parses an HTTP request into a call: action, parameters and signature. The caller of this crate verifies the signature
+//! afterwards.
 
 use crate::actions::{Product, Request};
 use crate::error::{Error, ErrorCode};

@@ -1,4 +1,4 @@
-//! The parameter EncryptionContext in all its spellings.
+//! The type of the parameter EncryptionContext, which clients send as a JSON object or as dotted names.
 
 use std::collections::BTreeMap;
 use std::fmt;

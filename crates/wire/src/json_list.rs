@@ -1,4 +1,4 @@
-//! Lists that are sent as JSON text: `Tag=[{"Key":"team","Value":"ops"}]`, `TagKeys=["team"]`.
+//! The type of parameters that are lists in JSON text: `Tag=[{"Key":"team","Value":"ops"}]`, `TagKeys=["team"]`.
 
 use serde::de::{DeserializeOwned, Error as _};
 use serde::ser::Error as _;

@@ -1,4 +1,5 @@
-//! Lists in numbered parameters: `ResourceId.1=…&ResourceId.2=…`, and tags as `Tag.1.Key=…&Tag.1.Value=…`.
+//! The types of fields that are lists in numbered parameters: `ResourceId.1=…&ResourceId.2=…`, and tags as
+//! `Tag.1.Key=…&Tag.1.Value=…`. `flat.rs` collects the parameters of a field by the name before the first dot.
 
 use std::collections::BTreeMap;
 use std::fmt;

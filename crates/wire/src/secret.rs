@@ -1,4 +1,5 @@
-//! Secret texts: plaintexts, access key secrets, security tokens.
+//! A string type for secrets, such as plaintexts, access key secrets and security tokens. It is wiped on drop, and `Debug` does
+//! not show it.
 
 use std::fmt;
 

@@ -1,7 +1,8 @@
 //! Signatures, by which a caller proves that it has the secret of its access key.
 //!
 //! All supported schemes sign parameters that are decoded and encoded again instead of the raw query, because clients escape
-//! differently. Verification takes the same time for a wrong secret and for an unknown access key.
+//! differently. Signatures are compared in constant time. For an unknown access key, the engine verifies with a placeholder
+//! secret, so that the time does not reveal which access keys exist.
 
 pub mod acs3;
 mod acs4;

@@ -1,4 +1,4 @@
-//! Timestamps of the protocol.
+//! Times in requests and replies: whole seconds in UTC, written `yyyy-MM-ddTHH:mm:ssZ`.
 
 use std::fmt;
 

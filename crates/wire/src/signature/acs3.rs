@@ -1,4 +1,4 @@
-//! Signs requests with version 3, ACS3-HMAC-SHA256, in the format of [`super::authorization`].
+//! Signs the requests of a client with version 3, ACS3-HMAC-SHA256. [`super::authorization`] defines the format and verifies it.
 
 use super::authorization::string_to_sign;
 use super::hash::{Hash, hex};

@@ -1,8 +1,9 @@
 //! A thread for operations that may block on a disk.
 //!
-//! A disk that hangs raises no error: a system call does not return. With bounded waits, the thread makes the call, and the
-//! caller waits no longer than the limit. The call itself cannot be cancelled: until it returns, all further operations fail
-//! at once. So operations never overlap, and the next one sees everything that the late one did.
+//! A disk that hangs raises no error: a system call does not return. If the owner of the trail bounds the waits, because
+//! other sinks need the lines meanwhile, the thread makes the call, and the caller waits no longer than the limit. Otherwise
+//! the caller makes it. The call itself cannot be cancelled: until it returns, all further operations fail at once. So
+//! operations never overlap, and the next one sees everything that the late one did.
 
 use std::io;
 #[cfg(test)]

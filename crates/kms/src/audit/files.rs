@@ -1,9 +1,9 @@
-//! The directory of the trail, `DATA/audit`, and the operations on its files.
+//! The directory of the trail, usually `DATA/audit`, and the operations on its files.
 //!
 //! ```text
 //! audit-NUMBER.jsonl      lines from NUMBER (20 digits) on; new lines are written to the highest one
 //! audit-NUMBER.jsonl.gz   the same, closed and compressed
-//! certificates.jsonl      the first lines of files that were deleted because of their age
+//! certificates.jsonl      the first lines of files that housekeeping has deleted
 //! seal-key                the private key of the seals, wrapped by a subkey of the root key
 //! seal-key.next           the private key of the next file, while that is begun
 //! *.new                   unfinished; removed when the trail is opened

@@ -1,8 +1,9 @@
 //! Housekeeping: compresses closed files, and deletes the oldest ones when all files together exceed their limit.
 //!
-//! It takes seconds for a large file, so it is a separate value that any thread can run beside the trail. If it is killed at
-//! any step, it can be run again. Before a file is deleted, its first line is kept. These certificates link the first key of
-//! a trail, which its operator may have noted, to the remaining files.
+//! It takes seconds for a large file. So the trail returns the work as a value ([`Housekeeping`]), which another thread can
+//! run while the trail is written. If it is killed at any step, it can be run again. Before a file is deleted, its first
+//! line is kept. These certificates link the first key of a trail, which its operator may have noted, to the remaining
+//! files.
 
 use std::io::{self, BufWriter, Read, Write};
 use std::path::PathBuf;

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! The head includes the type of the line, so that a seal cannot pass for a certificate; the store, the epoch, the time and
-//! the number of the line; a durable commit; and the key. `prev` covers all lines before. So each byte of a sealed trail is
-//! signed, including members that a later version adds.
+//! the number of the line; the number of a commit of the store that was durable; and the public key. `prev` covers all lines
+//! before. So each byte of a sealed trail is signed, including members that a later version adds.
 //!
 //! Each file has its own key pair. Its first line is the certificate of the public key, signed by the key of the file before,
 //! whose private key is then destroyed.

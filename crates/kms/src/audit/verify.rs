@@ -8,8 +8,7 @@
 //! to the first file by certificates. A seal covers all lines before it, so lines older than that key are proved too. Without
 //! it, only the integrity of the trail is proved.
 //!
-//! Files that were deleted because of their age are not missing: the number of the first file determines where the trail
-//! begins.
+//! Files that housekeeping has deleted are not missing: the number of the first file determines where the trail begins.
 
 use std::collections::{HashSet, VecDeque};
 use std::fs::{self, File};

@@ -1,5 +1,5 @@
-//! The disk hangs at each operation, and completes it later: the trail continues without the late lines, and records which
-//! lines only other sinks have.
+//! Tests of a disk that hangs at each operation, and completes it later: the trail continues without the late lines, and
+//! records which lines only other sinks have.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,5 @@
-//! The machine stops at every step, and unsynced content is lost or there in part: the trail verifies and continues.
+//! Tests of a machine that stops at every step, when unsynced content is lost or present in part: the trail verifies and
+//! continues.
 
 use super::super::testing::{Memory, Setup, at};
 use super::super::verify::{Report, verify};

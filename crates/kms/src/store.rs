@@ -1,9 +1,9 @@
 //! The storage interface: rows of bytes with revisions, written in all-or-nothing transactions.
 //!
-//! Code above it works on records; code below it on one storage engine. The guarantees of every engine:
+//! Code above it (`state`) works on records; code below it on one storage engine: redb, or memory in tests. The guarantees
+//! of every engine:
 //!
 //! - A transaction that [`Store::commit`] has confirmed is durable, and every later read sees it.
-//! - [`Store::get`] and [`Store::scan`] read one state each, which is never older than what a commit, an earlier read or
 //! - [`Store::get`] and [`Store::scan`] each read one state. It is never older than what a commit, an earlier read or
 //!   [`Store::foreign`] has returned. They do not wait for a commit.
 //! - Writes of other processes arrive through [`Store::foreign`], each transaction once, whole and in the order of the

@@ -1,6 +1,6 @@
-//! The only writer of a store. A change is decided on the state that all accepted changes before it will leave, so changes of
-//! one row follow each other instead of conflicting. All waiting changes are written in one commit; then the new state is
-//! published, and then the callers are answered.
+//! Decides changes, and passes them to the thread that alone writes to the store (`writer.rs`). A change is decided on the
+//! state that all accepted changes before it will leave, so changes of one row follow each other instead of conflicting. All
+//! waiting changes are written in one commit; then the new state is published, and then the callers are answered.
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};

@@ -1,5 +1,6 @@
-//! The records of users and policies in the golden stores since version 4; since version 5 also the MFA device. They were
-//! created once, in addition to those of `tests/make_golden.rs`.
+//! Tests of the golden stores: this version reads the users and policies in those since version 4, the MFA device in those
+//! since version 5, and the security token. The ignored tests created these once, in addition to those of
+//! `tests/make_golden.rs`.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-//! Measures how many users and policies slow a start down, and prints it without assertions.
+//! Measures how much longer a start takes with many users and policies, and prints it without assertions.
 //!
 //!     cargo test --release -p bulla-kms --lib state::people_load -- --ignored --nocapture
 

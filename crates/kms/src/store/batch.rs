@@ -1,4 +1,4 @@
-//! Applies the transactions of one commit, which may depend on each other.
+//! Applies the transactions of one commit, which may depend on each other. Every storage engine uses it.
 
 use std::collections::HashSet;
 

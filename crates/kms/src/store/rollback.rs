@@ -1,4 +1,5 @@
-//! The evidence that a store is not in the state of its last commit, even if every record of it opens.
+//! The evidence that a store is not in the state of its last commit, even if every record of it opens. The anchor
+//! (`state/anchor.rs`) finds it.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
-//! The indexes of policies of keys and secrets by the users and roles that they deny something.
+//! The policies that the authorizer reads, and the indexes of policies of keys and secrets by the users and roles that they
+//! deny something. A permission for all keys or secrets is refused to a user or role that is denied one.
 
 use bulla_access::{Policy, Principal, PrincipalId, system};
 use bulla_keys::{KeyId, SecretName};

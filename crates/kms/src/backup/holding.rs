@@ -1,4 +1,4 @@
-//! Finds the scheduled backups that still contain a deleted key, and how long they are kept.
+//! Finds the scheduled backups that contain a key which is or will be deleted, and how long they are kept.
 
 use std::path::{Path, PathBuf};
 

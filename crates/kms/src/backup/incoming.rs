@@ -1,4 +1,5 @@
-//! Receives a backup that a server sends to an operator, who may write where the server may not.
+//! A backup that a server sends to an operator's command, which writes the file: the operator may have access to directories
+//! that the server has not. [`Kms::send_backup`] is the side of the server, and [`IncomingBackup`] that of the command.
 
 use std::fs::File;
 use std::io::{self, Write};

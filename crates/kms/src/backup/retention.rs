@@ -2,7 +2,7 @@
 //!
 //! The newest verified ones always are, with all between them. So is the one that was just made, which has an older state
 //! than others if an operator has accepted a rollback. The other backups expire by age. A clock that is ahead by years would
-//! delete them all, now or after a restart; so time counts only as far as backups were made in it.
+//! delete them all, now or after a restart. So the time between two backups counts as at most the interval of the schedule.
 
 use std::path::Path;
 

@@ -1,6 +1,6 @@
-//! Reading ahead: a search of many records mostly waits for memory, because the records are scattered. Touching a batch of
-//! records before reading them loads them in parallel instead of one after another, which takes a fraction of the time. The
-//! catalogue uses it.
+//! Reading ahead in memory: a search of many records spends most of its time on cache misses, because the records are
+//! scattered. Touching a batch of records before reading them loads them in parallel instead of one after another, which
+//! takes a fraction of the time. The catalogue uses it.
 
 use std::hint::black_box;
 use std::iter;

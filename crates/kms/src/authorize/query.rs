@@ -1,4 +1,5 @@
-//! One question to the authorizer: may this caller, in this request, use this permission on this resource?
+//! One question to the authorizer: may this caller, in this request, use this permission on this resource? (The queries of
+//! the console are in `queries.rs`.)
 
 use bulla_keys::Tags;
 use bulla_wire::ContextParameter;

@@ -1,4 +1,5 @@
-//! The roles that a caller may assume, and the record of the caller.
+//! Finds the role that a request assumes, if its trust policy allows the caller; and the record of the caller, for
+//! GetCallerIdentity.
 
 use bulla_wire::{Error, ErrorCode};
 

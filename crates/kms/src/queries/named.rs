@@ -1,5 +1,6 @@
 //! The queries FindSecrets, FindUsers, FindGroups, FindRoles and FindPolicies: what the list actions of the API return,
-//! filtered by a part of the name and in pages. The list actions of RAM can only be read from the start.
+//! filtered by a part of the name and in pages. The list actions of RAM return only the first page or the one after a
+//! marker; these queries return any page.
 
 use bulla_wire::Error;
 use bulla_wire::kms::SecretEntry;

@@ -1,4 +1,5 @@
-//! Parses the resource of a question, as people write it: `key/ID`, `alias/NAME`, `user/NAME`, or an ARN.
+//! Parses the resource in a call of [`Kms::may`](crate::Kms::may) or in the query Explain, as people write it: `key/ID`,
+//! `alias/NAME`, `user/NAME`, or an ARN.
 
 use bulla_wire::Product;
 

@@ -1,4 +1,5 @@
-//! Reads what belongs to users, groups, roles and policies, for a request that may use those. Also lists them.
+//! Reads what belongs to records that the request may use: the members of a group, the groups, access keys and MFA device of
+//! a user, attached policies, and the policies of keys and secrets. Also lists and counts the records of a kind.
 
 use bulla_access::system;
 use bulla_keys::{Key, Secret};

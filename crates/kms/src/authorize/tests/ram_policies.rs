@@ -1,4 +1,5 @@
-//! The cases of policies, their attachments, roles and tags.
+//! The cases of `ram.rs` for the actions on policies, attachments, roles and tags: each is a request, with the resources
+//! whose permission it needs.
 
 use super::ram_subjects::People;
 use super::*;

@@ -1,5 +1,5 @@
-//! The subjects of the cases of RAM: users, groups, roles, policies and MFA devices that exist, in any spelling, and names
-//! without a record.
+//! What the requests of the RAM cases name: users, groups, roles, policies and MFA devices that exist, in any spelling, and
+//! names without a record.
 
 use bulla_wire::Error;
 use bulla_wire::ram::PolicyType;

@@ -1,4 +1,4 @@
-//! The subjects of the cases: resources in all states, and names without a record.
+//! What the requests of the cases name: resources in all states, and names without a record.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;

@@ -1,5 +1,5 @@
-//! The actions of the API: one function for each. The macro table of each product, at the end of this file, is the only
-//! dispatcher.
+//! The actions of the API: one function for each. The tables at the end of this file, one for each product, name the
+//! function of each action. Requests are dispatched nowhere else.
 //!
 //! An action gets a [`Session`] and the parsed parameters, and no engine. It finds each resource through the session's view,
 //! which checks the permission, and returns the reply. A change is a closure for [`Session::change`], which may run it more

@@ -1,5 +1,5 @@
-//! The actions of Resource Access Management (RAM), one file for each group: users, groups, roles, policies, access keys, MFA
-//! devices and tags.
+//! The actions of Resource Access Management (RAM), one file for each family: users, passwords for the console, access keys,
+//! MFA devices, groups and their members, roles, policies and their attachments, tags, and the alias of the account.
 
 pub(super) mod access_keys;
 pub(super) mod account;

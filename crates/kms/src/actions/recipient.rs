@@ -1,4 +1,5 @@
-//! The parameter Recipient: an enclave that alone may read the reply. There are none here, so it is refused.
+//! Refuses the parameter Recipient, with which a caller asks for a reply that only an enclave can read. This KMS supports no
+//! enclaves.
 
 use bulla_wire::{Error, ErrorCode};
 

@@ -1,4 +1,5 @@
-//! The service key, which seals secrets without a key of the account. CreateSecret creates it when it is first needed.
+//! The service key, which seals the secrets that were created without a KeyId. It belongs to the service, not to the
+//! account. CreateSecret creates it when it is first needed.
 
 use bulla_keys::{
     Alias, AliasName, Key, KeyId, KeyOrigin, KeySpec, KeyUsage, KeyVersionId, NewKey, SystemRandom, Tags,

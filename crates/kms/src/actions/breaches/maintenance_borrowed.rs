@@ -1,4 +1,4 @@
-//! Borrows the proof of maintenance for an action.
+//! Uses the existing proof of maintenance in an action.
 
 use crate::maintenance::{MAINTENANCE, Maintenance};
 

@@ -1,4 +1,4 @@
-//! Builds the proof of maintenance for an action.
+//! Builds another proof of maintenance in an action.
 
 use crate::maintenance::Maintenance;
 

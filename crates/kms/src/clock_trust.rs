@@ -6,10 +6,12 @@
 //! not believed: the believed time then advances with elapsed time, until the clock comes back. Nothing is removed while a
 //! jump is not believed; only an operator can confirm that the clock is right.
 //!
-//! The content of the store does not matter for that: session tokens are not in it, and what is created during a jump remains
-//! after it. Only the time between two runs is treated differently, because no server was running. It counts as elapsed: what
-//! has expired by the clock cannot be used. But nothing is removed until the operator or the clock itself shows which time
-//! was right, or the store holds nothing that could be removed.
+//! This does not depend on the content of the store: session tokens are not in it, and what is created during a jump remains
+//! after it.
+//!
+//! Only at the start of a run is a jump ahead believed, because the store may have been closed for as long: what has expired
+//! by the clock cannot be used. But if the clock shows more than [`MAX_JUMP`] since the last run, nothing is removed until
+//! the operator or the clock itself shows which time was right, or the store holds nothing that could be removed.
 
 /// The trust in a clock. Its times are seconds of the wall clock and of elapsed time.
 #[derive(Debug, Default)]

@@ -1,9 +1,9 @@
 //! Public-key cryptography behind one interface: key generation, signatures and encryption for RSA, elliptic curves and SM2.
 //! MACs are in a submodule.
 //!
-//! Keys are bytes: private keys are PKCS#8 (RFC 5208) in DER, public keys SubjectPublicKeyInfo (RFC 5280) in DER. Each family
-//! has a file of its own below; this file chooses it by spec and algorithm. No function checks permissions or key states;
-//! `keyring.rs` does that before.
+//! Keys are bytes: private keys are PKCS#8 (RFC 5208) in DER, public keys SubjectPublicKeyInfo (RFC 5280) in DER. Each
+//! family of keys has a file in `crypto/`, which this file calls according to spec and algorithm. No function checks
+//! permissions or key states; `keyring.rs` does that before.
 
 use std::fmt;
 

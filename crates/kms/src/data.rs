@@ -5,7 +5,8 @@
 //! DATA/lock                   which process holds the store
 //! DATA/store.redb             header and sealed records
 //! DATA/root-key               the provider key, unless --root-key names another place
-//! DATA/root-access-key.json   the first access key of a server, for its operator
+//! DATA/root-access-key.json   the first access key of a server, for its operator (`maintenance/access_key.rs`)
+//! DATA/audit                  the audit trail, unless the configuration names another place (`audit/files.rs`)
 //! ```
 //!
 //! The store alone decides whether this is the first start. It is created under a temporary name, then the provider saves its

@@ -1,5 +1,5 @@
-//! Generates RSA keys on one thread, because one takes as long as thousands of requests. Actions await it through their
-//! session.
+//! Generates key pairs for actions, which await them through their session. RSA keys are generated on one thread, because
+//! one takes as long as thousands of requests; all others at once.
 
 use bulla_wire::Error;
 

@@ -8,8 +8,8 @@
 //! Policies contain ARNs literally. So a store with a policy accepts no account or region other than the one that was used
 //! until now, presumed or not: a Deny on an ARN of the old one would match nothing.
 //!
-//! They are not a record, because a missing row looks like one that was never written, and because they are needed before
-//! rows are read. In the header they are sealed together with the slots.
+//! Account and region are not stored in a row, because a missing row looks like one that was never written, and because they
+//! are needed before rows are read. The header has them, sealed together with the slots.
 
 use minicbor::{Decode, Encode};
 

@@ -1,8 +1,12 @@
 //! The second gate: opens a key that the request may use, for one kind of operation. Actions call it with the [`Allowed`]
 //! that the first gate returned.
 //!
-//! Material is unsealed only here, after checks of the state, the kind, the usage and the version, and is wiped when the
-//! [`OpenKey`] is dropped. An operation that needs only the public key of a pair gets a [`PublicKey`], and no material.
+//! The material of keys is unsealed only here, after checks of the state, the kind, the usage and the version, and is wiped
+//! when the [`OpenKey`] is dropped. An operation that needs only the public key of a pair gets a [`PublicKey`], and no
+//! material.
+//!
+//! The keyring has the root keys. So it also seals and opens the other secrets of the account: those of access keys for
+//! authentication, seeds of MFA devices for sign-in, session tokens, and private keys of import tokens.
 
 use std::marker::PhantomData;
 use std::sync::Arc;

@@ -23,7 +23,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | `limits`, `authenticate`, `replay` | rate limits; access key, signature, timestamp and nonce |
+//! | `limits`, `authenticate`, `replay`, `origin` | rate limits; access key, signature, timestamp and nonce; the caller |
 //! | `auditor`, `audit` | the line of the request in the audit trail, and the files of the trail |
 //! | `actions`, `queries` | one function for each action of the API, and for each search of the console |
 //! | `session` | what such a function may use: a snapshot, the time and the caller, but not the engine |
@@ -36,12 +36,19 @@
 //!
 //! | | |
 //! |---|---|
-//! | `data`, `lock`, `header`, `unlock`, `provider` | the data directory, its lock, and the root key that opens the store |
-//! | `maintenance`, `lifecycle` | scheduled work and other changes without a request |
-//! | `clock`, `clock_trust`, `mark` | the time, and protection against a wrong clock |
+//! | `data`, `lock`, `role`, `header`, `home`, `unlock`, `provider` | the data directory, its lock, and the root key that opens the store |
+//! | `maintenance`, `lifecycle`, `new_version` | scheduled work and other changes without a request; new key versions |
+//! | `clock`, `clock_trust`, `mark`, `minutes` | the time, and protection against a wrong clock |
 //! | `people`, `sessions`, `oidc` | users, groups, roles and policies; temporary credentials; tokens of identity providers |
 //! | `sign_in`, `password`, `mfa` | sign-in to the console |
 //! | `backup`, `inspect` | backups, and reading a store without a server |
+//! | `worker`, `generator`, `rate` | threads for long work, and key pairs; the quota of AssumeRole |
+//! | `uses`, `key_uses`, `statistics`, `histogram` | counts for metrics, and the last uses of access keys and keys |
+//! | `watch`, `readiness` | checks whether a running engine can serve requests |
+//! | `files`, `root_key`, `secret_file` | atomic writes of small files, and rules for files with secrets |
+//! | `policy_action` | the actions that policies decide about |
+//! | `refusal`, `pairs`, `stale_snapshot` | translations of errors, specs and algorithms into those of the API; repeated requests |
+//! | `open_error`, `provider_error`, `request_id` | errors of opening a store; ids of requests |
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,5 @@
-//! Translates specs and algorithms of key pairs between the API and `crypto.rs`, and its failures into API errors.
+//! Translates between the API and `crypto.rs` for asymmetric keys: specs, names of algorithms, and failures of a decryption,
+//! which are all the same API error.
 
 use bulla_keys::KeySpec;
 use bulla_wire::{Error, ErrorCode};

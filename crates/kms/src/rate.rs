@@ -1,4 +1,5 @@
-//! A limit on how often something may happen in each second, such as AssumeRole.
+//! A limit on events in each second, for the whole engine: the quota of AssumeRole. The rate limits of callers are in
+//! `limits.rs`.
 
 use std::sync::{Mutex, PoisonError};
 

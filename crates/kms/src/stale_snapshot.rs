@@ -1,4 +1,5 @@
-//! The outcome that makes the dispatcher begin a request again.
+//! The outcome of a request whose snapshot is older than the rows that it has to read. The dispatcher (`actions.rs`) then
+//! begins the request again with a newer snapshot.
 
 use std::error::Error as StdError;
 use std::fmt;

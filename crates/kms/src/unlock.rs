@@ -1,4 +1,4 @@
-//! Opens a store by its header, and changes the header of a store.
+//! Opens a store by its header, and changes that header: raises it to this version, and settles account and region.
 //!
 //! An [`Unlocked`] header is one that a configured provider opens. Only such a header is ever written to an existing store,
 //! so no change of slots can leave a store that does not open.

@@ -1,4 +1,5 @@
-//! A thread for long work, so that short requests keep the other cores. Key generation, searches and password hashes use it.
+//! A thread for long work, so that short requests keep the other cores. Key generation, searches and password hashes have
+//! one thread each.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};

@@ -1,5 +1,5 @@
-//! Private state: values that the server keeps in the store, sealed like all records. The engine keeps its time mark there
-//! too.
+//! Private state: named values that no action returns, sealed like all records. The server stores values there, such as the
+//! key of its CA, and the engine its time mark.
 
 use bulla_wire::Error;
 use zeroize::Zeroizing;

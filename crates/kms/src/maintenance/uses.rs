@@ -1,4 +1,5 @@
-//! Writes when access keys were last used, once a minute and on closing, so that a single use costs no write.
+//! Writes when access keys were last used (`uses.rs` records it), once a minute and on closing, so that a single use costs
+//! no write. Its timer serves `key_uses.rs` too.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 

@@ -1,4 +1,5 @@
-//! The single thread that hashes passwords, with low priority: a hash takes a tenth of a second and 64 MiB.
+//! Hashes passwords on one thread with low priority: new passwords, and those to check at sign-in. A hash takes a tenth of a
+//! second and 64 MiB.
 
 #[cfg(test)]
 use std::sync::{Arc, atomic::AtomicUsize};

@@ -1,5 +1,5 @@
-//! A clock that is set, in a store without keys, materials or secrets that expire: the effect on tokens and on conditions on
-//! the time.
+//! A clock that is set, in a store without scheduled removals of keys, material or secrets: the effect on tokens and on
+//! conditions on the time.
 
 use serde_json::json;
 

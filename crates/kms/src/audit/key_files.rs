@@ -1,7 +1,7 @@
 //! The files of the private key of the seals, and its destruction.
 //!
-//! The key of the next file is durable before the current file names it. It replaces the current key when the next file
-//! exists; before that, the current key is overwritten with zeros, and that is synced. From then on, an attacker with the
+//! The key of the next file is durable before the current file names it. When the next file exists, the current key is
+//! overwritten with zeros, that is synced, and then the next key takes its name. From then on, an attacker with the
 //! directory and the root key can sign no line of earlier files. (A disk or a copy-on-write file system may keep overwritten
 //! data in hidden places; using it requires the root key.)
 

@@ -3,9 +3,9 @@
 //! Where users and addresses wait, every second turn is a user's.
 //!
 //! A flood of sign-ins therefore delays itself: a password from an address without a recent turn waits only for the current
-//! check, and one from an address of the flood for those that the address sent before it. A user whose browser has signed in
-//! before does not wait for addresses, regardless of their number. When the queue is full, the address with the most waiting
-//! passwords loses its newest one.
+//! check, and one from an address of the flood for those that the address sent before it. While a user waits whose browser
+//! has signed in before, addresses get at most every second turn, regardless of their number. When the queue is full, the
+//! address with the most waiting passwords loses its newest one.
 
 use std::collections::{HashMap, VecDeque};
 use std::mem;

@@ -33,6 +33,8 @@ mod tag_list;
 mod tags;
 mod versions;
 
+use std::time::Instant;
+
 use bulla_wire::{self as wire, Error};
 
 pub(crate) use self::keys::full_metadata as full_key_metadata;
@@ -48,13 +50,22 @@ use crate::origin::Origin;
 use crate::session::Session;
 use crate::stale_snapshot::StaleSnapshot;
 
-/// Answers a request to any product.
-pub(crate) async fn call(kms: &Kms, request: wire::Request, by: &Origin) -> Result<wire::Reply, Error> {
-    kms.auditor.admit()?;
+/// Answers a request to any product, which arrived at `arrived`.
+pub(crate) async fn call(
+    kms: &Kms,
+    request: wire::Request,
+    by: &Origin,
+    arrived: Instant,
+) -> Result<wire::Reply, Error> {
     let (product, action) = request.action();
+    let asked_for = AskedFor { product: product.name(), action };
+    let inquiry = || Inquiry::new(kms, by, asked_for).since(arrived);
+    if let Err(unavailable) = kms.auditor.admit() {
+        return Err(kms.auditor.refused(&inquiry(), unavailable));
+    }
     let mut counted = kms.count(by.caller());
     loop {
-        let inquiry = Inquiry::new(kms, by, AskedFor { product: product.name(), action });
+        let inquiry = inquiry();
         let outcome = match std::mem::replace(&mut counted, Ok(())) {
             Ok(()) => answer(kms, &request, &inquiry).await,
             Err(throttled) => Err(throttled),

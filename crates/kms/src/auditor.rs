@@ -1,5 +1,7 @@
 //! The audit trail of a running engine: who waits for which line, and what happens when no line can be written.
 //!
+//! The line of a request and its line in the log of a server are two views of one record (`auditor/record.rs`), which is built once.
+//!
 //! A request that changes nothing is answered when its line is written, alone or together with others
 //! (`auditor/writer.rs`). The line of a change is part of the change (`state/outbox.rs`), so its answer waits
 //! for the commit alone, and a thread writes the line afterwards. Once a second, the thread syncs and seals what was written
@@ -12,6 +14,7 @@ mod operator;
 #[cfg(test)]
 mod power_cuts;
 mod record;
+mod request_log;
 mod sealer;
 mod settings;
 mod sinks;
@@ -26,7 +29,7 @@ mod writer;
 
 use std::future::poll_fn;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::thread::{self, JoinHandle};
 use std::time::SystemTime;
@@ -41,8 +44,11 @@ pub use self::figures::AuditFigures;
 pub(crate) use self::figures::TrailInUse;
 pub use self::health::SinkHealth;
 pub use self::operator::OperatorCall;
-use self::record::Answered;
 pub use self::record::OutsideRequest;
+use self::record::{Answered, Noted, Record};
+pub(crate) use self::request_log::LogLine;
+pub use self::request_log::RequestLog;
+use self::request_log::Unanswered;
 use self::sealer::Sealer;
 pub use self::settings::AuditOptions;
 pub use self::sinks::{AuditOutput, AuditSink};
@@ -60,8 +66,12 @@ use crate::origin::Caller;
 use crate::state::{Changes, Decision, Follower, OutboxLine, SealNote, Snapshot, State};
 use crate::store::{Rollback, StoreError};
 
-/// The trail of an engine; without one, nothing is written and nothing is refused.
-pub(crate) struct Auditor(Option<Running>);
+/// What takes the records of requests: the trail of an engine, and the log of a server. Without a trail, nothing is refused.
+pub(crate) struct Auditor {
+    trail: Option<Running>,
+    /// Set by a server that logs requests.
+    log: OnceLock<Arc<dyn RequestLog>>,
+}
 
 struct Running {
     identity: Identity,
@@ -152,7 +162,7 @@ impl Prepared {
         let thread = thread::Builder::new().name("auditor".into()).spawn(move || sealer.run());
         let thread =
             Some(thread.map_err(|source| OpenError::Directory { path: options.directory.clone(), source })?);
-        Ok(Auditor(Some(Running {
+        Ok(Auditor::of(Some(Running {
             identity,
             options: options.clone(),
             is_for_thread,
@@ -172,14 +182,32 @@ impl Follower for Arc<Waiting> {
 }
 
 impl Auditor {
+    fn of(trail: Option<Running>) -> Self {
+        Self { trail, log: OnceLock::new() }
+    }
+
     /// No trail.
     pub(crate) fn none() -> Self {
-        Self(None)
+        Self::of(None)
     }
 
     /// Whether there is a trail.
     pub(crate) fn is_on(&self) -> bool {
-        self.0.is_some()
+        self.trail.is_some()
+    }
+
+    /// Whether anything takes the records of requests.
+    pub(crate) fn takes_records(&self) -> bool {
+        self.is_on() || self.log().is_some()
+    }
+
+    /// Whether records have the values of encryption contexts.
+    pub(crate) fn has_context_values(&self) -> bool {
+        self.trail.as_ref().is_some_and(|running| running.options.context_values)
+    }
+
+    fn log(&self) -> Option<&dyn RequestLog> {
+        self.log.get().map(|log| &**log)
     }
 
     /// Lets a request begin, if its line can be written.
@@ -187,7 +215,7 @@ impl Auditor {
     /// # Errors
     /// ServiceUnavailableTemporary.
     pub(crate) fn admit(&self) -> Result<(), Error> {
-        match &self.0 {
+        match &self.trail {
             Some(running) if !running.waiting.health.is_available() => {
                 Err(ErrorCode::ServiceUnavailableTemporary.into())
             }
@@ -197,13 +225,13 @@ impl Auditor {
 
     /// Why lines cannot be written, if that is so.
     pub(crate) fn fault(&self) -> Option<String> {
-        self.0.as_ref()?.waiting.health.fault()
+        self.trail.as_ref()?.waiting.health.fault()
     }
 
     /// Looks whether a write to the files has not come back for so long that requests are refused instead of waiting too. A disk
     /// that hangs raises no error.
     pub(crate) fn check(&self) {
-        self.0.iter().for_each(|running| running.waiting.check_write());
+        self.trail.iter().for_each(|running| running.waiting.check_write());
     }
 
     /// The outcome of a request, once its line is written. The line of a change that succeeded was written with the change.
@@ -215,22 +243,42 @@ impl Auditor {
         inquiry: &Inquiry<'_>,
         outcome: Result<T, Error>,
     ) -> Result<T, Error> {
-        let Some(running) = &self.0 else { return outcome };
-        if outcome.is_ok() && inquiry.is_recorded() {
+        if !self.takes_records() || outcome.is_ok() && inquiry.is_recorded() {
             return outcome;
         }
-        let line = {
+        let (line, members) = {
+            let noted = Noted::of(inquiry);
             let answered = outcome.as_ref().map_or_else(Answered::Refused, |_| Answered::Done);
-            let line = || running.line(inquiry, &inquiry.published(), answered);
+            let snapshot = inquiry.published();
+            let record = Record::of(inquiry, &noted, &snapshot, answered, &[]);
+            let line = self.line_of(&record);
+            let Some(running) = &self.trail else { return outcome };
+            let members = || running.members(record);
             if outcome.is_err() && *inquiry.origin().caller() == Caller::Unsigned {
                 let connection = inquiry.origin().connection();
-                running.waiting.push_stranger(inquiry.elapsed(), connection.source, line);
+                running.waiting.push_stranger(inquiry.elapsed(), connection.source, members);
                 return outcome;
             }
-            line()
+            (line, members())
         };
-        running.write(line).await?;
+        match self.write(members).await {
+            Ok(()) => line.write_waited(),
+            Err(error) => {
+                line.discard();
+                return Err(self.refused(inquiry, error));
+            }
+        }
         outcome
+    }
+
+    /// The error of a request that has no line in the trail, because that takes none.
+    pub(crate) fn refused(&self, inquiry: &Inquiry<'_>, error: Error) -> Error {
+        if self.log().is_some() {
+            let noted = Noted::of(inquiry);
+            let snapshot = inquiry.published();
+            self.line_of(&Record::of(inquiry, &noted, &snapshot, Answered::Refused(&error), &[])).write();
+        }
+        error
     }
 
     /// Writes the line of a request that the engine answered otherwise than by [`Kms::call`]. That of a stranger is not waited for,
@@ -239,18 +287,48 @@ impl Auditor {
     /// # Errors
     /// ServiceUnavailableTemporary if the line cannot be written.
     async fn note(&self, kms: &Kms, request: OutsideRequest<'_>) -> Result<(), Error> {
-        let Some(running) = &self.0 else { return Ok(()) };
-        let line = || running.line_outside(kms, &request);
-        if request.is_of_stranger() {
-            running.waiting.push_stranger(kms.elapsed(), request.connection.source, line);
+        if !self.takes_records() {
             return Ok(());
         }
-        running.write(line()).await
+        let (line, members) = {
+            let snapshot = kms.state.published();
+            let record = Record::outside(kms, &snapshot, &request);
+            let line = self.line_of(&record);
+            let Some(running) = &self.trail else { return Ok(()) };
+            let members = || running.members(record);
+            if request.is_of_stranger() {
+                running.waiting.push_stranger(kms.elapsed(), request.connection.source, members);
+                return Ok(());
+            }
+            (line, members())
+        };
+        match self.write(members).await {
+            Ok(()) => line.write_waited(),
+            Err(error) => {
+                line.discard();
+                self.line_of(&Record::outside(kms, &kms.state.published(), &request).refused(&error)).write();
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// The line of a record in the log.
+    fn line_of(&self, record: &Record<'_>) -> Unanswered<'_> {
+        Unanswered::new(self.log(), record.time(), record.request())
+    }
+
+    /// Resolves when the line of a request is written to the trail.
+    async fn write(&self, line: Members) -> Result<(), Error> {
+        match &self.trail {
+            Some(running) => running.write(line).await,
+            None => Ok(()),
+        }
     }
 
     /// Writes the line of something that happened without a request and changed nothing in the store.
     pub(crate) fn note_event(&self, time: SystemTime, event: Event<'_>) {
-        let Some(running) = &self.0 else { return };
+        let Some(running) = &self.trail else { return };
         let line = Line { time: Time::from(time), content: Content::Event(event) };
         running.waiting.push_event(Members::new(&running.identity, &line));
     }
@@ -264,7 +342,7 @@ impl Auditor {
         resources: &[(&'static str, &str)],
         detail: Option<String>,
     ) -> Changes {
-        let Some(running) = &self.0 else { return changes };
+        let Some(running) = &self.trail else { return changes };
         changes.with_line(|| running.event(event, time, resources, detail).as_str().into())
     }
 
@@ -275,10 +353,28 @@ impl Auditor {
         inquiry: &Inquiry<'_>,
         snapshot: &Snapshot,
     ) -> Decision<T> {
-        let Some(running) = &self.0 else { return decision };
-        inquiry.expect_line(decision.changes_something());
+        if !self.takes_records() {
+            return decision;
+        }
+        if !decision.changes_something() {
+            inquiry.expect_no_line();
+            return decision;
+        }
         let made = decision.made();
-        decision.with_line(|| running.line_of_change(inquiry, snapshot, &made).as_str().into())
+        let noted = Noted::of(inquiry);
+        let record = Record::of(inquiry, &noted, snapshot, Answered::Done, &made);
+        inquiry.expect_line(self.log().map(|log| LogLine::new(log, record.time(), record.request())));
+        match &self.trail {
+            Some(running) => decision.with_line(|| running.members(record).as_str().into()),
+            None => decision,
+        }
+    }
+
+    /// The change that a request decided last is durable.
+    pub(crate) fn committed(&self, inquiry: &Inquiry<'_>) {
+        if let (Some(line), Some(log)) = (inquiry.note_commit(), self.log()) {
+            line.write_waited(log);
+        }
     }
 }
 
@@ -311,7 +407,7 @@ impl Kms {
     /// The public key of the first seals, if the audit trail was begun at this start: it proves that no line was changed since.
     #[must_use]
     pub fn new_audit_key(&self) -> Option<PublicKey> {
-        self.auditor.0.as_ref()?.new_key
+        self.auditor.trail.as_ref()?.new_key
     }
 
     /// The public key that proves that no line of the audit trail was changed, as far back as the trail names one; none without
@@ -320,7 +416,7 @@ impl Kms {
     /// # Errors
     /// [`ReadError`].
     pub fn audit_first_key(&self) -> Result<Option<PublicKey>, ReadError> {
-        let Some(running) = &self.auditor.0 else { return Ok(None) };
+        let Some(running) = &self.auditor.trail else { return Ok(None) };
         first_key(&running.options.directory)
     }
 
@@ -330,24 +426,31 @@ impl Kms {
     /// # Errors
     /// A thread cannot be started; the sinks stay as they are.
     pub fn set_audit_sinks(&self, is_file_required: bool, sinks: Vec<AuditSink>) -> io::Result<()> {
-        let Some(running) = &self.auditor.0 else { return Ok(()) };
+        let Some(running) = &self.auditor.trail else { return Ok(()) };
         running.set_sinks(is_file_required, sinks, self.clock.raw())
     }
 
     /// How the sinks of the audit trail are, the files first; none without a trail.
     #[must_use]
     pub fn audit_sinks(&self) -> Vec<SinkHealth> {
-        self.auditor.0.as_ref().map(|running| running.waiting.health.sinks()).unwrap_or_default()
+        self.auditor.trail.as_ref().map(|running| running.waiting.health.sinks()).unwrap_or_default()
     }
 
     /// What the audit trail lacked when it was opened. Lines that a stop of the machine took before a seal was over them are `cut`;
     /// others were removed or damaged.
     #[must_use]
     pub fn audit_gaps(&self) -> &[Gap] {
-        self.auditor.0.as_ref().map(|running| &*running.gaps).unwrap_or_default()
+        self.auditor.trail.as_ref().map(|running| &*running.gaps).unwrap_or_default()
     }
 
-    /// Writes the line of a request that did not reach [`Kms::call`], such as one without a valid signature.
+    /// Gives `log` a line for each request that is answered from now on, whether or not there is an audit trail. The first log
+    /// stays.
+    pub fn set_request_log(&self, log: Arc<dyn RequestLog>) {
+        let _ = self.auditor.log.set(log);
+    }
+
+    /// Writes the line of a request that did not reach [`Kms::call`], such as one without a valid signature, to the audit trail and
+    /// the request log.
     ///
     /// # Errors
     /// ServiceUnavailableTemporary if it cannot be written, so the request must not succeed.

@@ -32,7 +32,7 @@ mod view;
 pub(crate) use self::allowed::Allowed;
 pub(crate) use self::catalogue::{AliasRanks, KeyCatalogue, KeyPart, SecretCatalogue, SeenKey, With};
 pub(crate) use self::document::NamedRows;
-pub(crate) use self::inquiry::{AskedFor, Inquiry, Question};
+pub(crate) use self::inquiry::{AskedFor, Inquiry, Question, Used};
 pub(crate) use self::listing::{Holders, Listing, Part};
 pub(crate) use self::people::AnyPolicy;
 pub(crate) use self::permission::Permission;

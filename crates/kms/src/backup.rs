@@ -272,7 +272,7 @@ fn begin(path: &Path, output: BackupOutput) -> Result<(Pending, Replace), Backup
 
 /// The audit event of a new backup.
 fn created<'f>(facts: &'f BackupFacts, path: &Path) -> Event<'f> {
-    let backup = Resource { kind: "backup".into(), name: Text::new(&*facts.id), version: None };
+    let backup = Resource { kind: "backup".into(), name: Text::new(&*facts.id), ..Resource::default() };
     let detail = format!("{}, epoch {}, commit {}", path.display(), facts.epoch, facts.commit);
     Event { event: "backup-created".into(), resources: vec![backup], detail: Some(Text::new(detail)) }
 }

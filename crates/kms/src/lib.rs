@@ -112,11 +112,11 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 pub use auditor::{
-    AuditFigures, AuditOptions, AuditOutput, AuditSink, OperatorCall, OutsideRequest, SinkHealth,
+    AuditFigures, AuditOptions, AuditOutput, AuditSink, OperatorCall, OutsideRequest, RequestLog, SinkHealth,
 };
 pub use authorize::{ExplainedQuestion, PolicySource};
 pub use backup::{
@@ -369,7 +369,20 @@ impl Kms {
     /// Throttling.User if the caller exceeds a rate limit; what the API documents for the action; InternalFailure with its
     /// cause if the store fails.
     pub async fn call(&self, request: Request, origin: &Origin) -> Result<Reply, Error> {
-        actions::call(self, request, origin).await
+        self.call_since(request, origin, Instant::now()).await
+    }
+
+    /// As [`Kms::call`], for a request that arrived at `arrived`: its record says how long it took since then.
+    ///
+    /// # Errors
+    /// As [`Kms::call`].
+    pub async fn call_since(
+        &self,
+        request: Request,
+        origin: &Origin,
+        arrived: Instant,
+    ) -> Result<Reply, Error> {
+        actions::call(self, request, origin, arrived).await
     }
 
     /// Replaces the quotas. Records that exceed a lowered quota remain.

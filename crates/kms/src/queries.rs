@@ -145,9 +145,11 @@ impl Kms {
     /// Forbidden.NoPermission or NoPermission, like the action that reveals the same; InvalidParameter; Throttling.User if
     /// many searches wait or the caller sends too many requests; ServiceUnavailableTemporary.
     pub async fn query<Q: Ask>(&self, query: Q, origin: &Origin) -> Result<Q::Answer, Error> {
-        self.auditor.admit()?;
         let query = query.into();
         let inquiry = Inquiry::new(self, origin, AskedFor { product: CONSOLE, action: query.name() });
+        if let Err(unavailable) = self.auditor.admit() {
+            return Err(self.auditor.refused(&inquiry, unavailable));
+        }
         let answer = match self.count(origin.caller()) {
             Ok(()) => answer(self, &query, &inquiry).await,
             Err(throttled) => Err(throttled),

@@ -79,7 +79,7 @@ impl<'s, A> Session<'s, A> {
             Ok(self.kms.auditor.with_line(decision, self.view.inquiry(), snapshot))
         };
         let answer = self.kms.state.commit(self.now(), decide).await?;
-        self.view.inquiry().note_commit();
+        self.kms.auditor.committed(self.view.inquiry());
         Ok(answer)
     }
 

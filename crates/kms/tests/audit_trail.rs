@@ -154,6 +154,7 @@ fn decrypt<'a>() -> Request<'a> {
             kind: "key".into(),
             name: Text::new("11111111-2222-4333-8444-555555555555"),
             version: Some(Text::new("66666666-7777-4888-8999-aaaaaaaaaaaa")),
+            ..Resource::default()
         }],
         context: vec![ContextPair { name: Text::new("file"), value: Some(Text::new("sales.csv")) }],
         decision: Some(Decision {
@@ -188,7 +189,11 @@ fn denied<'a>() -> Request<'a> {
         }),
         access_key_id: Some("STS.golden".into()),
         action: Some("GetSecretValue".into()),
-        resources: vec![Resource { kind: "secret".into(), name: Text::new("db/密码"), version: None }],
+        resources: vec![Resource {
+            kind: "secret".into(),
+            name: Text::new("db/密码"),
+            ..Resource::default()
+        }],
         context: vec![],
         decision: Some(Decision { effect: Effect::Deny, policy: None, statement: None }),
         outcome: Outcome { status: 403, code: Some("Forbidden.NoPermission".into()) },
@@ -232,7 +237,7 @@ fn events<'a>() -> [Content<'a>; 2] {
         resources: vec![Resource {
             kind: "key".into(),
             name: Text::new("11111111-2222-4333-8444-555555555555"),
-            version: None,
+            ..Resource::default()
         }],
         detail: Some(Text::new("its waiting period is over")),
     };

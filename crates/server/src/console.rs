@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bulla_console::{Answer, Body, Console, Event, PREFIX, Request};
+use bulla_kms::audit::{self, CallerType};
 use bulla_kms::{Caller, Connection, Kms, OutsideRequest, Proof};
 use bulla_wire::Error;
 use http_body_util::Full;
@@ -12,8 +13,8 @@ use hyper::header::{ACCEPT, HeaderValue, LOCATION};
 use hyper::{Method, Response, StatusCode};
 use tokio::time::sleep;
 
-use crate::http::{Authenticated, Received};
-use crate::log::{Log, RequestLine};
+use crate::http::{Authenticated, Progress, Received};
+use crate::log::Log;
 
 /// The console of this server.
 pub(crate) struct Pages {
@@ -43,17 +44,19 @@ impl Pages {
         self.console.traffic().count(kms.elapsed(), status >= 400);
     }
 
-    /// Answers a request for the console, and notes in `line` what the log may know of it.
+    /// Answers a request for the console, and notes in `progress` how. The page has a line in the log, after those of the actions and
+    /// queries that it takes.
     pub(crate) async fn answer(
         &self,
         kms: &Kms,
         request: &Received,
         connection: &Connection,
         log: &Log,
-        line: &mut RequestLine,
+        progress: &mut Progress,
     ) -> Response<Full<Bytes>> {
         if is_visit(request) {
-            line.status = StatusCode::SEE_OTHER.as_u16();
+            progress.status = StatusCode::SEE_OTHER.as_u16();
+            log.request(&progress.record(connection.source));
             return to_the_console();
         }
         let answer = self.console.answer(
@@ -69,22 +72,30 @@ impl Pages {
         );
         let mut answer = answer.await;
         if let Some(event) = &answer.event {
-            log.event(words(event, line.source));
-            let noted = note(kms, event, connection, &answer, line.started.elapsed()).await;
+            log.event(words(event, connection.source.unwrap_or(request.peer.address)));
+            let noted = note(kms, event, connection, &answer, progress.started.elapsed()).await;
             if let Err(error) = noted {
-                line.status = error.status();
-                line.code = Some(error.code_text());
+                progress.status = error.status();
                 return unavailable();
             }
         }
-        line.status = answer.status.as_u16();
-        line.authenticated = answer.authenticated;
-        line.access_key_id = answer.access_key_id.take();
-        line.user_id = answer.user_id;
-        line.action = answer.action;
-        line.code = answer.code.take();
-        line.product = Some(CONSOLE);
+        progress.status = answer.status.as_u16();
+        progress.authenticated = answer.authenticated;
+        progress.action = answer.action;
+        progress.product = Some(CONSOLE);
         sleep(answer.delay).await;
+        let user = answer.user_id.map(|id| audit::Caller {
+            kind: CallerType::RamUser,
+            name: None,
+            id: Some(id.to_string().into()),
+            arn: None,
+            session: vec![],
+        });
+        let mut page = progress.record(connection.source);
+        page.caller = user;
+        page.access_key_id = answer.access_key_id.take().map(Into::into);
+        page.outcome.code = answer.code.take().map(Into::into);
+        log.request(&page);
         response(answer)
     }
 }
@@ -107,7 +118,7 @@ fn words(event: &Event, source: IpAddr) -> String {
     }
 }
 
-/// Writes the line of a sign-in or a sign-out to the audit trail.
+/// Writes the lines of a sign-in or a sign-out, in the log and in the audit trail.
 async fn note(
     kms: &Kms,
     event: &Event,

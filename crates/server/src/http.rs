@@ -13,6 +13,7 @@ mod head;
 mod intake;
 mod pace;
 mod places;
+mod progress;
 pub(crate) mod rpc;
 
 use std::future::Future;
@@ -36,6 +37,7 @@ use self::connection::converse;
 pub(crate) use self::connections::ConnectionCounts;
 pub use self::connections::Connections;
 use self::connections::Place;
+pub(crate) use self::progress::Progress;
 use crate::limits::{Limits, USER_AGENT_BYTES};
 
 /// Turns requests into answers.

@@ -224,6 +224,7 @@ impl Server {
         let tls = runtime.block_on(Tls::open(&tls, local_addr, &kms)).map_err(ServeError::Tls)?;
         audit.apply(&kms).map_err(ServeError::Start)?;
         let log = Log::start(log).map_err(ServeError::Start)?;
+        kms.set_request_log(Arc::<Log>::clone(&log));
         let control = {
             let _context = runtime.enter();
             ControlSocket::bind(kms.data())

@@ -4,22 +4,25 @@
 //! time=2026-11-23T21:33:29.004Z request=0c5c3d7e-… from=127.0.0.1 key=LTAI5tExample action=Decrypt status=200 …
 //! ```
 //!
-//! A line ends in the error code and the microseconds that the answer took. It holds nothing that a caller made
-//! up: the action only if it is one of ours, the access key only if it exists, never a parameter or a message. A thread of its own writes, so a terminal or pipe
-//! that nobody reads cannot hold up a request: when its queue is full, lines are dropped and counted.
+//! A line is a view of the record from which the audit trail has its line (`log/line.rs`). A thread of its own writes, so a terminal
+//! or pipe that nobody reads cannot hold up a request: when its queue is full, lines are dropped and counted.
+
+mod line;
 
 use std::error::Error as StdError;
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime};
 
-use bulla_kms::PrincipalId;
-use bulla_wire::{Error, ErrorCode, Timestamp};
+use bulla_kms::RequestLog;
+use bulla_kms::audit::{Request, Time};
+use bulla_wire::Error;
+
+use self::line::RequestLine;
 
 /// The sending end of the log; shared, and never waited for.
 pub struct Log {
@@ -27,31 +30,21 @@ pub struct Log {
     dropped: Arc<AtomicU64>,
 }
 
-/// What is known about a request when it is answered.
-pub(crate) struct RequestLine {
-    pub(crate) started: Instant,
-    pub(crate) request_id: Arc<str>,
-    pub(crate) source: IpAddr,
-    /// Not written; a connection is judged by it.
-    pub(crate) authenticated: bool,
-    /// Only of an access key that exists.
-    pub(crate) access_key_id: Option<String>,
-    /// Only in the console.
-    pub(crate) user_id: Option<PrincipalId>,
-    /// Not written: how metrics call what was asked for; none for health checks.
-    pub(crate) product: Option<&'static str>,
-    /// Only one of ours.
-    pub(crate) action: Option<&'static str>,
-    pub(crate) status: u16,
-    /// Not written: the row of the table that `code` is made from.
-    pub(crate) error: Option<ErrorCode>,
-    pub(crate) code: Option<String>,
-}
-
 enum Entry {
-    Request { line: RequestLine, time: SystemTime, took: Duration },
-    Cause { request_id: String, cause: String, time: SystemTime },
-    Event { text: String, time: SystemTime },
+    /// As it was rendered.
+    Request {
+        line: String,
+        waited: Option<Duration>,
+    },
+    Cause {
+        request_id: String,
+        cause: String,
+        time: SystemTime,
+    },
+    Event {
+        text: String,
+        time: SystemTime,
+    },
     Flush(SyncSender<()>),
 }
 
@@ -95,10 +88,9 @@ impl Log {
         let _ = wait.recv_timeout(deadline.saturating_duration_since(Instant::now())); // late is late
     }
 
-    /// Logs an answered request.
-    pub(crate) fn request(&self, line: RequestLine) {
-        let took = line.started.elapsed();
-        self.send(Entry::Request { line, time: SystemTime::now(), took });
+    /// Logs a request that only the server knows of.
+    pub(crate) fn request(&self, request: &Request<'_>) {
+        self.write(self.render(Time::from(SystemTime::now()), request), None);
     }
 
     /// Logs what went wrong inside, if that is what happened.
@@ -114,6 +106,18 @@ impl Log {
         if self.queue.try_send(entry).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+}
+
+impl RequestLog for Log {
+    fn render(&self, time: Time, request: &Request<'_>) -> String {
+        let mut line = String::with_capacity(USUAL_LEN);
+        write!(line, "{}", RequestLine { time, request }).expect("a string takes everything");
+        line
+    }
+
+    fn write(&self, line: String, waited: Option<Duration>) {
+        self.send(Entry::Request { line, waited });
     }
 }
 
@@ -166,7 +170,7 @@ impl<W: Write> Writer<W> {
         let dropped = all - self.told;
         if dropped > 0 {
             self.told = all;
-            let time = Time(SystemTime::now());
+            let time = Time::from(SystemTime::now());
             writeln!(text, "time={time} dropped={dropped}").expect("a string takes everything");
         }
         // There is no better place to report that the log cannot be written.
@@ -178,58 +182,15 @@ impl<W: Write> Writer<W> {
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Request { line, time, took } => write!(
-                f,
-                "time={} request={} from={} key={}{} action={} status={} code={} us={}",
-                Time(*time),
-                line.request_id,
-                line.source,
-                Word(line.access_key_id.as_deref()),
-                User(line.user_id),
-                Word(line.action),
-                line.status,
-                Word(line.code.as_deref()),
-                took.as_micros(),
-            ),
-            Self::Cause { request_id, cause, time } => {
-                write!(f, "time={} request={request_id} cause={cause:?}", Time(*time))
+            Self::Request { line, waited: None } => f.write_str(line),
+            Self::Request { line, waited: Some(waited) } => {
+                write!(f, "{line} wait_us={}", waited.as_micros())
             }
-            Self::Event { text, time } => write!(f, "time={} event={text:?}", Time(*time)),
+            Self::Cause { request_id, cause, time } => {
+                write!(f, "time={} request={request_id} cause={cause:?}", Time::from(*time))
+            }
+            Self::Event { text, time } => write!(f, "time={} event={text:?}", Time::from(*time)),
             Self::Flush(_) => Ok(()),
-        }
-    }
-}
-
-/// A point in time with milliseconds, in UTC.
-struct Time(SystemTime);
-
-impl fmt::Display for Time {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let since = self.0.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let seconds = Timestamp::from_unix(i64::try_from(since.as_secs()).unwrap_or(i64::MAX)).to_string();
-        write!(f, "{}.{:03}Z", seconds.trim_end_matches('Z'), since.subsec_millis())
-    }
-}
-
-/// The field of the user, where there is one.
-struct User(Option<PrincipalId>);
-
-impl fmt::Display for User {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.map_or(Ok(()), |id| write!(f, " user={id}"))
-    }
-}
-
-/// A value that needs no quotes; anything else is shown as `?`, so that no line can be forged.
-struct Word<'a>(Option<&'a str>);
-
-impl fmt::Display for Word<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-        match self.0 {
-            None | Some("") => f.write_str("-"),
-            Some(word) if word.len() <= WORD_BYTES && word.bytes().all(plain) => f.write_str(word),
-            Some(_) => f.write_str("?"),
         }
     }
 }
@@ -251,13 +212,15 @@ const QUEUE: usize = 4096;
 const GATHER: Duration = Duration::from_millis(20);
 /// Text is handed to the output at the latest when it is this long.
 const BATCH_BYTES: usize = 64 * 1024;
-/// The longest value: an access key id has up to 40 characters, an error code up to 50.
-const WORD_BYTES: usize = 64;
+/// Bytes of the line of a request.
+const USUAL_LEN: usize = 512;
 
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
     use std::sync::mpsc::channel;
+
+    use bulla_kms::audit::Outcome;
 
     use super::*;
 
@@ -281,19 +244,13 @@ mod tests {
         }
     }
 
-    fn line(access_key_id: &str) -> RequestLine {
-        RequestLine {
-            started: Instant::now(),
+    fn request(access_key_id: &str) -> Request<'_> {
+        Request {
             request_id: "id".into(),
-            source: [127, 0, 0, 1].into(),
-            authenticated: true,
             access_key_id: Some(access_key_id.into()),
-            user_id: None,
-            product: None,
-            action: None,
-            status: 404,
-            error: None,
-            code: Some("Forbidden.KeyNotFound".into()),
+            source: Some([127, 0, 0, 1].into()),
+            outcome: Outcome { status: 404, code: Some("Forbidden.KeyNotFound".into()) },
+            ..Request::default()
         }
     }
 
@@ -301,8 +258,8 @@ mod tests {
     fn writes_one_line_per_request() {
         let output = Shared::default();
         let log = Log::start(output.clone()).unwrap();
-        log.request(line("testid"));
-        log.request(line("a\nb"));
+        log.request(&request("testid"));
+        log.request(&request("a\nb"));
         log.event("stopping\n");
         log.flush(Duration::from_secs(10));
         let text = output.text();
@@ -346,7 +303,7 @@ mod tests {
         let output = Shared::default();
         let log = Log::start(Stuck(stuck, output.clone())).unwrap();
         for _ in 0..QUEUE * 3 {
-            log.request(line("testid"));
+            log.request(&request("testid"));
         }
         log.flush(Duration::from_millis(50));
         drop(let_go);

@@ -162,7 +162,7 @@ pub struct SessionLink<'a> {
 }
 
 /// A key, secret, user and so on that a request was about.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Resource<'a> {
     /// `key`, `alias`, `secret`, `user`, `group`, `role`, `policy` and so on.
     #[serde(rename = "type", borrow)]
@@ -172,6 +172,10 @@ pub struct Resource<'a> {
     /// The version of the key or secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<Text<'a>>,
+    /// Whether there was no such resource, so that the name is any text that the caller wrote. No member of a line: the request log
+    /// leaves such names out.
+    #[serde(skip)]
+    pub is_unknown: bool,
 }
 
 /// A pair of the encryption context.
@@ -436,7 +440,7 @@ mod tests {
             request_id: "0c5c3d7e".into(),
             user_agent: Some(Text::new("curl\u{202e}\n")),
             action: Some("Decrypt".into()),
-            resources: vec![Resource { kind: "key".into(), name: Text::new("k"), version: None }],
+            resources: vec![Resource { kind: "key".into(), name: Text::new("k"), ..Resource::default() }],
             outcome: Outcome { status: 403, code: Some("Forbidden.NoPermission".into()) },
             microseconds: 74,
             ..Request::default()

@@ -30,7 +30,7 @@ impl Kms {
         let failed = |source| OpenError::Store { path: self.options.data.clone(), source };
         let (_, roots) = self.state.frozen().map_err(failed)?;
         let noted = noted(&self.state.published());
-        let file = Resource { kind: "audit-sink".into(), name: Text::new(FILES), version: None };
+        let file = Resource { kind: "audit-sink".into(), name: Text::new(FILES), ..Resource::default() };
         let event = Event { event: REMOVED.into(), resources: vec![file], ..Event::default() };
         note_closed(left, &roots, anchor, noted, self.clock.raw(), event).map(|()| true)
     }

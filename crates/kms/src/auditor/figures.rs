@@ -46,7 +46,7 @@ impl Kms {
     /// How far the audit trail is, if there is one.
     #[must_use]
     pub fn audit_figures(&self) -> Option<AuditFigures> {
-        let waiting = &self.auditor.0.as_ref()?.waiting;
+        let waiting = &self.auditor.trail.as_ref()?.waiting;
         let missed = waiting.health.sinks().first().map_or(0, |files| files.missed);
         Some(waiting.figures(|figures| figures.read(missed)))
     }
@@ -68,7 +68,7 @@ impl Kms {
     /// # Errors
     /// Why the trail takes no lines.
     pub async fn seal_audit(&self) -> Result<Option<Position>, String> {
-        let Some(running) = &self.auditor.0 else { return Ok(None) };
+        let Some(running) = &self.auditor.trail else { return Ok(None) };
         let sealed = running.waiting.request_seal().await;
         sealed.unwrap_or_else(|_| Err(running.waiting.health.fault().unwrap_or_default())).map(Some)
     }

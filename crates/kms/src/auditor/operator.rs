@@ -5,9 +5,9 @@ use std::time::Duration;
 use bulla_wire::{Error, ErrorCode};
 use futures_channel::oneshot;
 
-use super::Running;
+use super::record::Record;
 use crate::Kms;
-use crate::audit::{Caller, CallerType, Content, Line, Members, Outcome, Request, Time};
+use crate::audit::{Caller, CallerType, Outcome, Request};
 
 /// A call by the operator.
 #[derive(Clone, Copy, Debug)]
@@ -27,34 +27,42 @@ pub struct OperatorCall<'c> {
 }
 
 impl Kms {
-    /// Writes the line of an operator's call, if there is an audit trail. The thread of the trail does it, so the caller's never
-    /// hangs with a disk; once this was polled, the line is written also if the caller waits no longer.
+    /// Writes the line of an operator's call, to the audit trail if there is one, and to the request log. The thread of the trail does
+    /// it, so the caller's never hangs with a disk; once this was polled, the line is written also if the caller waits no longer.
     ///
     /// # Errors
     /// ServiceUnavailableTemporary if it cannot be written, so the call must not succeed.
     pub async fn note_operator_call(&self, call: OperatorCall<'_>) -> Result<(), Error> {
-        let Some(running) = &self.auditor.0 else { return Ok(()) };
-        let written = running.waiting.push(running.line_of_operator(self, &call), true);
-        written.await.map_err(|oneshot::Canceled| ErrorCode::ServiceUnavailableTemporary.into())
+        let record = record(self, &call);
+        let line = self.auditor.line_of(&record);
+        let Some(running) = &self.auditor.trail else { return Ok(()) };
+        let written = running.waiting.push(running.members(record), true);
+        let written: Result<(), Error> =
+            written.await.map_err(|oneshot::Canceled| ErrorCode::ServiceUnavailableTemporary.into());
+        match &written {
+            Ok(()) => line.write_waited(),
+            Err(error) => {
+                line.discard();
+                self.auditor.line_of(&self::record(self, &call).refused(error)).write();
+            }
+        }
+        written
     }
 }
 
-impl Running {
-    fn line_of_operator(&self, kms: &Kms, call: &OperatorCall<'_>) -> Members {
-        let id = Some(call.user.to_string().into());
-        let caller = Caller { kind: CallerType::Operator, name: None, id, arn: None, session: Vec::new() };
-        let request = Request {
-            request_id: call.request_id.into(),
-            caller: Some(caller),
-            product: Some(PRODUCT.into()),
-            action: call.name.map(Into::into),
-            outcome: Outcome { status: call.status, code: call.code.map(Into::into) },
-            microseconds: u64::try_from(call.took.as_micros()).unwrap_or(u64::MAX),
-            ..Request::default()
-        };
-        let time = Time::from(kms.clock.raw());
-        Members::new(&self.identity, &Line { time, content: Content::Request(Box::new(request)) })
-    }
+fn record<'c>(kms: &Kms, call: &OperatorCall<'c>) -> Record<'c> {
+    let id = Some(call.user.to_string().into());
+    let caller = Caller { kind: CallerType::Operator, name: None, id, arn: None, session: Vec::new() };
+    let request = Request {
+        request_id: call.request_id.into(),
+        caller: Some(caller),
+        product: Some(PRODUCT.into()),
+        action: call.name.map(Into::into),
+        outcome: Outcome { status: call.status, code: call.code.map(Into::into) },
+        microseconds: u64::try_from(call.took.as_micros()).unwrap_or(u64::MAX),
+        ..Request::default()
+    };
+    Record::new(kms.clock.raw(), request)
 }
 
 /// In place of the name of the product in a line of the API.

@@ -1,4 +1,4 @@
-//! What the line of a request says.
+//! The record of a request: what its line in the audit trail says, and its line in the log of a server.
 
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
@@ -12,7 +12,7 @@ use crate::audit::{
     Caller, CallerType, Content, ContextPair, Decision, Effect, Event, Identity, Line, Members, Outcome,
     Request, Resource, SessionLink, Text, Time,
 };
-use crate::authorize::{DecidedBy, Inquiry, PolicySource, Question};
+use crate::authorize::{DecidedBy, Inquiry, PolicySource, Question, Used};
 use crate::origin::{self, Connection, RoleSession, SessionSource};
 use crate::state::{MadeResource as Made, Snapshot};
 use crate::store::Rollback;
@@ -44,6 +44,18 @@ impl OutsideRequest<'_> {
     }
 }
 
+/// The record of an answered request, built once; each line about the request is a view of it.
+pub(super) struct Record<'r> {
+    time: Time,
+    request: Box<Request<'r>>,
+}
+
+/// What a request has asked and used so far.
+pub(super) struct Noted {
+    questions: Vec<Question>,
+    used: Used,
+}
+
 /// What a request was answered.
 #[derive(Clone, Copy)]
 pub(super) enum Answered<'e> {
@@ -51,34 +63,26 @@ pub(super) enum Answered<'e> {
     Refused(&'e bulla_wire::Error),
 }
 
-impl Running {
-    /// The line of a request that makes a change: it names what is made as well.
-    pub(super) fn line_of_change(
-        &self,
-        inquiry: &Inquiry<'_>,
-        snapshot: &Snapshot,
-        made: &[Made],
-    ) -> Members {
-        self.line_with(inquiry, snapshot, Answered::Done, made)
+impl Noted {
+    pub(super) fn of(inquiry: &Inquiry<'_>) -> Self {
+        Self { questions: inquiry.questions(), used: inquiry.used() }
     }
+}
 
-    /// The line of a request, with the names of this state.
-    pub(super) fn line(&self, inquiry: &Inquiry<'_>, snapshot: &Snapshot, answered: Answered<'_>) -> Members {
-        self.line_with(inquiry, snapshot, answered, &[])
-    }
-
-    fn line_with(
-        &self,
-        inquiry: &Inquiry<'_>,
-        snapshot: &Snapshot,
-        answered: Answered<'_>,
-        made: &[Made],
-    ) -> Members {
-        let questions = inquiry.questions();
-        let used = inquiry.used();
+impl<'r> Record<'r> {
+    /// The record of a request, with the names of this state. That of a change names what it has `made` as well.
+    pub(super) fn of(
+        inquiry: &'r Inquiry<'_>,
+        noted: &'r Noted,
+        snapshot: &'r Snapshot,
+        answered: Answered<'r>,
+        made: &'r [Made],
+    ) -> Self {
+        let Noted { questions, used } = noted;
         let asked_for = inquiry.asked_for();
         let connection = inquiry.origin().connection();
         let context = used.context.iter().flat_map(|context| &context.0).take(MAX_PAIRS);
+        let has_values = inquiry.has_context_values();
         let request = Request {
             request_id: Cow::Borrowed(&*connection.request_id),
             caller: caller(inquiry.origin().caller(), snapshot, inquiry.account()),
@@ -87,35 +91,59 @@ impl Running {
             user_agent: connection.user_agent.as_deref().map(Text::new),
             product: Some(Cow::Borrowed(asked_for.product)),
             action: Some(Cow::Borrowed(asked_for.action)),
-            resources: resources(&questions, &used.versions, made),
-            context: context.map(|(name, value)| self.pair(name, value)).collect(),
-            decision: decision(&questions),
+            resources: resources(questions, &used.versions, made, snapshot),
+            context: context.map(|(name, value)| pair(name, value, has_values)).collect(),
+            decision: decision(questions),
             outcome: outcome(answered),
             microseconds: u64::try_from(inquiry.took().as_micros()).unwrap_or(u64::MAX),
         };
-        let time = Time::from(inquiry.wall_time());
-        Members::new(&self.identity, &Line { time, content: Content::Request(Box::new(request)) })
+        Self::new(inquiry.wall_time(), request)
     }
 
-    /// The line of a request that did not reach [`Kms::call`].
-    pub(super) fn line_outside(&self, kms: &Kms, outside: &OutsideRequest<'_>) -> Members {
-        let snapshot = kms.state.published();
-        let OutsideRequest { connection, caller: by, access_key_id, asked_for, status, code, took } = outside;
+    /// The record of a request that did not reach [`Kms::call`].
+    pub(super) fn outside(kms: &'r Kms, snapshot: &'r Snapshot, outside: &OutsideRequest<'r>) -> Self {
+        let OutsideRequest { connection, caller: by, access_key_id, asked_for, status, code, took } =
+            *outside;
         let signer = by.and_then(|by| by.access_key_id());
         let request = Request {
             request_id: Cow::Borrowed(&*connection.request_id),
-            caller: by.and_then(|by| caller(by, &snapshot, kms.account())),
+            caller: by.and_then(|by| caller(by, snapshot, kms.account())),
             access_key_id: access_key_id.or(signer).map(Cow::Borrowed),
             source: connection.source,
             user_agent: connection.user_agent.as_deref().map(Text::new),
             product: asked_for.map(|(product, _)| product.into()),
             action: asked_for.map(|(_, action)| action.into()),
-            outcome: Outcome { status: *status, code: code.map(Cow::Borrowed) },
+            outcome: Outcome { status, code: code.map(Cow::Borrowed) },
             microseconds: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             ..Request::default()
         };
-        let time = Time::from(kms.clock.raw());
-        Members::new(&self.identity, &Line { time, content: Content::Request(Box::new(request)) })
+        Self::new(kms.clock.raw(), request)
+    }
+
+    pub(super) fn new(time: SystemTime, request: Request<'r>) -> Self {
+        Self { time: Time::from(time), request: Box::new(request) }
+    }
+
+    /// The record of the same request, answered with this error instead.
+    pub(super) fn refused(mut self, error: &'r bulla_wire::Error) -> Self {
+        self.request.outcome = outcome(Answered::Refused(error));
+        self
+    }
+
+    pub(super) fn time(&self) -> Time {
+        self.time
+    }
+
+    pub(super) fn request(&self) -> &Request<'r> {
+        &self.request
+    }
+}
+
+impl Running {
+    /// The line of a record in the trail.
+    pub(super) fn members(&self, record: Record<'_>) -> Members {
+        let Record { time, request } = record;
+        Members::new(&self.identity, &Line { time, content: Content::Request(request) })
     }
 
     /// The line of a change without a request.
@@ -129,17 +157,16 @@ impl Running {
         let resources = resources.iter().map(|(kind, name)| Resource {
             kind: (*kind).into(),
             name: Text::new(*name),
-            version: None,
+            ..Resource::default()
         });
         let detail = detail.map(Text::new);
         let event = Event { event: event.into(), resources: resources.collect(), detail };
         Members::new(&self.identity, &Line { time: Time::from(time), content: Content::Event(event) })
     }
+}
 
-    fn pair<'p>(&self, name: &'p str, value: &'p str) -> ContextPair<'p> {
-        let value = self.options.context_values.then(|| Text::new(value));
-        ContextPair { name: Text::new(name), value }
-    }
+fn pair<'p>(name: &'p str, value: &'p str, has_value: bool) -> ContextPair<'p> {
+    ContextPair { name: Text::new(name), value: has_value.then(|| Text::new(value)) }
 }
 
 /// The line of a start that accepts a store which was rolled back.
@@ -164,6 +191,7 @@ fn resources<'q>(
     questions: &'q [Question],
     versions: &[(KeyId, bulla_keys::KeyVersionId)],
     made: &'q [Made],
+    snapshot: &Snapshot,
 ) -> Vec<Resource<'q>> {
     let mut resources: Vec<Resource<'_>> = Vec::new();
     for question in questions {
@@ -171,7 +199,8 @@ fn resources<'q>(
         let is_there =
             resources.iter().any(|resource| resource.kind == kind && resource.name.as_str() == name);
         if !is_there && resources.len() < MAX_RESOURCES {
-            resources.push(Resource { kind: kind.into(), name: Text::new(name), version: None });
+            let is_unknown = !question.resource.is_known(snapshot);
+            resources.push(Resource { kind: kind.into(), name: Text::new(name), version: None, is_unknown });
         }
     }
     for (key, version) in versions {
@@ -182,16 +211,26 @@ fn resources<'q>(
         let version = Some(Text::new(version.to_string()));
         match resources.iter_mut().find(of_key) {
             Some(resource) => resource.version = version,
-            None => resources.push(Resource { kind: KEY.into(), name: Text::new(key), version }),
+            None => resources.push(Resource {
+                kind: KEY.into(),
+                name: Text::new(key),
+                version,
+                is_unknown: false,
+            }),
         }
     }
     for made in made.iter().take(MAX_RESOURCES) {
-        let is_there = resources.iter().any(|resource| {
+        let is_there = |resource: &&mut Resource<'_>| {
             resource.kind == made.kind && resource.name.as_str() == &*made.name && made.version.is_none()
-        });
-        if !is_there {
-            let version = made.version.as_deref().map(Text::new);
-            resources.push(Resource { kind: made.kind.into(), name: Text::new(&*made.name), version });
+        };
+        match resources.iter_mut().find(is_there) {
+            Some(resource) => resource.is_unknown = false,
+            None => resources.push(Resource {
+                kind: made.kind.into(),
+                name: Text::new(&*made.name),
+                version: made.version.as_deref().map(Text::new),
+                is_unknown: false,
+            }),
         }
     }
     resources

@@ -2,14 +2,16 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
+use std::time::Duration;
 
 use bulla_wire::kms::{CreateAlias, CreateKey, DescribeKey, GenerateDataKey};
-use bulla_wire::{Action, ErrorCode, Reply, Request};
+use bulla_wire::{self as wire, Action, ErrorCode, Reply};
 use serde_json::Value;
 
-use super::AuditOptions;
-use crate::audit::{GapReason, Members, verify};
+use super::{AuditOptions, RequestLog};
+use crate::audit::{GapReason, Members, Request, Time, verify};
 use crate::state::OutboxLine;
 use crate::{Kms, OpenError, Options, Role, Rollback, StoreError, SystemClock};
 
@@ -21,7 +23,7 @@ pub(super) fn open(data: &Path) -> Kms {
     Kms::open(&options, SystemClock).unwrap()
 }
 
-pub(super) fn call(kms: &Kms, request: impl Into<Request>) -> Result<Reply, bulla_wire::Error> {
+pub(super) fn call(kms: &Kms, request: impl Into<wire::Request>) -> Result<Reply, wire::Error> {
     pollster::block_on(kms.call(request.into(), &kms.owner()))
 }
 
@@ -155,7 +157,7 @@ fn without_its_trail_the_engine_refuses_and_changes_nothing() {
 
     fs::rename(&away, &trail).unwrap();
     while !kms.is_ready() {
-        std::thread::sleep(std::time::Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(10));
     }
     call(&kms, alias()).unwrap();
     drop(kms);
@@ -168,13 +170,13 @@ fn an_engine_whose_trail_has_no_thread_refuses() {
     let data = tempfile::tempdir().unwrap();
     let kms = open(data.path());
     let key = create_key(&kms);
-    kms.auditor.0.as_ref().unwrap().waiting.close();
+    kms.auditor.trail.as_ref().unwrap().waiting.close();
     while kms.is_ready() {
-        std::thread::sleep(std::time::Duration::from_millis(1));
+        std::thread::sleep(Duration::from_millis(1));
     }
     let refused = call(&kms, DescribeKey { key_id: key }).unwrap_err();
     assert_eq!(refused.code(), ErrorCode::ServiceUnavailableTemporary);
-    let waiting = &kms.auditor.0.as_ref().unwrap().waiting;
+    let waiting = &kms.auditor.trail.as_ref().unwrap().waiting;
     pollster::block_on(waiting.push(Members::from_rendered("x"), false)).unwrap_err();
     drop(kms);
     create_key(&open(data.path()));
@@ -197,10 +199,10 @@ fn the_line_of_a_change_is_written_again_if_its_file_is_lost_before_a_seal() {
         let gone = data.path().join("gone");
         fs::rename(file, &gone).unwrap();
         while kms.is_ready() {
-            std::thread::sleep(std::time::Duration::from_millis(1));
+            std::thread::sleep(Duration::from_millis(1));
         }
         while !kms.is_ready() {
-            std::thread::sleep(std::time::Duration::from_millis(1));
+            std::thread::sleep(Duration::from_millis(1));
         }
         let text = fs::read_to_string(&gone).unwrap();
         let last = text.lines().last().unwrap().to_owned();
@@ -286,12 +288,12 @@ fn requests_are_refused_while_a_write_does_not_come_back() {
     let key = create_key(&kms);
     let describe = || call(&kms, DescribeKey { key_id: key.clone() });
     describe().unwrap();
-    let running = kms.auditor.0.as_ref().unwrap();
+    let running = kms.auditor.trail.as_ref().unwrap();
     let held = running.shared.lock().unwrap();
     std::thread::scope(|scope| {
         let waits = scope.spawn(describe);
         while kms.is_ready() {
-            std::thread::sleep(std::time::Duration::from_millis(50));
+            std::thread::sleep(Duration::from_millis(50));
         }
         assert_eq!(waits.join().unwrap().unwrap_err().code(), ErrorCode::ServiceUnavailableTemporary);
     });
@@ -305,6 +307,38 @@ fn requests_are_refused_while_a_write_does_not_come_back() {
     let [(_, gap)] = &*report.gaps else { panic!("{report:?}") };
     assert_eq!((gap.reason, gap.lines), (GapReason::Missed, Some(1)));
     assert_eq!(actions(data.path()).iter().filter(|action| *action == "DescribeKey").count(), 2);
+}
+
+#[derive(Default)]
+struct Logged(Mutex<Vec<String>>);
+
+impl RequestLog for Logged {
+    fn render(&self, _time: Time, request: &Request<'_>) -> String {
+        format!("{} {}", request.action.as_deref().unwrap_or("-"), request.outcome.status)
+    }
+
+    fn write(&self, line: String, waited: Option<Duration>) {
+        self.0.lock().unwrap().push(format!("{line} {}", if waited.is_some() { "waited" } else { "-" }));
+    }
+}
+
+/// The client may go away while its answer waits for the line in the trail, which is written all the same.
+#[test]
+fn a_request_that_is_dropped_while_it_waits_has_its_lines() {
+    let data = tempfile::tempdir().unwrap();
+    let kms = open(data.path());
+    let log = Arc::new(Logged::default());
+    kms.set_request_log(Arc::<Logged>::clone(&log));
+    let key_id = create_key(&kms);
+    let owner = kms.owner();
+    let mut dropped = Box::pin(kms.call(DescribeKey { key_id }.into(), &owner));
+    let held = kms.auditor.trail.as_ref().unwrap().shared.lock().unwrap();
+    assert!(dropped.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    drop((dropped, held));
+    let logged = log.0.lock().unwrap().clone();
+    assert_eq!(logged, ["CreateKey 200 waited", "DescribeKey 200 -"]);
+    drop(kms);
+    assert_eq!(actions(data.path()), ["CreateKey", "DescribeKey"]);
 }
 
 /// The name of a machine may change, and its containers get a new one each time.

@@ -1,6 +1,7 @@
 //! The record of one request's permission checks: the caller, each check and its answer. The audit trail is written from
 //! it.
 
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -14,6 +15,7 @@ use super::{
     Authorizer, Container, DecidedBy, ExplainedQuestion, Facts, Permission, Query, Resource, Series,
 };
 use crate::Kms;
+use crate::auditor::LogLine;
 use crate::clock::Times;
 use crate::home::Home;
 use crate::origin::{Caller, Origin};
@@ -97,11 +99,12 @@ struct Questions {
 }
 
 /// Whether the line of a request was written with its change.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 enum ChangeLine {
     #[default]
     None,
-    Decided,
+    /// With the line for the log.
+    Decided(Option<LogLine>),
     Committed,
 }
 
@@ -120,6 +123,11 @@ impl<'k> Inquiry<'k> {
         let times = kms.clock.times();
         let started = Instant::now();
         Self { kms, origin, times, asked_for, started, questions: Mutex::default(), explained: None }
+    }
+
+    /// The same request, which arrived earlier.
+    pub(crate) fn since(self, started: Instant) -> Self {
+        Self { started, ..self }
     }
 
     /// Begins a request that is only supposed, which policies decide about, and explains each answer.
@@ -166,22 +174,40 @@ impl<'k> Inquiry<'k> {
         self.kms.clock.raw()
     }
 
-    /// A change was decided: whether it has a line in the audit trail once it is committed.
-    pub(crate) fn expect_line(&self, is_expected: bool) {
-        self.noted().line = if is_expected { ChangeLine::Decided } else { ChangeLine::None };
+    /// A change was decided: its lines are written once it is committed, one in the audit trail and this one in the log.
+    pub(crate) fn expect_line(&self, line: Option<LogLine>) {
+        self.noted().line = ChangeLine::Decided(line);
     }
 
-    /// The change that was decided last is durable.
-    pub(crate) fn note_commit(&self) {
-        let line = &mut self.noted().line;
-        if *line == ChangeLine::Decided {
-            *line = ChangeLine::Committed;
+    /// A decision changes nothing, so it has no line.
+    pub(crate) fn expect_no_line(&self) {
+        self.noted().line = ChangeLine::None;
+    }
+
+    /// The change that was decided last is durable. Returns its line for the log.
+    pub(crate) fn note_commit(&self) -> Option<LogLine> {
+        let mut noted = self.noted();
+        match mem::take(&mut noted.line) {
+            ChangeLine::None => None,
+            ChangeLine::Decided(line) => {
+                noted.line = ChangeLine::Committed;
+                line
+            }
+            ChangeLine::Committed => {
+                noted.line = ChangeLine::Committed;
+                None
+            }
         }
     }
 
-    /// Whether the request has a line in the audit trail, with the change that it made.
+    /// Whether the request has its lines in the audit trail and in the log, with the change that it made.
     pub(crate) fn is_recorded(&self) -> bool {
-        self.noted().line == ChangeLine::Committed
+        matches!(self.noted().line, ChangeLine::Committed)
+    }
+
+    /// Whether the record of the request has the values of its encryption context.
+    pub(crate) fn has_context_values(&self) -> bool {
+        self.kms.auditor.has_context_values()
     }
 
     /// The time since some fixed moment, independent of changes to the clock.
@@ -232,7 +258,9 @@ impl<'k> Inquiry<'k> {
             }
         };
         let answer = if is_allowed { Ok(()) } else { Err(query.denial(&written)) };
-        let by = by.filter(|_| self.kms.is_audited()).and_then(|source| DecidedBy::find(&query, source));
+        let by = by
+            .filter(|_| self.kms.auditor.takes_records())
+            .and_then(|source| DecidedBy::find(&query, source));
         self.noted().insert(Question { permission, resource, is_allowed, by });
         answer
     }
@@ -250,7 +278,7 @@ impl<'k> Inquiry<'k> {
 
     /// Records the version of a key that is opened.
     pub(super) fn note_version(&self, key: KeyId, version: KeyVersionId) {
-        if self.kms.is_audited() {
+        if self.kms.auditor.takes_records() {
             let versions = &mut self.noted().used.versions;
             if !versions.contains(&(key, version)) {
                 versions.push((key, version));

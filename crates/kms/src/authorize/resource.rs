@@ -3,9 +3,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use bulla_access::system;
 use bulla_keys::{AliasName, KeyId};
 
 use crate::home::Home;
+use crate::people::{Group, ManagedPolicy, MfaDevice, NameKey, Role, User};
+use crate::state::Snapshot;
 
 /// The resource of a permission. It is displayed as the last part of its ARN, as in policies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +121,23 @@ impl Resource {
             Self::SystemPolicy(name) => ("system-policy", (&**name).into()),
             Self::Account => ("account", "*".into()),
             Self::Arn(arn) => ("arn", (&**arn).into()),
+        }
+    }
+
+    /// Whether its name is one that this state has, and not any text that the caller wrote. Ids of keys have one form, so they count
+    /// as known.
+    pub(crate) fn is_known(&self, snapshot: &Snapshot) -> bool {
+        match self {
+            Self::Anything | Self::Container(_) | Self::Every(_) | Self::Key(_) | Self::Account => true,
+            Self::NoKey(_) | Self::Arn(_) => false,
+            Self::Alias(name) => snapshot.alias(name).is_some(),
+            Self::Secret(name) => name.parse().is_ok_and(|name| snapshot.secret(&name).is_some()),
+            Self::User(name) => snapshot.get::<User>(&NameKey::of(name)).is_some(),
+            Self::Group(name) => snapshot.get::<Group>(&NameKey::of(name)).is_some(),
+            Self::Role(name) => snapshot.get::<Role>(&NameKey::of(name)).is_some(),
+            Self::MfaDevice(name) => snapshot.get::<MfaDevice>(&NameKey::of(name)).is_some(),
+            Self::Policy(name) => snapshot.get::<ManagedPolicy>(&NameKey::of(name)).is_some(),
+            Self::SystemPolicy(name) => system::find(name).is_some(),
         }
     }
 

@@ -223,7 +223,7 @@ impl Plan<'_> {
         let resource = |kind: &'static str, name: String| Resource {
             kind: kind.into(),
             name: Text::new(name),
-            version: None,
+            ..Resource::default()
         };
         let backup = resource("backup", id.clone());
         let access_keys = locked_out.access_keys.iter().map(|key| resource("access-key", key.id.clone()));

@@ -329,7 +329,7 @@ fn failed(error: &str) -> Event<'_> {
 }
 
 fn removed(known: &Known) -> Event<'_> {
-    let backup = Resource { kind: "backup".into(), name: Text::new(&*known.facts.id), version: None };
+    let backup = Resource { kind: "backup".into(), name: Text::new(&*known.facts.id), ..Resource::default() };
     let detail = Some(Text::new(known.path.display().to_string()));
     Event { event: "backup-deleted".into(), resources: vec![backup], detail }
 }

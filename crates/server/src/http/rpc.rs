@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use bulla_kms::{Caller, Connection, Kms, Origin, OutsideRequest, new_request_id};
+use bulla_kms::{Caller, Connection, Kms, Origin, OutsideRequest};
 use bulla_wire::{
     Call, Error, ErrorCode, HttpRequest, Product, Reply, ReplyFormat, Request, render_error, render_reply,
 };
@@ -16,10 +16,10 @@ use hyper::header::{
 use hyper::{Method, Response, StatusCode};
 use zeroize::Zeroizing;
 
-use super::{Authenticated, Handler, Received, Refused};
+use super::{Authenticated, Handler, Progress, Received, Refused};
 use crate::console::Pages;
 use crate::limits::ECHO_BYTES;
-use crate::log::{Log, RequestLine};
+use crate::log::Log;
 use crate::metrics::Requests;
 use crate::proxies::Proxies;
 
@@ -36,43 +36,30 @@ pub(crate) struct Rpc {
 impl Handler for Rpc {
     async fn answer(&self, request: Received) -> Response<Full<Bytes>> {
         let client = self.client(&request);
-        let mut line = RequestLine {
-            started: Instant::now(),
-            request_id: new_request_id(),
-            source: client.unwrap_or(request.peer.address),
-            authenticated: false,
-            access_key_id: None,
-            user_id: None,
-            product: None,
-            action: None,
-            status: 200,
-            error: None,
-            code: None,
-        };
+        let mut progress = Progress::begin();
         if let Some(console) = &self.console
             && console.are_asked_for(&request)
         {
-            let connection = connection(&request, client, &line);
-            let answer = console.answer(&self.kms, &request, &connection, &self.log, &mut line).await;
-            self.note(line);
+            let connection = connection(&request, client, &progress);
+            let answer = console.answer(&self.kms, &request, &connection, &self.log, &mut progress).await;
+            self.count(&progress);
             return answer;
         }
-        let content = if asks_for("/healthz", &request) {
-            Content::of_health(HEALTHY)
-        } else if asks_for("/readyz", &request) {
-            self.answer_readiness(&mut line)
+        let content = if let Some(health) = self.answer_health(&request, &mut progress) {
+            self.log.request(&progress.record(client));
+            health
         } else {
-            let answer = self.answer_call(request, client, &mut line).await;
+            let answer = self.answer_call(request, client, &mut progress).await;
             if let Some(console) = &self.console {
-                console.count(&self.kms, line.status);
+                console.count(&self.kms, progress.status);
             }
             answer
         };
-        let mut answer = response(line.status, content, &line.request_id);
-        if line.authenticated {
+        let mut answer = response(progress.status, content, &progress.request_id);
+        if progress.authenticated {
             answer.extensions_mut().insert(Authenticated);
         }
-        self.note(line);
+        self.count(&progress);
         answer
     }
 }
@@ -92,12 +79,11 @@ impl Rpc {
         Self { requests, ..self }
     }
 
-    /// Notes that a request is answered.
-    fn note(&self, line: RequestLine) {
+    /// Counts a request that is answered.
+    fn count(&self, progress: &Progress) {
         if let Some(requests) = &self.requests {
-            requests.count(&line);
+            requests.count(progress);
         }
-        self.log.request(line);
     }
 
     /// The address of the client, as far as it is known: that of the connection, or what trusted proxies say. Neither a
@@ -107,39 +93,45 @@ impl Rpc {
         self.proxies.client(request.peer.address, forwarded.map(HeaderValue::as_bytes))
     }
 
-    /// Says whether clients should be sent here. The cause is in the log only: anybody may ask.
-    fn answer_readiness(&self, line: &mut RequestLine) -> Content {
-        if self.kms.is_ready() {
-            Content::of_health(HEALTHY)
-        } else {
-            line.status = 503;
-            Content::of_health(UNAVAILABLE)
+    /// Says that the server runs, or whether clients should be sent here, if that is asked. The cause is in the log only: anybody may
+    /// ask.
+    fn answer_health(&self, request: &Received, progress: &mut Progress) -> Option<Content> {
+        if asks_for("/healthz", request) {
+            return Some(Content::of_health(HEALTHY));
         }
+        if !asks_for("/readyz", request) {
+            return None;
+        }
+        if self.kms.is_ready() {
+            return Some(Content::of_health(HEALTHY));
+        }
+        progress.status = 503;
+        Some(Content::of_health(UNAVAILABLE))
     }
 
-    /// Answers a call, and notes in `line` what the log may know of it.
+    /// Answers a call, and notes in `progress` how. The engine writes its line of the log, with that of the audit trail.
     async fn answer_call(
         &self,
         request: Received,
         source: Option<IpAddr>,
-        line: &mut RequestLine,
+        progress: &mut Progress,
     ) -> Content {
-        let connection = connection(&request, source, line);
+        let connection = connection(&request, source, progress);
         let (format, call) = parse(&request);
         drop(request); // and with it the body is wiped
         let product = call.as_ref().ok().and_then(|call| call.product).unwrap_or(Product::FALLBACK);
-        line.product = Some(product.name());
+        progress.product = Some(product.name());
         let outcome = match self.kms.admit(source).and(call) {
-            Ok(call) => self.perform(call, connection, line).await,
+            Ok(call) => self.perform(call, connection, progress).await,
             Err(error) => {
-                let noted = self.note_refused(Some(&connection), None, &error, line).await;
+                let noted = self.note_refused(&connection, None, &error, progress).await;
                 Err(noted.err().unwrap_or(error))
             }
         };
         let retry_after = outcome.as_ref().err().and_then(Error::retry_after);
         let text = match outcome {
-            Ok(reply) => render_reply(format, &reply, &line.request_id),
-            Err(error) => self.refuse(format, product, &error, line),
+            Ok(reply) => render_reply(format, &reply, &progress.request_id),
+            Err(error) => self.refuse(format, product, &error, progress),
         };
         Content { format, text, retry_after }
     }
@@ -149,20 +141,20 @@ impl Rpc {
         &self,
         call: Call,
         connection: Connection,
-        line: &mut RequestLine,
+        progress: &mut Progress,
     ) -> Result<Reply, Error> {
-        line.action = known_action(&call);
-        let kept = self.kms.is_audited().then(|| connection.clone());
-        let (request, origin) = match self.open(&call, connection, line) {
+        progress.action = known_action(&call);
+        let kept = connection.clone();
+        let (request, origin) = match self.open(&call, connection, progress) {
             Ok(opened) => opened,
             Err((error, caller)) => {
-                let noted = self.note_refused(kept.as_ref(), caller.as_ref(), &error, line).await;
+                let noted = self.note_refused(&kept, caller.as_ref(), &error, progress).await;
                 return Err(noted.err().unwrap_or(error));
             }
         };
         drop(call); // wiped, before anybody waits for a disk
-        let outcome = self.kms.call(request, &origin).await;
-        line.authenticated |= outcome.is_ok(); // a request without a signature proves itself by what it asks for
+        let outcome = self.kms.call_since(request, &origin, progress.started).await;
+        progress.authenticated |= outcome.is_ok(); // a request without a signature proves itself by what it asks for
         outcome
     }
 
@@ -171,33 +163,32 @@ impl Rpc {
         &self,
         call: &Call,
         connection: Connection,
-        line: &mut RequestLine,
+        progress: &mut Progress,
     ) -> Result<(Request, Origin), (Error, Option<Caller>)> {
-        let origin = self.authenticate(call, connection, line).map_err(|error| (error, None))?;
+        let origin = self.authenticate(call, connection, progress).map_err(|error| (error, None))?;
         match call.request() {
             Ok(request) => Ok((request, origin)),
             Err(error) => Err((error, Some(origin.caller().clone()))),
         }
     }
 
-    /// Writes the line of a request that does not reach the engine to the audit trail, if there is one.
+    /// Writes the lines of a request that does not reach the engine, in the log and in the audit trail.
     async fn note_refused(
         &self,
-        connection: Option<&Connection>,
+        connection: &Connection,
         caller: Option<&Caller>,
         error: &Error,
-        line: &RequestLine,
+        progress: &Progress,
     ) -> Result<(), Error> {
-        let Some(connection) = connection else { return Ok(()) };
         let code = error.code_text();
         let refused = OutsideRequest {
             connection,
             caller,
-            access_key_id: line.access_key_id.as_deref(),
-            asked_for: line.product.zip(line.action),
+            access_key_id: progress.access_key_id.as_deref(),
+            asked_for: progress.product.zip(progress.action),
             status: error.status(),
             code: Some(&code),
-            took: line.started.elapsed(),
+            took: progress.started.elapsed(),
         };
         self.kms.note_request(refused).await
     }
@@ -206,17 +197,14 @@ impl Rpc {
         &self,
         call: &Call,
         connection: Connection,
-        line: &mut RequestLine,
+        progress: &mut Progress,
     ) -> Result<Origin, Error> {
         let result = self.kms.authenticate(call, connection);
-        line.authenticated = result.as_ref().is_ok_and(|origin| *origin.caller() != Caller::Unsigned);
-        line.access_key_id = match &result {
-            Ok(origin) => origin.caller().access_key_id().map(str::to_owned),
-            Err(error) => {
-                let id = call.signature.signer().ok().map(|signer| signer.access_key_id.clone());
-                id.filter(|id| tells_of_a_known_key(error.code(), id))
-            }
-        };
+        progress.authenticated = result.as_ref().is_ok_and(|origin| *origin.caller() != Caller::Unsigned);
+        if let Err(error) = &result {
+            let id = call.signature.signer().ok().map(|signer| signer.access_key_id.clone());
+            progress.access_key_id = id.filter(|id| tells_of_a_known_key(error.code(), id));
+        }
         result
     }
 
@@ -225,13 +213,12 @@ impl Rpc {
         format: ReplyFormat,
         product: Product,
         error: &Error,
-        line: &mut RequestLine,
+        progress: &mut Progress,
     ) -> Zeroizing<String> {
-        self.log.cause(&line.request_id, error);
-        line.status = error.status();
-        line.error = Some(error.code());
-        line.code = Some(error.code_text());
-        let render = |error| render_error(format, product, error, &line.request_id, self.kms.region());
+        self.log.cause(&progress.request_id, error);
+        progress.status = error.status();
+        progress.error = Some(error.code());
+        let render = |error| render_error(format, product, error, &progress.request_id, self.kms.region());
         let text = render(error);
         if text.len() > ECHO_BYTES { render(&Error::new(error.code())) } else { text }
     }
@@ -251,11 +238,11 @@ impl Content {
     }
 }
 
-fn connection(request: &Received, source: Option<IpAddr>, line: &RequestLine) -> Connection {
+fn connection(request: &Received, source: Option<IpAddr>, progress: &Progress) -> Connection {
     Connection {
         source,
         tls: request.peer.tls,
-        request_id: Arc::clone(&line.request_id),
+        request_id: Arc::clone(&progress.request_id),
         user_agent: request.user_agent(),
     }
 }

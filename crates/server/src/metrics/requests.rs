@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bulla_kms::Histogram;
 
-use crate::log::RequestLine;
+use crate::http::Progress;
 
 /// The counts of all threads.
 #[derive(Debug)]
@@ -71,15 +71,15 @@ impl Requests {
     }
 
     /// Counts a request that is answered, unless it is no request of the API or the console.
-    pub(crate) fn count(&self, line: &RequestLine) {
-        let Some(product) = line.product else { return };
-        let subject = Subject { product, action: line.action.unwrap_or(UNKNOWN) };
-        let took = line.started.elapsed();
+    pub(crate) fn count(&self, progress: &Progress) {
+        let Some(product) = progress.product else { return };
+        let subject = Subject { product, action: progress.action.unwrap_or(UNKNOWN) };
+        let took = progress.started.elapsed();
         let stripe = &self.stripes[thread_number() % self.stripes.len()];
         let mut counts = stripe.0.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.answers.entry(subject).or_default().count(code(line), took);
-        if line.status >= 400 {
-            counts.refused.count(line.authenticated);
+        counts.answers.entry(subject).or_default().count(code(progress), took);
+        if progress.status >= 400 {
+            counts.refused.count(progress.authenticated);
         }
     }
 
@@ -132,11 +132,11 @@ impl Refused {
 
 /// The code of the answer as the table of error codes has it, without what it names: there are no more of them than rows in
 /// that table. A page of the console has none, so its status stands for it.
-fn code(line: &RequestLine) -> &'static str {
-    match line.error {
+fn code(progress: &Progress) -> &'static str {
+    match progress.error {
         Some(error) => error.template(),
-        None if line.status < 400 => "OK",
-        None if line.status < 500 => "4xx",
+        None if progress.status < 400 => "OK",
+        None if progress.status < 500 => "4xx",
         None => "5xx",
     }
 }
@@ -161,30 +161,18 @@ const UNKNOWN: &str = "-";
 mod tests {
     use std::sync::Barrier;
     use std::thread;
-    use std::time::Instant;
 
     use bulla_wire::ErrorCode;
 
     use super::*;
 
-    fn line(
+    fn answered(
         product: Option<&'static str>,
         action: Option<&'static str>,
         error: Option<ErrorCode>,
-    ) -> RequestLine {
-        RequestLine {
-            started: Instant::now(),
-            request_id: "".into(),
-            source: [127, 0, 0, 1].into(),
-            authenticated: false,
-            access_key_id: None,
-            user_id: None,
-            product,
-            action,
-            status: error.map_or(200, ErrorCode::status),
-            error,
-            code: None,
-        }
+    ) -> Progress {
+        let status = error.map_or(200, ErrorCode::status);
+        Progress { product, action, status, error, ..Progress::begin() }
     }
 
     #[test]
@@ -197,9 +185,13 @@ mod tests {
                 scope.spawn(|| {
                     start.wait();
                     for _ in 0..1000 {
-                        requests.count(&line(Some("Kms"), Some("ListKeys"), None));
-                        requests.count(&line(Some("Kms"), Some("ListKeys"), Some(ErrorCode::ThrottlingUser)));
-                        requests.count(&line(Some("Ram"), Some("TagResources"), None));
+                        requests.count(&answered(Some("Kms"), Some("ListKeys"), None));
+                        requests.count(&answered(
+                            Some("Kms"),
+                            Some("ListKeys"),
+                            Some(ErrorCode::ThrottlingUser),
+                        ));
+                        requests.count(&answered(Some("Ram"), Some("TagResources"), None));
                     }
                 });
             }
@@ -219,9 +211,9 @@ mod tests {
     #[test]
     fn what_a_code_names_is_no_part_of_its_label() {
         let requests = Requests::new();
-        requests.count(&line(Some("Kms"), None, Some(ErrorCode::RejectedState)));
-        requests.count(&RequestLine { status: 404, ..line(Some("Console"), None, None) });
-        let known = RequestLine { authenticated: true, ..line(Some("Ram"), None, Some(ErrorCode::Missing)) };
+        requests.count(&answered(Some("Kms"), None, Some(ErrorCode::RejectedState)));
+        requests.count(&Progress { status: 404, ..answered(Some("Console"), None, None) });
+        let known = Progress { authenticated: true, ..answered(Some("Ram"), None, Some(ErrorCode::Missing)) };
         requests.count(&known);
         let totals = requests.totals();
         let codes: Vec<_> = totals.answers.values().map(|answers| answers.codes[0].0).collect();
@@ -232,7 +224,7 @@ mod tests {
     #[test]
     fn health_checks_are_not_counted() {
         let requests = Requests::new();
-        requests.count(&RequestLine { status: 503, ..line(None, None, None) });
+        requests.count(&Progress { status: 503, ..answered(None, None, None) });
         let totals = requests.totals();
         assert!(totals.answers.is_empty());
         assert_eq!(totals.refused, Refused::default());

@@ -81,6 +81,12 @@ impl TestServer {
         Self::on(data, |_| TlsOptions::Off, clock, with_console)
     }
 
+    /// With this trail, or without one.
+    pub(crate) fn with_trail(audit: Option<AuditOptions>) -> Self {
+        let data = Arc::new(tempfile::tempdir().unwrap());
+        Self::of(data, audit, |_| TlsOptions::Off, SystemClock, |_| {})
+    }
+
     /// On the data of a server that has ended.
     pub(crate) fn restarted(data: Arc<TempDir>) -> Self {
         Self::on(data, |_| TlsOptions::Off, SystemClock, |_| {})
@@ -100,8 +106,19 @@ impl TestServer {
         clock: impl Clock,
         set: impl FnOnce(&mut ServerOptions),
     ) -> Self {
+        let audit = Some(AuditOptions::new(data.path().join("audit"), "test"));
+        Self::of(data, audit, tls, clock, set)
+    }
+
+    fn of(
+        data: Arc<TempDir>,
+        audit: Option<AuditOptions>,
+        tls: impl Fn(&TempDir) -> TlsOptions,
+        clock: impl Clock,
+        set: impl FnOnce(&mut ServerOptions),
+    ) -> Self {
         let mut kms_options = Options::new(data.path(), Role::Server);
-        kms_options.audit = Some(AuditOptions::new(data.path().join("audit"), "test"));
+        kms_options.audit = audit;
         let kms = Arc::new(Kms::open(&kms_options, clock).unwrap());
         let access_key = Some((ID.to_owned(), SECRET.to_owned().into()));
         runtime().unwrap().block_on(kms.ensure_access_key(access_key)).unwrap();

@@ -13,7 +13,7 @@ use super::key_files::{self, CURRENT, NEXT, UNFINISHED, write_new};
 use super::line::{Content, Gap, GapReason, Time};
 use super::scan::Scan;
 use super::seal::SealKey;
-use super::trail::{Current, Opening, Trail, begin_file};
+use super::trail::{Beginning, Current, Opening, Trail, begin_file};
 use super::trail_error::TrailError;
 
 /// What the directory contains.
@@ -58,6 +58,7 @@ impl<D: Directory> Trail<D> {
             buffer: Vec::new(),
             copy: None,
             elsewhere: None,
+            half_begun: None,
             gaps: Vec::new(),
             lost: 0,
         };
@@ -197,8 +198,8 @@ fn begin_after<D: Directory>(
     let next = before.number + 1;
     let end = gaps.iter().find(|gap| gap.from == Some(next)).and_then(|gap| gap.to);
     let number = end.map_or(next, |end| end + 1);
-    begin_file(directory, &opening.identity, before, number, key, signer, opening.now)
-        .map(|(current, _)| current)
+    let beginning = Beginning { before, number, key, signer, now: opening.now, lines: &[] };
+    begin_file(directory, &opening.identity, &beginning).map(|(current, _)| current)
 }
 
 /// Opens the newest file for appending, without the content after its lines.

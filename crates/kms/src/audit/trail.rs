@@ -41,6 +41,8 @@ pub struct Trail<D: Directory = Disk> {
     pub(super) copy: Option<Vec<u8>>,
     /// The last line that only other sinks have.
     pub(super) elsewhere: Option<Position>,
+    /// The number of the next file, if it may be there although beginning it has failed.
+    pub(super) half_begun: Option<u64>,
     pub(super) gaps: Vec<Gap>,
     /// The number of lost lines, in those gaps and in later ones.
     pub(super) lost: u64,
@@ -235,8 +237,8 @@ impl<D: Directory> Trail<D> {
     /// Gives the next numbers to lines that the file does not accept, for other sinks only. When the file accepts lines
     /// again, it gets a line about the missing numbers.
     pub fn append_elsewhere(&mut self, lines: &[Members]) {
+        let last = self.elsewhere().unwrap_or(self.current.last);
         let Some(copy) = &mut self.copy else { return };
-        let last = self.elsewhere.unwrap_or(self.current.last);
         self.elsewhere = Some(lines.iter().fold(last, |last, members| last.append(members.as_str(), copy)));
     }
 
@@ -288,7 +290,6 @@ impl<D: Directory> Trail<D> {
     /// # Errors
     /// [`TrailError`]: the trail still accepts no lines.
     pub fn resume(&mut self, missed: u64, now: Time) -> Result<Position, TrailError> {
-        let mut gaps = Vec::new();
         let _ = self.check(); // its result is in `stopped`
         match self.stopped {
             None => {}
@@ -299,37 +300,41 @@ impl<D: Directory> Trail<D> {
             }
             Some(Stopped::Ended(loss)) => {
                 let lost = Gap::lost(self.current.first, self.current.last.number);
-                self.leave_file(now)?;
-                gaps.extend((!matches!(loss, Loss::Unreadable(_))).then_some(lost));
+                let lost = (!matches!(loss, Loss::Unreadable(_))).then_some(lost);
+                self.leave_file(missed, lost, now)?;
+                self.stopped = None;
+                return Ok(self.current.last);
             }
         }
         self.stopped = None;
-        let lost = gaps.iter().map(Gap::lost_lines).sum::<u64>();
-        let lines: Vec<Members> = gaps.into_iter().map(|gap| self.members(now, Content::Gap(gap))).collect();
-        self.append(&lines)?;
-        self.lost += lost;
-        self.note_missed(missed, now)
-    }
-
-    /// Records how many lines are missing, and which numbers they have in other sinks.
-    fn note_missed(&mut self, missed: u64, now: Time) -> Result<Position, TrailError> {
-        let elsewhere = self.elsewhere.map(|last| last.number).filter(|to| *to > self.current.last.number);
-        if missed == 0 && elsewhere.is_none() {
+        if self.next.is_some() {
+            self.sync()?;
+            self.begin_file(missed, None)?;
             return Ok(self.current.last);
         }
-        let from = self.current.last.number + 1;
-        let gap = Gap {
-            reason: GapReason::Missed,
-            from: elsewhere.map(|_| from),
-            to: elsewhere,
-            lines: (missed > 0).then_some(missed),
-        };
+        let Some(gap) = self.missed(missed) else { return Ok(self.current.last) };
+        let number = self.elsewhere().unwrap_or(self.current.last).number + 1;
         let members = self.members(now, Content::Gap(gap));
-        let number = elsewhere.map_or(from, |to| to + 1);
         let last = self.begin_write().append_as(number, members.as_str(), &mut self.buffer);
         self.write(last)?;
         self.elsewhere = None;
         Ok(last)
+    }
+
+    /// How many lines are missing, and which numbers they have in other sinks. None if no lines are missing.
+    fn missed(&self, missed: u64) -> Option<Gap> {
+        let to = self.elsewhere().map(|last| last.number);
+        (missed > 0 || to.is_some()).then(|| Gap {
+            reason: GapReason::Missed,
+            from: to.map(|_| self.current.last.number + 1),
+            to,
+            lines: (missed > 0).then_some(missed),
+        })
+    }
+
+    /// The last line that other sinks have after those of the file, if there is one.
+    fn elsewhere(&self) -> Option<Position> {
+        self.elsewhere.filter(|last| last.number > self.current.last.number)
     }
 
     /// Returns the work on closed files, for any thread: after a rotation, and once after the trail was opened.
@@ -392,11 +397,11 @@ impl<D: Directory> Trail<D> {
     }
 
     /// Begins another file without a last line in the current one.
-    fn leave_file(&mut self, now: Time) -> Result<(), TrailError> {
+    fn leave_file(&mut self, missed: u64, lost: Option<Gap>, now: Time) -> Result<(), TrailError> {
         self.directory.renew()?; // the directory may have been removed
         let (key, _) = self.next.get_or_insert_with(|| (SealKey::random(), now));
         keep_next(&self.directory, key, &self.roots)?;
-        self.begin_file()
+        self.begin_file(missed, lost)
     }
 
     /// Begins the next file, if its key exists, after the current one is durable.
@@ -405,32 +410,63 @@ impl<D: Directory> Trail<D> {
             return Ok(());
         }
         self.sync()?;
-        self.begin_file()
+        self.begin_file(0, None)
     }
 
-    fn begin_file(&mut self) -> Result<(), TrailError> {
-        self.try_to_begin_file().inspect_err(|error| {
+    /// Begins the next file and writes, in one piece with its first line, which lines are missing before it.
+    fn begin_file(&mut self, missed: u64, lost: Option<Gap>) -> Result<(), TrailError> {
+        self.try_to_begin_file(missed, lost).inspect_err(|error| {
             // Other sinks may get lines now, so the trail must accept none before it has recorded that.
             self.stopped.get_or_insert(Stopped::Unwritten(error.kind()));
         })
     }
 
-    fn try_to_begin_file(&mut self) -> Result<(), TrailError> {
-        let Some((key, now)) = self.next.take() else { return Ok(()) };
+    fn try_to_begin_file(&mut self, missed: u64, lost: Option<Gap>) -> Result<(), TrailError> {
         let last = self.current.last;
-        match begin_file(&self.directory, &self.identity, last, last.number + 1, &key, &self.key, now) {
-            Ok((current, line)) => {
+        let number = self.elsewhere().unwrap_or(last).number + 1;
+        self.remove_half_begun(number)?;
+        let Some((key, now)) = self.next.take() else { return Ok(()) };
+        let lost_lines = lost.as_ref().map_or(0, Gap::lost_lines);
+        let missed = self.missed(missed);
+        let leaves_numbers_out = number > last.number + 1;
+        // The second line names the numbers that the first one leaves out.
+        let gaps = if leaves_numbers_out { [missed, lost] } else { [lost, missed] };
+        let gaps: Vec<_> =
+            gaps.into_iter().flatten().map(|gap| self.members(now, Content::Gap(gap))).collect();
+        let beginning = Beginning { before: last, number, key: &key, signer: &self.key, now, lines: &gaps };
+        match begin_file(&self.directory, &self.identity, &beginning) {
+            Ok((current, lines)) => {
                 self.current = current;
                 if let Some(copy) = &mut self.copy {
-                    copy.extend_from_slice(&line);
+                    copy.extend_from_slice(&lines);
                 }
+                self.elsewhere = None;
+                self.half_begun = None;
+                self.lost += lost_lines;
                 self.key = key;
                 self.is_old_key_kept = true;
-                self.destroy_old_key()
+                let _ = self.destroy_old_key(); // if it fails, that of the next seal does
+                Ok(())
             }
             Err(error) => {
                 self.next = Some((key, now));
+                self.half_begun = Some(number);
                 Err(error)
+            }
+        }
+    }
+
+    /// Removes what a failed attempt left of the next file if that has another number by now: other sinks got lines since.
+    fn remove_half_begun(&mut self, number: u64) -> Result<(), TrailError> {
+        let Some(begun) = self.half_begun.filter(|begun| *begun != number) else { return Ok(()) };
+        let name = file_name(begun);
+        match self.directory.remove(&name) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(TrailError::new(&self.directory.path(&name), error))
+            }
+            _ => {
+                self.half_begun = None;
+                Ok(())
             }
         }
     }
@@ -512,16 +548,27 @@ fn keep_next(directory: &impl Directory, key: &SealKey, roots: &RootKeys) -> Res
         .map_err(|error| TrailError::new(&directory.path(NEXT), error))
 }
 
-/// Creates a file whose first line is the certificate of its key. Also returns that line.
+/// The beginning of a file.
+pub(super) struct Beginning<'b> {
+    /// The last line of the file before.
+    pub(super) before: Position,
+    /// The number of the first line. If it is not the next one, the second line names the numbers that are missing.
+    pub(super) number: u64,
+    /// The key of the file, and that of the file before, which certifies it.
+    pub(super) key: &'b SealKey,
+    pub(super) signer: &'b SealKey,
+    pub(super) now: Time,
+    /// The lines after the certificate.
+    pub(super) lines: &'b [Members],
+}
+
+/// Creates a file whose first line is the certificate of its key. Also returns its lines.
 pub(super) fn begin_file<D: Directory>(
     directory: &D,
     identity: &Identity,
-    before: Position,
-    number: u64,
-    key: &SealKey,
-    signer: &SealKey,
-    now: Time,
+    beginning: &Beginning<'_>,
 ) -> Result<(Current<D::File>, Vec<u8>), TrailError> {
+    let Beginning { before, number, key, signer, now, lines } = *beginning;
     let certificate = KeyLine {
         epoch: identity.epoch,
         public_key: key.public().to_string().into(),
@@ -531,7 +578,8 @@ pub(super) fn begin_file<D: Directory>(
     let members = Members::new(identity, &Line { time: now, content: Content::Key(certificate) });
     let signed = signer.sign(before.hash, number, &members);
     let mut bytes = Vec::new();
-    let last = before.append_as(number, signed.as_str(), &mut bytes);
+    let sealed = before.append_as(number, signed.as_str(), &mut bytes);
+    let last = lines.iter().fold(sealed, |last, members| last.append(members.as_str(), &mut bytes));
     let name = file_name(number);
     let file = write_new(directory, &name, &bytes)
         .map_err(|error| TrailError::new(&directory.path(&name), error))?;
@@ -544,7 +592,7 @@ pub(super) fn begin_file<D: Directory>(
         len,
         last,
         synced: last,
-        sealed: last,
+        sealed,
         sealed_commit: 0,
         sealed_epoch: 0,
     };

@@ -27,6 +27,10 @@ fn numbered(text: &str) -> BTreeMap<u64, String> {
     text.lines().map(|line| (Framed::parse(line.as_bytes()).unwrap().number, line.to_owned())).collect()
 }
 
+fn numbers(text: &str) -> Vec<u64> {
+    text.lines().map(|line| Framed::parse(line.as_bytes()).unwrap().number).collect()
+}
+
 fn in_files(path: &Path) -> String {
     let mut files: Vec<_> = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|file| file.extension().is_some_and(|it| it == "jsonl"));
@@ -65,7 +69,9 @@ fn a_trail_goes_on_after_a_hang_at_any_operation() {
         trail.append(&setup.lines(1)).unwrap();
         trail.seal(2, at(4)).unwrap();
         let files = in_files(&path);
-        let copied = numbered(str::from_utf8(&trail.take_copy()).unwrap());
+        let copy = String::from_utf8(trail.take_copy()).unwrap();
+        assert!(numbers(&copy).is_sorted_by(|one, next| one < next), "{operations}: of other sinks\n{copy}");
+        let copied = numbered(&copy);
         let written = numbered(&files);
         let differs =
             written.iter().find(|(number, line)| copied.get(number).is_some_and(|copy| copy != *line));

@@ -165,6 +165,71 @@ fn a_large_file_is_followed_by_another_one_with_a_key_of_its_own() {
     assert_eq!(SealKey::unwrap(&kept, &setup.opening.roots).unwrap().public(), trail.public_key());
 }
 
+fn numbers(text: &str) -> Vec<u64> {
+    text.lines().map(|line| Framed::parse(line.as_bytes()).unwrap().number).collect()
+}
+
+/// Also if other sinks have fewer lines than a file begins with.
+#[test]
+fn a_file_that_is_begun_after_lines_elsewhere_gives_none_of_their_numbers_again() {
+    for elsewhere in [1, 2, 5] {
+        let setup = Setup::new();
+        let memory = Memory::default();
+        let mut trail = setup.open(&memory, None).unwrap();
+        trail.copy_lines(true);
+        trail.append(&setup.lines(2)).unwrap();
+        memory.remove("audit-00000000000000000001.jsonl").unwrap();
+        trail.append(&setup.lines(1)).unwrap_err();
+        trail.append_elsewhere(&setup.lines(elsewhere));
+        let to = 3 + elsewhere as u64;
+        assert_eq!(trail.resume(4, at(1)).unwrap().number, to + 3);
+        trail.append(&setup.lines(1)).unwrap();
+        assert_eq!(trail.lost_lines(), 3);
+        let copy = String::from_utf8(trail.take_copy()).unwrap();
+        assert_eq!(numbers(&copy), (2..=to + 4).collect::<Vec<_>>());
+        let files = memory.trail_files();
+        assert_eq!(files, [format!("audit-{:020}.jsonl", to + 1)]);
+        let text = String::from_utf8(memory.get(&files[0]).unwrap()).unwrap();
+        let gaps: Vec<_> = text.lines().skip(1).take(2).map(gap).collect();
+        let missed = Gap { reason: GapReason::Missed, from: Some(4), to: Some(to), lines: Some(4) };
+        assert_eq!(gaps, [missed, Gap::lost(1, 3)], "the second line says which numbers were left out");
+        trail.seal(1, at(2)).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        memory.dump(directory.path());
+        let report = verify(&[directory.path().to_owned()], None, None).unwrap();
+        assert_eq!((&*report.faults, report.gaps.len()), (&[][..], 2), "{report:?}");
+    }
+}
+
+/// The next file exists, but beginning it was reported as failed; meanwhile another sink gets lines.
+#[test]
+fn a_file_that_was_half_begun_is_begun_again_after_lines_elsewhere() {
+    let setup = Setup::new();
+    for step in 1.. {
+        let memory = Memory::default();
+        let mut trail = setup.open(&memory, None).unwrap();
+        trail.copy_lines(true);
+        trail.append(&setup.lines(20)).unwrap();
+        memory.stop_before(step);
+        let is_over = trail.rotate_if_due(1, at(1)).is_ok();
+        memory.stop_before(u64::MAX);
+        if is_over {
+            assert!(step > 5, "{step}");
+            break;
+        }
+        trail.append_elsewhere(&setup.lines(1));
+        trail.resume(1, at(2)).unwrap();
+        trail.append(&setup.lines(1)).unwrap();
+        trail.seal(1, at(3)).unwrap();
+        let copy = String::from_utf8(trail.take_copy()).unwrap();
+        assert!(numbers(&copy).is_sorted_by(|one, next| one < next), "{step}: {copy}");
+        let directory = tempfile::tempdir().unwrap();
+        memory.dump(directory.path());
+        let report = verify(&[directory.path().to_owned()], None, None).unwrap();
+        assert_eq!((&*report.faults, report.gaps.len()), (&[][..], 1), "{step}: {report:?}");
+    }
+}
+
 /// Another sink gets the lines while the file accepts none.
 #[test]
 fn numbers_that_only_another_sink_has_are_missing_in_the_file() {
@@ -185,8 +250,7 @@ fn numbers_that_only_another_sink_has_are_missing_in_the_file() {
     assert_eq!(gap(&last_line(&memory)), wanted);
     trail.append(&setup.lines(1)).unwrap();
     let copy = String::from_utf8(trail.take_copy()).unwrap();
-    let numbers = copy.lines().map(|line| Framed::parse(line.as_bytes()).unwrap().number);
-    assert_eq!(numbers.collect::<Vec<_>>(), (2..=9).collect::<Vec<_>>());
+    assert_eq!(numbers(&copy), (2..=9).collect::<Vec<_>>());
     trail.seal(1, at(4)).unwrap();
     let directory = tempfile::tempdir().unwrap();
     memory.dump(directory.path());

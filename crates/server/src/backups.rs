@@ -77,12 +77,17 @@ fn made(done: &ScheduledBackup) -> Option<String> {
 fn verified(done: &ReverifiedBackup) -> Option<String> {
     match done {
         ReverifiedBackup::Passed { had_failed: false, .. }
-        | ReverifiedBackup::Failed { is_known: true, .. } => None,
+        | ReverifiedBackup::Failed { is_known: true, .. }
+        | ReverifiedBackup::Unread { is_known: true, .. } => None,
         ReverifiedBackup::Passed { path, .. } => {
             Some(format!("a backup that had failed is whole: {}", path.display()))
         }
         ReverifiedBackup::Failed { path, error, hint, .. } => Some(format!(
             "a backup that is kept failed to verify: {}: {error}; it counts for nothing: {hint}",
+            path.display()
+        )),
+        ReverifiedBackup::Unread { path, error, hint, .. } => Some(format!(
+            "a backup that is kept cannot be read, and is tried again: {}: {error}; it does not count as verified: {hint}",
             path.display()
         )),
         _ => None,

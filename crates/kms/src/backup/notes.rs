@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata};
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -22,6 +22,27 @@ pub struct BackupNotes {
     pub(super) keep_for: Option<i64>,
     /// The last verifications, by file name; none for a file that was changed since.
     backups: BTreeMap<String, Option<BackupVerification>>,
+    /// The files that could not be read when they were to be verified last, by their names. Not written: it may pass.
+    #[serde(skip)]
+    unread: BTreeMap<String, Unread>,
+    /// The directory that the notes were read in; none if it was not there, or its notes could not be read.
+    #[serde(skip)]
+    place: Option<Place>,
+}
+
+/// That a file could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Unread {
+    error: String,
+    /// Later attempts have higher numbers.
+    attempt: u64,
+}
+
+/// A directory, by whichever path: another file system may be mounted there, or none now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    device: u64,
+    inode: u64,
 }
 
 /// The last verification of a backup.
@@ -73,20 +94,51 @@ impl BackupNotes {
     /// Reads the notes in a directory; they are empty if there is no valid file.
     #[must_use]
     pub fn read(directory: &Path) -> Self {
-        let mut notes = Self::read_file(&directory.join(FILE)).unwrap_or_default();
+        let place = place(directory).ok();
+        let read = Self::read_file(&directory.join(FILE));
+        let place = place.filter(|_| read.is_ok());
+        let mut notes = Self { place, ..read.ok().flatten().unwrap_or_default() };
         notes.refresh(directory);
         notes
     }
 
-    fn read_file(path: &Path) -> Option<Self> {
+    /// None if there are none that can be understood.
+    ///
+    /// # Errors
+    /// There may be some, which cannot be read now.
+    fn read_file(path: &Path) -> io::Result<Option<Self>> {
         let mut json = Vec::new();
-        files::open_regular(path).ok()?.take(MAX_BYTES).read_to_end(&mut json).ok()?;
-        let Content { version, notes } = serde_json::from_slice(&json).ok()?;
-        (version == VERSION).then_some(notes)
+        match files::open_regular(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut json)) {
+            Ok(_) => {}
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidInput) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        }
+        let content = serde_json::from_slice(&json).ok();
+        Ok(content.filter(|content: &Content<Self>| content.version == VERSION).map(|content| content.notes))
+    }
+
+    /// Whether these are the notes of the directory that is there now.
+    ///
+    /// # Errors
+    /// It cannot be seen which one that is.
+    pub(super) fn are_of(&self, directory: &Path) -> io::Result<bool> {
+        match place(directory) {
+            Ok(place) => Ok(self.place == Some(place)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(self.place.is_none()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Replaces the notes in a directory atomically.
+    ///
+    /// # Errors
+    /// Also if it is another directory, whose notes these are not.
     pub(super) fn write(&self, directory: &Path) -> io::Result<()> {
+        if self.place.is_none() || !self.are_of(directory)? {
+            return Err(io::Error::other("not the directory of these notes"));
+        }
         let mut json = serde_json::to_vec_pretty(&Content { version: VERSION, notes: self })?;
         json.push(b'\n');
         files::replace_private(&directory.join(FILE), &json)
@@ -95,6 +147,7 @@ impl BackupNotes {
     /// Compares the notes with the files: forgets files that are gone, and verifications of files that were changed since.
     pub(super) fn refresh(&mut self, directory: &Path) {
         self.backups.retain(|name, _| !is_gone(&directory.join(name)));
+        self.unread.retain(|name, _| !is_gone(&directory.join(name)));
         for (name, last) in &mut self.backups {
             let now = Stamp::at(&directory.join(name));
             last.take_if(|last| now.is_some_and(|now| now != last.stamp));
@@ -113,9 +166,23 @@ impl BackupNotes {
         name(path).is_some_and(|name| self.backups.contains_key(name))
     }
 
-    /// Whether a backup passed its last verification.
+    /// Whether a backup passed its last verification, and could be read then.
     pub(super) fn is_verified(&self, path: &Path) -> bool {
-        self.verification(path).is_some_and(BackupVerification::has_passed)
+        self.unread_attempt(path).is_none()
+            && self.verification(path).is_some_and(BackupVerification::has_passed)
+    }
+
+    /// If a backup could not be read when it was to be verified last: the number of that attempt, higher for later ones.
+    pub(super) fn unread_attempt(&self, path: &Path) -> Option<u64> {
+        Some(self.unread.get(name(path)?)?.attempt)
+    }
+
+    /// Notes that a backup cannot be read, and why. Returns whether that is known.
+    pub(super) fn note_unread(&mut self, path: &Path, error: &str) -> bool {
+        let Some(name) = name(path) else { return false };
+        let attempt = self.unread.values().map(|unread| unread.attempt + 1).max().unwrap_or_default();
+        let unread = Unread { error: error.to_owned(), attempt };
+        self.unread.insert(name.to_owned(), unread).is_some_and(|before| before.error == error)
     }
 
     /// Whether a backup failed its last verification.
@@ -136,6 +203,7 @@ impl BackupNotes {
 
     pub(super) fn note(&mut self, path: &Path, last: BackupVerification) {
         if let Some(name) = name(path) {
+            self.unread.remove(name);
             self.backups.insert(name.to_owned(), Some(last));
         }
     }
@@ -157,7 +225,12 @@ impl BackupVerification {
 
 /// Whether the file was removed, as opposed to not being readable.
 pub(super) fn is_gone(path: &Path) -> bool {
-    matches!(fs::metadata(path), Err(error) if error.kind() == io::ErrorKind::NotFound)
+    matches!(fs::metadata(path), Err(error) if error.kind() == ErrorKind::NotFound)
+}
+
+fn place(directory: &Path) -> io::Result<Place> {
+    let found = fs::metadata(directory)?;
+    Ok(Place { device: found.dev(), inode: found.ino() })
 }
 
 fn name(path: &Path) -> Option<&str> {

@@ -42,6 +42,18 @@ pub enum ReverifiedBackup {
         /// Whether the previous verification failed with the same error.
         is_known: bool,
     },
+    /// It could not be read, such as without a free file descriptor, so it is not known whether it is whole. It counts neither as
+    /// verified nor as damaged, and is read again soon.
+    Unread {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: String,
+        /// What the operator can do about it.
+        hint: String,
+        /// Whether it could not be read for the same reason the last time.
+        is_known: bool,
+    },
 }
 
 impl Kms {
@@ -59,7 +71,12 @@ impl Kms {
             inner.checked = Some(elapsed);
             (schedule, inner.present.clone())
         };
-        present.refresh(&schedule.directory);
+        match present.notes.are_of(&schedule.directory) {
+            Err(_) => return None, // the directory cannot be read now
+            // Such as a file system that was mounted, or one that no longer is: its notes stay where they are.
+            Ok(false) => present = self.present(&schedule),
+            Ok(true) => present.refresh(&schedule.directory),
+        }
         let due = present.due(&schedule, now);
         let done = due.and_then(|path| self.verify_again(&path, &mut present, now));
         if done.is_some() {
@@ -78,6 +95,19 @@ impl Kms {
     fn verify_again(&self, path: &Path, present: &mut Present, now: i64) -> Option<ReverifiedBackup> {
         let before = present.notes.verification(path).and_then(|last| last.failure.clone());
         let (stamp, result) = self.read_again(path)?;
+        if let Err(unread @ BackupError::Read(source)) = &result
+            && source.kind() != io::ErrorKind::InvalidInput
+        // no regular file, and so no backup
+        {
+            let error = unread.to_string();
+            let is_known = present.notes.note_unread(path, &error);
+            return Some(ReverifiedBackup::Unread {
+                path: path.to_owned(),
+                error,
+                hint: unread.hint(),
+                is_known,
+            });
+        }
         let failure = result.as_ref().err().map(ToString::to_string);
         present.notes.note(path, BackupVerification { time: now, failure: failure.clone(), stamp });
         let path = path.to_owned();
@@ -122,7 +152,8 @@ impl Present {
     }
 
     /// Returns the backup to verify next, if one is due. Backups without a note and changed ones come first, the newest of
-    /// them before others, because it is the most important.
+    /// them before others, because it is the most important. Backups that could not be read come last, the least recent attempt
+    /// first.
     fn due(&self, schedule: &BackupSchedule, now: i64) -> Option<PathBuf> {
         let of_notes = self.notes.names().filter(|name| ScheduledName::parse(name).is_some());
         let noted = of_notes.map(|name| schedule.directory.join(name));
@@ -131,7 +162,8 @@ impl Present {
         let every = seconds(schedule.verify_every);
         let is_due =
             |path: &PathBuf| last(path).is_none_or(|last| now >= last.saturating_add(every) || now < last);
-        known.chain(noted).filter(is_due).min_by_key(|path| (last(path), Reverse(path.clone())))
+        let order = |path: &PathBuf| (self.notes.unread_attempt(path), last(path), Reverse(path.clone()));
+        known.chain(noted).filter(is_due).min_by_key(order)
     }
 }
 

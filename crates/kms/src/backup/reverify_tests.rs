@@ -41,6 +41,7 @@ fn verified(scheduled: &Scheduled, minutes: i64) -> Vec<(PathBuf, bool)> {
         match scheduled.kms().verify_backup_if_due() {
             Some(ReverifiedBackup::Passed { path, .. }) => verified.push((path, true)),
             Some(ReverifiedBackup::Failed { path, .. }) => verified.push((path, false)),
+            Some(ReverifiedBackup::Unread { path, .. }) => panic!("{} is not read", path.display()),
             None => {}
         }
         assert_eq!(scheduled.kms().verify_backup_if_due(), None, "one a minute");
@@ -243,6 +244,94 @@ fn a_backup_that_does_not_open_is_known_from_the_notes_and_is_left() {
     fs::remove_file(path).unwrap();
     verified(&scheduled, 1);
     assert_eq!(state(&scheduled).failed, []);
+}
+
+/// As without a free file descriptor: nothing is known about the file.
+#[test]
+fn a_backup_that_cannot_be_read_is_neither_verified_nor_damaged_and_is_tried_again() {
+    let scheduled = with_backups(3, 7);
+    let paths = backups(&scheduled);
+    let whole: Vec<_> = paths.iter().map(|path| fs::read(path).unwrap()).collect();
+    for path in &paths[..2] {
+        fs::remove_file(path).unwrap();
+        std::os::unix::fs::symlink(path, path).unwrap(); // it leads to itself
+    }
+    let look = || {
+        scheduled.pass(MINUTE);
+        scheduled.kms().verify_backup_if_due()
+    };
+    let unread = |looked: Option<ReverifiedBackup>| match looked {
+        Some(ReverifiedBackup::Unread { path, is_known, .. }) => (path, is_known),
+        other => panic!("{other:?}"),
+    };
+    scheduled.pass(DAY);
+    let first = [unread(look()), unread(look())];
+    assert_eq!(first, [(paths[0].clone(), false), (paths[1].clone(), false)]);
+    assert!(matches!(look(), Some(ReverifiedBackup::Passed { path, .. }) if path == paths[2]));
+    assert_eq!((state(&scheduled).verified, state(&scheduled).failed), (1, vec![]));
+    assert_eq!([unread(look()), unread(look())], [(paths[0].clone(), true), (paths[1].clone(), true)]);
+    for (path, whole) in paths.iter().zip(whole).take(2) {
+        fs::remove_file(path).unwrap();
+        fs::write(path, whole).unwrap();
+    }
+    assert_eq!(verified(&scheduled, 3), [(paths[0].clone(), true), (paths[1].clone(), true)]);
+    assert_eq!((state(&scheduled).verified, state(&scheduled).failed), (3, vec![]));
+    assert_eq!(events(scheduled), 0, "none is damaged");
+}
+
+/// As when the file system of the backups is not mounted for a while.
+#[test]
+fn a_directory_that_is_away_keeps_its_notes() {
+    for makes_another in [false, true] {
+        let scheduled = with_backups(3, 7);
+        let paths = backups(&scheduled);
+        assert_eq!(verified(&scheduled, 5).len(), 2);
+        rot(&paths[2]);
+        touch(&paths[2]);
+        assert_eq!(verified(&scheduled, 1), [(paths[2].clone(), false)]);
+        let before = state(&scheduled);
+        let directory = &scheduled.schedule.directory;
+        let notes = fs::read(directory.join(FILE)).unwrap();
+        let away = scheduled.bench.path("data/away");
+        let below = scheduled.bench.path("data/below");
+        fs::rename(directory, &away).unwrap();
+        fs::create_dir(directory).unwrap();
+        assert_eq!(verified(&scheduled, 3), []);
+        assert_eq!((state(&scheduled).count, state(&scheduled).failed), (0, vec![]));
+        if makes_another {
+            scheduled.pass(DAY);
+            scheduled.made();
+            assert_eq!((state(&scheduled).count, state(&scheduled).verified), (1, 1));
+        }
+        fs::rename(directory, below).unwrap();
+        fs::rename(&away, directory).unwrap();
+        assert_eq!(fs::read(directory.join(FILE)).unwrap(), notes);
+        scheduled.pass(MINUTE);
+        scheduled.kms().verify_backup_if_due();
+        let after = state(&scheduled);
+        assert_eq!((after.count, after.failed), (before.count, before.failed));
+        assert!(after.verified == 2 && after.oldest_verification >= before.oldest_verification);
+    }
+}
+
+/// The notes cannot be read now, so they may say something.
+#[test]
+fn notes_that_cannot_be_read_are_not_replaced() {
+    let mut scheduled = with_backups(2, 7);
+    let path = scheduled.schedule.directory.join(FILE);
+    let notes = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink(&path, &path).unwrap(); // it leads to itself
+    scheduled.restart();
+    assert_eq!(state(&scheduled).verified, 0);
+    scheduled.pass(DAY);
+    scheduled.made();
+    verified(&scheduled, 2);
+    assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, notes).unwrap();
+    assert!(!verified(&scheduled, 4).is_empty());
+    assert_eq!(state(&scheduled).verified, 3);
 }
 
 #[test]

@@ -221,6 +221,9 @@ impl Kms {
         remove_hidden(directory);
         let path = directory.join(file_name(now, self.commit_number()));
         let facts = self.backup_unless(&|| self.is_stopping(), &path, BackupOutput::default())?;
+        if !notes.are_of(directory).unwrap_or_default() {
+            notes = BackupNotes::read(directory); // another one is there since they were read
+        }
         notes.note_made(&path, now);
         notes.refresh(directory);
         let (_, is_believed) = self.check_clock();
@@ -243,7 +246,7 @@ impl Kms {
     }
 
     /// Returns the existing backups, and the notes about them.
-    fn present(&self, schedule: &BackupSchedule) -> Present {
+    pub(super) fn present(&self, schedule: &BackupSchedule) -> Present {
         let BackupSchedule { directory, keep_for, .. } = schedule;
         let known = self.read_backups(directory);
         let mut notes = BackupNotes::read(directory);

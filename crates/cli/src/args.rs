@@ -1,8 +1,9 @@
-//! What can be typed: every command and flag, in one table.
+//! The command line: every command and flag, in one table. Help, completions and manual pages are generated from it.
 
 mod audit;
 mod backup;
 mod disks;
+mod examples;
 mod files;
 mod flags;
 mod keys;
@@ -21,6 +22,8 @@ pub(crate) use self::backup::{Backup, CreateBackup, ListBackups, RestoreBackup, 
 pub(crate) use self::disks::{
     Disk, DiskKeys, Enroll, Format as DiskFormat, InstallBoot, InstallPlugin, InstallRoot,
 };
+pub(crate) use self::examples::example_of;
+use self::examples::{example, exit_codes};
 pub(crate) use self::files::{Cat, Decrypt, Encrypt, Inspect, Rekey, Rewrap, Verify};
 pub(crate) use self::flags::{Batch, ByteRange, DataKeyPer, Opening, OutputFlags, Reading, RunOptions};
 pub(crate) use self::keys::{Alias, Api, Key};
@@ -30,9 +33,10 @@ pub(crate) use self::serve::{AuditSink, AuditSync, BackupTable, Console, Oidc, S
 pub(crate) use self::status::Status;
 pub(crate) use self::store::{CheckStore, Store};
 
-/// Envelope encryption of files with a key management service, and that service.
+/// Encrypt files and disks with the keys of a key management service (KMS), and run that service
 #[derive(Debug, Parser)]
 #[command(name = "bulla", version, propagate_version = true)]
+#[command(after_help = example("bulla encrypt sales.csv") + "\n\n" + &exit_codes())]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) kms: KmsFlags,
@@ -40,21 +44,22 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
-/// Which KMS, and whose certificates to trust.
+/// Which KMS is called, and which certificate authorities are trusted.
 #[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "KMS options")]
 pub(crate) struct KmsFlags {
-    /// The KMS: embedded, embedded:DIR, https://HOST:PORT, http://LOOPBACK:PORT, aliyun:REGION or
+    /// Call this KMS: embedded, embedded:DIR, https://HOST:PORT, http://LOOPBACK:PORT, aliyun:REGION or
     /// aliyun-vpc:REGION [env: BULLA_KMS] [default: embedded]
     #[arg(long, value_name = "WHERE", global = true)]
     pub(crate) kms: Option<String>,
     /// Trust the certificates in this PEM file instead of the system's [env: ALIBABA_CLOUD_CA_BUNDLE]
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) ca: Option<PathBuf>,
-    /// The server where roles are assumed [env: ALIBABA_CLOUD_STS_ENDPOINT] [default: the cloud's STS for a KMS of
-    /// the cloud, else the KMS]
+    /// Assume roles at this server [env: ALIBABA_CLOUD_STS_ENDPOINT] [default: the cloud's STS for a KMS of the cloud,
+    /// otherwise the KMS]
     #[arg(long, value_name = "HOST", global = true)]
     pub(crate) sts_endpoint: Option<String>,
-    /// Get the role of this cloud instance without a token if its metadata service has none
+    /// Read the role of this cloud instance without a token if its metadata service has no tokens
     #[arg(long, global = true)]
     pub(crate) imdsv1: bool,
 }
@@ -62,77 +67,104 @@ pub(crate) struct KmsFlags {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Encrypt files and directories
+    #[command(after_help = example("bulla encrypt sales.csv"))]
     Encrypt(Encrypt),
     /// Decrypt files and directories that were encrypted with this KMS
+    #[command(after_help = example("bulla decrypt sales.csv.bulla"))]
     Decrypt(Decrypt),
-    /// Verify encrypted files as a whole, and keep nothing
+    /// Verify encrypted files in full, without writing anything
+    #[command(after_help = example("bulla verify sales.csv.bulla"))]
     Verify(Verify),
-    /// Print the content of an encrypted file, or a part of it
+    /// Print the plaintext of an encrypted file, or a byte range of it
+    #[command(after_help = example("bulla cat sales.csv.bulla --range 0..100"))]
     Cat(Cat),
-    /// Tell what a header says, without any key
+    /// Print the headers of encrypted files, without a KMS
+    #[command(after_help = example("bulla inspect sales.csv.bulla"))]
     Inspect(Inspect),
-    /// Wrap the keys of files anew, by the same or other keys of the KMS; the content stays
+    /// Re-wrap the data keys of encrypted files; the content is not rewritten
+    #[command(after_help = example("bulla rewrap sales.csv.bulla -k alias/reports"))]
     Rewrap(Rewrap),
-    /// Encrypt files anew under new data keys, in their places
+    /// Re-encrypt files in place under new data keys
+    #[command(after_help = example("bulla rekey sales.csv.bulla"))]
     Rekey(Rekey),
-    /// Let keys of a KMS open encrypted disks (LUKS2 volumes)
+    /// Open encrypted disks (LUKS2 volumes) with keys of the KMS
+    #[command(after_help = example("bulla disk status /dev/sdb1"))]
     #[command(subcommand)]
     Disk(Disk),
-    /// Create, list and switch keys
+    /// Create, list, rotate and delete keys
+    #[command(after_help = example("bulla key list"))]
     #[command(subcommand)]
     Key(Key),
-    /// Give keys names
+    /// Create, list, move and delete aliases of keys
+    #[command(after_help = example("bulla alias list"))]
     #[command(subcommand)]
     Alias(Alias),
     /// Create, list and delete users of a server
+    #[command(after_help = example("bulla user list"))]
     #[command(subcommand)]
     User(User),
-    /// Put users into groups, which give them their policies
+    /// Create groups of users, and attach policies to them
+    #[command(after_help = example("bulla group list"))]
     #[command(subcommand)]
     Group(Group),
     /// Create, list and assume roles
+    #[command(after_help = example("bulla role list"))]
     #[command(subcommand)]
     Role(Role),
-    /// Write, check and explain policies
+    /// Create, check and explain policies
+    #[command(after_help = example("bulla policy list"))]
     #[command(subcommand)]
     Policy(Policy),
     /// Create, list and delete access keys
+    #[command(after_help = example("bulla access-key list"))]
     #[command(subcommand)]
     AccessKey(AccessKey),
-    /// Call any action of the KMS and print the JSON reply, as `aliyun kms` does
+    /// Call any action of the KMS and print its JSON reply, as `aliyun kms` does
+    #[command(after_help = example("bulla kms DescribeKey --KeyId alias/default"))]
     #[command(override_usage = "bulla kms [OPTIONS] <ACTION> [--PARAM VALUE]...")]
     Kms(Api),
-    /// Call any action of RAM (users, groups, roles, policies) and print the JSON reply, as `aliyun ram` does
+    /// Call any action of RAM (users, groups, roles, policies) and print its JSON reply, as `aliyun ram` does
+    #[command(after_help = example("bulla ram GetUser --UserName alice"))]
     #[command(override_usage = "bulla ram [OPTIONS] <ACTION> [--PARAM VALUE]...")]
     Ram(Api),
-    /// Call any action of STS (temporary credentials) and print the JSON reply, as `aliyun sts` does
+    /// Call any action of STS (temporary credentials) and print its JSON reply, as `aliyun sts` does
+    #[command(after_help = example("bulla sts GetCallerIdentity"))]
     #[command(override_usage = "bulla sts [OPTIONS] <ACTION> [--PARAM VALUE]...")]
     Sts(Api),
-    /// Show which identity calls the KMS, and which credentials prove it
+    /// Show the identity that calls the KMS, and the credentials that it uses
+    #[command(after_help = example("bulla whoami"))]
     Whoami(Whoami),
     /// Verify, search and export the audit trail of a server
+    #[command(after_help = example("bulla audit tail"))]
     #[command(subcommand)]
     Audit(Audit),
-    /// Open web pages for the keys and secrets of the embedded KMS, on this machine only
+    /// Open the web console of the embedded KMS, on this machine only
+    #[command(after_help = example("bulla console"))]
     Console(Console),
-    /// Run the KMS as a server for the Alibaba Cloud KMS API
+    /// Run a server with the API of Alibaba Cloud KMS
+    #[command(after_help = example("bulla serve --data /var/lib/bulla --listen 0.0.0.0:8443 --tls-name kms.example.com"))]
     Serve(Box<Serve>),
-    /// Show how a server on this machine is; the exit code is 0 if it is ready, and 1 if it is not or none runs
+    /// Show the state of the server on this machine; exits with 0 if it is ready, otherwise with 1
+    #[command(after_help = example("bulla status"))]
     Status(Status),
-    /// Look after the store of keys and secrets
+    /// Check the store of keys and secrets
+    #[command(after_help = example("bulla store check"))]
     #[command(subcommand)]
     Store(Store),
-    /// Back up the store of keys and secrets, and restore it
+    /// Create, verify, list and restore backups of the store
+    #[command(after_help = example("bulla backup create -o kms.backup"))]
     #[command(subcommand)]
     Backup(Backup),
     /// Print the completions for a shell
+    #[command(after_help = example("bulla completions bash"))]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
     /// Print the manual page of bulla, or of a command
+    #[command(after_help = example("bulla man role assume"))]
     Man {
-        /// The command, such as encrypt or role assume
+        /// The command, such as encrypt or role assume [default: bulla itself]
         command: Vec<String>,
     },
 }

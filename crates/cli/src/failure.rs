@@ -31,6 +31,25 @@ pub(crate) enum Exit {
     Interrupted = 130,
 }
 
+/// The exit codes with their meaning, as help and manual pages list them.
+pub(crate) const EXIT_CODES: [(u8, &str); 9] = [
+    (0, "done"),
+    (Exit::Other as u8, "a file, the disk or the network failed, or an error without a code of its own"),
+    (Exit::Usage as u8, "wrong usage: flags, parameters, credentials or configuration"),
+    (Exit::Kms as u8, "the KMS cannot be reached or opened, or refuses the call"),
+    (
+        Exit::Damaged as u8,
+        "the input is damaged, truncated or tampered with, or was encrypted with another KMS",
+    ),
+    (
+        Exit::Context as u8,
+        "the encryption context is wrong, the wrapped key is damaged, or the key is not allowed",
+    ),
+    (Exit::OutputExists as u8, "the output exists"),
+    (Exit::SomeFailed as u8, "some or all of several files failed"),
+    (Exit::Interrupted as u8, "interrupted"),
+];
+
 /// An error on its way to the user.
 #[derive(Debug)]
 pub(crate) struct Failure {

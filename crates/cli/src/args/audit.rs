@@ -5,29 +5,34 @@ use std::path::PathBuf;
 use bulla_kms::audit::Position;
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 
+use super::examples::example;
 use crate::commands::audit::Since;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
-    /// Verify audit files offline: find every line that was changed, removed, moved or cut off
+    /// Verify audit files offline: report each line that was changed, removed, moved or truncated
+    #[command(after_help = example("bulla audit verify /var/lib/bulla/audit"))]
     Verify(VerifyTrail),
     /// Print the last lines of the audit trail
+    #[command(after_help = example("bulla audit tail --follow"))]
     Tail(Tail),
-    /// Print lines of the audit trail by time, key, caller, action and result
+    /// Print the lines of the audit trail that match a time, key, caller, action or result
+    #[command(after_help = example("bulla audit search --since 7d --action Decrypt"))]
     Search(Search),
     /// Convert the audit trail for other programs
+    #[command(after_help = example("bulla audit export --format csv --since 30d"))]
     Export(Export),
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct VerifyTrail {
-    /// Audit files, also compressed ones, or directories of them such as DATA/audit
+    /// Audit files, compressed or not, or directories of them such as DATA/audit
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// The file with a public key that was noted when the trail began, or later: the trail must lead back to it
+    /// Require that the trail leads back to the public key in this file, which was noted when the trail began or later
     #[arg(long, value_name = "FILE")]
     pub(crate) public_key: Option<PathBuf>,
-    /// A line that was noted elsewhere, such as the newest seal that bulla status prints: the trail must have it
+    /// Require this line in the trail, such as the newest seal that `bulla status` printed
     #[arg(long, value_name = "NUMBER:HASH")]
     pub(crate) expect: Option<Position>,
     /// Print JSON
@@ -35,20 +40,20 @@ pub(crate) struct VerifyTrail {
     pub(crate) json: bool,
 }
 
-/// Where the trail is.
+/// The audit trail to read.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct TrailOf {
-    /// The data directory of the server [default: /var/lib/bulla]
+    /// Read the trail of the server with this data directory [default: /var/lib/bulla]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Tail {
-    /// Wait for further lines and print them, until stopped
+    /// Wait for further lines and print them, until interrupted
     #[arg(short, long)]
     pub(crate) follow: bool,
-    /// How many lines to begin with
+    /// Begin with this many of the last lines
     #[arg(short = 'n', long, value_name = "N", default_value_t = 10)]
     pub(crate) lines: usize,
     /// Print the lines as they are in the file: JSON
@@ -71,7 +76,7 @@ pub(crate) struct Search {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Export {
-    /// What to write
+    /// Write this format
     #[arg(long, value_enum, default_value_t = ExportFormat::Json)]
     pub(crate) format: ExportFormat,
     #[command(flatten)]
@@ -82,32 +87,32 @@ pub(crate) struct Export {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ExportFormat {
-    /// Events in the shape of ActionTrail, one a line
+    /// Events in the format of ActionTrail, one per line
     Json,
     /// A table for spreadsheets; cells that would be formulas get an apostrophe
     Csv,
 }
 
-/// Which lines. All conditions must hold.
+/// The conditions that a line must meet, all of them.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub(crate) struct Wanted {
-    /// From this time on: 2026-01-31, 2026-01-31T12:00:00Z, or 30m, 12h, 7d ago
+    /// Only lines from this time on: 2026-01-31, 2026-01-31T12:00:00Z, or 30m, 12h, 7d ago
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<Since>,
-    /// Before this time
+    /// Only lines before this time
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<Since>,
-    /// About this key, secret or other resource: its id, name, version or ARN. The server of --kms is asked which key an alias
-    /// names
+    /// Only lines about this key, secret or other resource: its id, name, version or ARN. The server of --kms resolves
+    /// an alias
     #[arg(long, value_name = "KEY")]
     pub(crate) key: Option<String>,
-    /// By this user, role or access key: its name, id or ARN
+    /// Only lines of this user, role or access key: its name, id or ARN
     #[arg(long, value_name = "CALLER")]
     pub(crate) caller: Option<String>,
-    /// This action or event, such as Decrypt
+    /// Only lines of this action or event, such as Decrypt
     #[arg(long, value_name = "ACTION")]
     pub(crate) action: Option<String>,
-    /// This error code or HTTP status, such as Forbidden.NoPermission or 200
+    /// Only lines with this error code or HTTP status, such as Forbidden.NoPermission or 200
     #[arg(long, value_name = "CODE")]
     pub(crate) code: Option<String>,
 }

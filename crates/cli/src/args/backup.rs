@@ -4,38 +4,44 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
 
+use super::examples::example;
 use crate::names::KeyName;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Backup {
-    /// Write a backup of a store to one file, also while a server uses it, read it back, and give it its name only then
+    /// Write a verified backup of a store to one file, also while a server uses the store
+    #[command(after_help = example("bulla backup create -o kms.backup"))]
     Create(CreateBackup),
-    /// Verify a backup without restoring it: every record opens, none is missing, and what they name is there
+    /// Verify a backup without restoring it: every record opens, none is missing, and all references resolve
+    #[command(after_help = example("bulla backup verify kms.backup"))]
     Verify(VerifyBackup),
-    /// List the scheduled backups of a server, or those that still hold a key
+    /// List the scheduled backups of a server, or those that hold a key
+    #[command(after_help = example("bulla backup list --key alias/default"))]
     List(ListBackups),
-    /// Put a backup into the place of a store, end its sessions, and tell what has changed since
+    /// Replace a store by a backup, end its sessions, and report what has changed since
+    #[command(after_help = example("bulla backup restore kms.backup --data /var/lib/bulla"))]
     Restore(RestoreBackup),
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct CreateBackup {
-    /// The file to write
+    /// Write the backup to this file; it gets its name after the verification
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
-    /// The data directory [default: that of the embedded KMS]
+    /// Back up the store in this data directory [default: that of the embedded KMS]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// The root key file [default: that of the server, or root-key in the data directory if none runs]
+    /// Read this root key file [default: that of the server, or root-key in the data directory if no server runs]
     #[arg(long, value_name = "PATH")]
     pub(crate) root_key: Option<PathBuf>,
-    /// Replace a backup that is there, when the new one is whole; no other file
+    /// Replace an existing backup, but no other file, once the new one is complete
     #[arg(short, long)]
     pub(crate) force: bool,
-    /// Do not read the file back: a backup of a damaged store is kept, too
+    /// Skip the verification; the backup of a damaged store is then kept, too
     #[arg(long)]
     pub(crate) no_verify: bool,
-    /// The directory of the audit trail, which gets a line if no server runs [default: audit in the data directory, if it is there]
+    /// Write a line to the audit trail in this directory if no server runs [default: audit in the data directory, if it
+    /// exists]
     #[arg(long, value_name = "DIR")]
     pub(crate) audit: Option<PathBuf>,
     /// Print JSON
@@ -48,10 +54,11 @@ pub(crate) struct VerifyBackup {
     /// The backup
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// The data directory whose root key opens the backup [default: that of the embedded KMS]
+    /// Open the backup with the root key in this data directory [default: that of the embedded KMS]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// The root key file that the store had when the backup was made [default: root-key in the data directory]
+    /// Read this root key file, the one that the store had when the backup was made [default: root-key in the data
+    /// directory]
     #[arg(long, value_name = "PATH")]
     pub(crate) root_key: Option<PathBuf>,
     /// Print JSON
@@ -64,19 +71,20 @@ pub(crate) struct RestoreBackup {
     /// The backup
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// The data directory: empty, missing, or with a store of which this is a backup
+    /// Restore into this data directory: empty, missing, or with the store that the backup was made of
     #[arg(long, value_name = "DIR")]
     pub(crate) data: PathBuf,
-    /// The root key file that the store had when the backup was made [default: root-key in the data directory]
+    /// Read this root key file, the one that the store had when the backup was made [default: root-key in the data
+    /// directory]
     #[arg(long, value_name = "PATH")]
     pub(crate) root_key: Option<PathBuf>,
-    /// The directory of the audit trail, which tells what has changed since [default: audit in the data directory]
+    /// Read the changes since the backup from the audit trail in this directory [default: audit in the data directory]
     #[arg(long, value_name = "DIR")]
     pub(crate) audit: Option<PathBuf>,
-    /// Verify the backup and tell what would be done, and change nothing
+    /// Verify the backup and report what a restore would do, without changing anything
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Restore it although the directory holds later changes, or a store that cannot be read; its file is kept
+    /// Restore even if the directory holds later changes or an unreadable store; the replaced file is kept
     #[arg(long)]
     pub(crate) accept_older: bool,
     /// Print JSON
@@ -86,16 +94,16 @@ pub(crate) struct RestoreBackup {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ListBackups {
-    /// The data directory [default: that of the embedded KMS]
+    /// List the backups of the store in this data directory [default: that of the embedded KMS]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// The root key file [default: root-key in the data directory]
+    /// Read this root key file [default: root-key in the data directory]
     #[arg(long, value_name = "PATH")]
     pub(crate) root_key: Option<PathBuf>,
-    /// The directory of the backups [default: backups in the data directory]
+    /// List the backups in this directory [default: backups in the data directory]
     #[arg(long, value_name = "DIR")]
     pub(crate) directory: Option<PathBuf>,
-    /// Only those that hold this key, by its id, its ARN, or an alias that it has in the store now; reads all of each backup
+    /// Only backups that hold this key: its id, its ARN, or an alias that it has now; reads each backup in full
     #[arg(long, value_name = "KEY")]
     pub(crate) key: Option<KeyName>,
     /// Print JSON

@@ -15,16 +15,16 @@ pub(crate) struct Encrypt {
     pub(crate) paths: Vec<Input>,
     #[command(flatten)]
     pub(crate) output: OutputFlags,
-    /// Key id, ARN or alias; repeated, any one of the keys opens the file. The embedded KMS uses alias/default if none is
-    /// named
+    /// Key id, alias or ARN (repeatable); any one of the keys opens the file. Default for the embedded KMS:
+    /// alias/default
     #[arg(short = 'k', long = "key", value_name = "KEY", env = "BULLA_KEY", hide_env_values = true)]
     pub(crate) keys: Vec<KeyName>,
     #[command(flatten)]
     pub(crate) context: Context,
-    /// The format of the output
+    /// Write this format
     #[arg(long, value_enum, default_value_t = Format::Bulla)]
     pub(crate) format: Format,
-    /// What gets a data key of its own; in the text format it is always a file
+    /// Scope of a data key; the text format always uses one per file
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = DataKeyPer::Run)]
     pub(crate) data_key_per: DataKeyPer,
     #[command(flatten)]
@@ -40,7 +40,7 @@ pub(crate) struct Decrypt {
     pub(crate) output: OutputFlags,
     #[command(flatten)]
     pub(crate) reading: Reading,
-    /// Read a pipe to its end before anything is given out
+    /// Read a pipe to its end before any output is written
     #[arg(long)]
     pub(crate) whole: bool,
     #[command(flatten)]
@@ -63,22 +63,22 @@ pub(crate) struct Cat {
     /// The file; - for standard input
     #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) path: Source,
-    /// Only the bytes from FROM up to, not including, TO; either may be left out
+    /// Print only the bytes from FROM up to, not including, TO; either may be omitted
     #[arg(long, value_name = "FROM..TO", value_parser = range)]
     pub(crate) range: Option<ByteRange>,
     #[command(flatten)]
     pub(crate) reading: Reading,
-    /// Read a pipe to its end before anything is given out
+    /// Read a pipe to its end before any output is written
     #[arg(long)]
     pub(crate) whole: bool,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Inspect {
-    /// Files to look at; - for standard input
+    /// Files to inspect; - for standard input
     #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<Source>,
-    /// As JSON, one line for each file
+    /// Print JSON, one line per file
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -88,8 +88,7 @@ pub(crate) struct Rewrap {
     /// Files and directories
     #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<Input>,
-    /// Key id, ARN or alias that shall open the files from now on, instead of those that do; can be repeated. Without it
-    /// the same keys, in their current versions
+    /// Re-wrap for this key instead: key id, alias or ARN (repeatable) [default: the same keys, newest version]
     #[arg(short = 'k', long = "key", value_name = "KEY")]
     pub(crate) keys: Vec<KeyName>,
     /// Give other keys the data key of the whole run, which opens every file of that run
@@ -106,7 +105,7 @@ pub(crate) struct Rekey {
     /// Files and directories
     #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<Input>,
-    /// Key id, ARN or alias that shall open the files from now on, instead of those that do; can be repeated
+    /// Re-encrypt for this key instead: key id, alias or ARN (repeatable) [default: the same keys]
     #[arg(short = 'k', long = "key", value_name = "KEY")]
     pub(crate) keys: Vec<KeyName>,
     /// Scope of a data key

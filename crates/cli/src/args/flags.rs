@@ -11,72 +11,72 @@ use crate::paths::Output;
 /// Where results are written.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct OutputFlags {
-    /// Write here; - for standard output. Without it: PATH with its suffix added or taken away
+    /// Write here; - for standard output [default: PATH with its suffix added or removed]
     #[arg(short = 'o', long, value_name = "OUT", value_hint = ValueHint::AnyPath)]
     pub(crate) output: Option<Output>,
-    /// Replace an output that exists
+    /// Replace an existing output
     #[arg(long)]
     pub(crate) force: bool,
 }
 
-/// How many files are gone through.
+/// How a run over several files proceeds.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Batch {
-    /// Go on with a run that was stopped: outputs that open and belong to their sources are done
+    /// Resume an interrupted run: skip sources whose output opens and belongs to them
     #[arg(long)]
     pub(crate) resume: bool,
     /// Remove each source after its output was read back and verified
     #[arg(long, conflicts_with = "no_sync")]
     pub(crate) remove_source: bool,
-    /// Do not wait until the disk has everything
+    /// Do not wait until the disk has all data
     #[arg(long)]
     pub(crate) no_sync: bool,
     #[command(flatten)]
     pub(crate) run: RunOptions,
 }
 
-/// Threads, and what a run prints.
+/// Threads, and the events that a run prints.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RunOptions {
-    /// Threads at once [default: one for each core, and at least 16 for a tree with a remote KMS]
+    /// Number of threads [default: one for each core, and at least 16 for a tree with a remote KMS]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
-    /// Print an event as JSON on a line of its own for each file
+    /// Print one JSON event per line for each file
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// Whose files are opened.
+/// Which files may be opened.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Opening {
     #[command(flatten)]
     pub(crate) context: Context,
-    /// Open files of this key only: key id, alias or ARN; can be repeated
+    /// Open only files of this key: key id, alias or ARN (repeatable)
     #[arg(long = "allow-key", value_name = "KEY")]
     pub(crate) allowed: Vec<KeyName>,
 }
 
-/// What is read.
+/// How inputs are read.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Reading {
     #[command(flatten)]
     pub(crate) opening: Opening,
-    /// The format that the input must have; without it either, but a .bulla file is not taken for text
+    /// Require this format [default: either; text in a .bulla file is refused]
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
 }
 
-/// What is said about the data.
+/// The encryption context.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Context {
-    /// Encryption context: bound to the data key; it is not secret, and a .bulla file shows it
+    /// Encryption context, which is bound to the data key (repeatable); it is not secret, and a .bulla file shows it
     #[arg(short = 'c', long = "context", value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) pairs: Vec<(String, String)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// .bulla: fast, holds its context, can be read in part and given other keys
+    /// .bulla: fast, stores its context, supports byte ranges and re-wrapping
     Bulla,
     /// .cipher: four lines of base64, which twenty lines of Python can read
     Text,
@@ -84,13 +84,13 @@ pub(crate) enum Format {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DataKeyPer {
-    /// One for all files of this command
+    /// One data key for all files of this command
     Run,
-    /// One for each file
+    /// One data key for each file
     File,
 }
 
-/// Some bytes of a file.
+/// A byte range of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ByteRange {
     pub(crate) from: u64,
@@ -106,7 +106,7 @@ impl Context {
 }
 
 impl RunOptions {
-    /// Threads for one file.
+    /// The number of threads for one file.
     pub(crate) fn threads(&self) -> usize {
         self.jobs.map_or_else(all_cores, usize::from)
     }

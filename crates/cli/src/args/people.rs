@@ -4,20 +4,22 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
 
+use super::examples::example;
 use crate::paths::{Output, Source};
 use crate::principals::PolicyName;
 
 /// How a result is printed.
 #[derive(Clone, Copy, Debug, ClapArgs)]
 pub(crate) struct Json {
-    /// Print JSON, with the names that the API has
+    /// Print JSON, with the field names of the API
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum User {
-    /// Create a user, who may do nothing yet
+    /// Create a user, without permissions
+    #[command(after_help = example("bulla user create alice --email alice@example.com"))]
     Create {
         /// The name: letters, digits, `.`, `_` and `-`
         user: String,
@@ -27,11 +29,13 @@ pub(crate) enum User {
         output: Json,
     },
     /// List all users
+    #[command(after_help = example("bulla user list"))]
     List {
         #[command(flatten)]
         output: Json,
     },
-    /// Show one user with its groups, policies and access keys
+    /// Show a user with its groups, policies and access keys
+    #[command(after_help = example("bulla user show alice"))]
     Show {
         /// The name of the user
         user: String,
@@ -39,21 +43,24 @@ pub(crate) enum User {
         output: Json,
     },
     /// Change or rename a user; an empty text clears a field
+    #[command(after_help = example("bulla user update alice --rename alice.wu"))]
     Update {
         /// The name of the user
         user: String,
-        /// The next name; the user keeps its access keys, groups and policies
+        /// Rename the user; it keeps its access keys, groups and policies
         #[arg(long, value_name = "NAME")]
         rename: Option<String>,
         #[command(flatten)]
         fields: UserFields,
     },
-    /// Delete a user who has no access key, group and policy left
+    /// Delete a user that has no access keys, groups or policies
+    #[command(after_help = example("bulla user delete alice"))]
     Delete {
         /// The name of the user
         user: String,
     },
-    /// Give policies to a user
+    /// Attach policies to a user
+    #[command(after_help = example("bulla user attach alice AliyunKMSReadOnlyAccess"))]
     Attach {
         /// The name of the user
         user: String,
@@ -61,7 +68,8 @@ pub(crate) enum User {
         #[arg(value_name = "POLICY", required = true)]
         policies: Vec<PolicyName>,
     },
-    /// Take policies from a user
+    /// Detach policies from a user
+    #[command(after_help = example("bulla user detach alice AliyunKMSReadOnlyAccess"))]
     Detach {
         /// The name of the user
         user: String,
@@ -71,10 +79,10 @@ pub(crate) enum User {
     },
 }
 
-/// What is known about a user.
+/// The changeable fields of a user.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct UserFields {
-    /// The name that people see
+    /// The displayed name
     #[arg(long, value_name = "TEXT")]
     pub(crate) display_name: Option<String>,
     /// The e-mail address
@@ -90,7 +98,8 @@ pub(crate) struct UserFields {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Group {
-    /// Create a group without users and policies
+    /// Create a group, without users and policies
+    #[command(after_help = example("bulla group create auditors"))]
     Create {
         /// The name: letters, digits, `.`, `_` and `-`
         group: String,
@@ -101,11 +110,13 @@ pub(crate) enum Group {
         output: Json,
     },
     /// List all groups
+    #[command(after_help = example("bulla group list"))]
     List {
         #[command(flatten)]
         output: Json,
     },
-    /// Show one group with its users and policies
+    /// Show a group with its users and policies
+    #[command(after_help = example("bulla group show auditors"))]
     Show {
         /// The name of the group
         group: String,
@@ -113,22 +124,25 @@ pub(crate) enum Group {
         output: Json,
     },
     /// Change or rename a group; an empty text clears a field
+    #[command(after_help = example(r#"bulla group update auditors --comments "read the trail""#))]
     Update {
         /// The name of the group
         group: String,
-        /// The next name; the group keeps its users and policies
+        /// Rename the group; it keeps its users and policies
         #[arg(long, value_name = "NAME")]
         rename: Option<String>,
         /// Any text
         #[arg(long, value_name = "TEXT")]
         comments: Option<String>,
     },
-    /// Delete a group that has no user and policy left
+    /// Delete a group that has no users or policies
+    #[command(after_help = example("bulla group delete auditors"))]
     Delete {
         /// The name of the group
         group: String,
     },
     /// Add users to a group
+    #[command(after_help = example("bulla group add auditors alice bob"))]
     Add {
         /// The name of the group
         group: String,
@@ -137,6 +151,7 @@ pub(crate) enum Group {
         users: Vec<String>,
     },
     /// Remove users from a group
+    #[command(after_help = example("bulla group remove auditors bob"))]
     Remove {
         /// The name of the group
         group: String,
@@ -144,7 +159,8 @@ pub(crate) enum Group {
         #[arg(value_name = "USER", required = true)]
         users: Vec<String>,
     },
-    /// Give policies to a group
+    /// Attach policies to a group
+    #[command(after_help = example("bulla group attach auditors AliyunKMSReadOnlyAccess"))]
     Attach {
         /// The name of the group
         group: String,
@@ -152,7 +168,8 @@ pub(crate) enum Group {
         #[arg(value_name = "POLICY", required = true)]
         policies: Vec<PolicyName>,
     },
-    /// Take policies from a group
+    /// Detach policies from a group
+    #[command(after_help = example("bulla group detach auditors AliyunKMSReadOnlyAccess"))]
     Detach {
         /// The name of the group
         group: String,
@@ -164,28 +181,31 @@ pub(crate) enum Group {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Role {
-    /// Create a role without policies
+    /// Create a role, without policies
+    #[command(after_help = example("bulla role create backup --trust trust.json"))]
     Create {
         /// The name: letters, digits, `.` and `-`
         role: String,
-        /// The trust policy: who may assume the role; - is standard input
+        /// The trust policy, which says who may assume the role; - for standard input
         #[arg(long, value_name = "FILE")]
         trust: Source,
-        /// What it is for
+        /// Describe what the role is for
         #[arg(long, value_name = "TEXT")]
         description: Option<String>,
-        /// The longest session in seconds, 3600 to 43200 [default: 3600]
+        /// Longest session in seconds, 3600 to 43200 [default: 3600]
         #[arg(long, value_name = "SECONDS")]
         max_session: Option<u32>,
         #[command(flatten)]
         output: Json,
     },
     /// List all roles
+    #[command(after_help = example("bulla role list"))]
     List {
         #[command(flatten)]
         output: Json,
     },
-    /// Show one role with its trust policy and its policies
+    /// Show a role with its trust policy and its policies
+    #[command(after_help = example("bulla role show backup"))]
     Show {
         /// The name of the role
         role: String,
@@ -193,30 +213,34 @@ pub(crate) enum Role {
         output: Json,
     },
     /// Change a role
+    #[command(after_help = example("bulla role update backup --max-session 7200"))]
     Update {
         /// The name of the role
         role: String,
-        /// The next trust policy; - is standard input
+        /// Replace the trust policy; - for standard input
         #[arg(long, value_name = "FILE")]
         trust: Option<Source>,
-        /// What it is for
+        /// Describe what the role is for
         #[arg(long, value_name = "TEXT")]
         description: Option<String>,
-        /// The longest session in seconds, 3600 to 43200
+        /// Longest session in seconds, 3600 to 43200
         #[arg(long, value_name = "SECONDS")]
         max_session: Option<u32>,
     },
-    /// Delete a role that has no policy left
+    /// Delete a role that has no policies
+    #[command(after_help = example("bulla role delete backup"))]
     Delete {
         /// The name of the role
         role: String,
     },
-    /// End all sessions of a role, and those that were made by them: their next request is refused
+    /// End all sessions of a role, and those begun by them: their next request is refused
+    #[command(after_help = example("bulla role end-sessions backup"))]
     EndSessions {
         /// The name of the role
         role: String,
     },
-    /// Give policies to a role
+    /// Attach policies to a role
+    #[command(after_help = example("bulla role attach backup AliyunKMSReadOnlyAccess"))]
     Attach {
         /// The name of the role
         role: String,
@@ -224,7 +248,8 @@ pub(crate) enum Role {
         #[arg(value_name = "POLICY", required = true)]
         policies: Vec<PolicyName>,
     },
-    /// Take policies from a role
+    /// Detach policies from a role
+    #[command(after_help = example("bulla role detach backup AliyunKMSReadOnlyAccess"))]
     Detach {
         /// The name of the role
         role: String,
@@ -232,7 +257,8 @@ pub(crate) enum Role {
         #[arg(value_name = "POLICY", required = true)]
         policies: Vec<PolicyName>,
     },
-    /// Get temporary credentials of a role and print them as exports: eval "$(bulla role assume ROLE)"
+    /// Get temporary credentials of a role and print them as shell exports
+    #[command(after_help = example(r#"eval "$(bulla role assume backup)""#))]
     Assume(Assume),
 }
 
@@ -244,16 +270,16 @@ pub(crate) struct Assume {
     /// The name of the session: letters, digits, `.`, `@`, `-` and `_`
     #[arg(long, value_name = "NAME", default_value = "bulla")]
     pub(crate) session_name: String,
-    /// How long the credentials are valid in seconds, from 900 to the maximum of the role [default: 3600]
+    /// Lifetime of the credentials in seconds, from 900 to the maximum of the role [default: 3600]
     #[arg(long, value_name = "SECONDS")]
     pub(crate) duration: Option<u32>,
-    /// A policy that the session does not exceed; - is standard input
+    /// Restrict the session to what this policy also allows; - for standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<Source>,
-    /// What the trust policy of the role asks for in sts:ExternalId
+    /// The external id, if the trust policy of the role requires one in sts:ExternalId
     #[arg(long, value_name = "ID")]
     pub(crate) external_id: Option<String>,
-    /// Who uses the session; later sessions of it keep this
+    /// Name the user of the session; sessions begun by it keep the name
     #[arg(long, value_name = "NAME")]
     pub(crate) source_identity: Option<String>,
     #[command(flatten)]
@@ -262,7 +288,8 @@ pub(crate) struct Assume {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AccessKey {
-    /// Create an access key; its secret is shown this one time
+    /// Create an access key; its secret is shown only now
+    #[command(after_help = example("bulla access-key create --user alice -o alice.json"))]
     Create {
         #[command(flatten)]
         owner: Owner,
@@ -273,6 +300,7 @@ pub(crate) enum AccessKey {
         json: Json,
     },
     /// List access keys with the time of their last use
+    #[command(after_help = example("bulla access-key list --user alice"))]
     List {
         #[command(flatten)]
         owner: Owner,
@@ -280,6 +308,7 @@ pub(crate) enum AccessKey {
         output: Json,
     },
     /// Enable an access key
+    #[command(after_help = example("bulla access-key enable LTAI5tExampleKeyId --user alice"))]
     Enable {
         /// The id of the access key
         id: String,
@@ -287,6 +316,7 @@ pub(crate) enum AccessKey {
         owner: Owner,
     },
     /// Disable an access key: the next request that it signs is refused
+    #[command(after_help = example("bulla access-key disable LTAI5tExampleKeyId --user alice"))]
     Disable {
         /// The id of the access key
         id: String,
@@ -294,37 +324,39 @@ pub(crate) enum AccessKey {
         owner: Owner,
     },
     /// Delete an access key
+    #[command(after_help = example("bulla access-key delete LTAI5tExampleKeyId --user alice"))]
     Delete {
         /// The id of the access key
         id: String,
         #[command(flatten)]
         owner: Owner,
     },
-    /// Disable all access keys of root and write a new one to DATA/root-access-key.json; the server has to be stopped
+    /// Disable all access keys of root and write a new one to DATA/root-access-key.json, while the server is stopped
+    #[command(after_help = example("bulla access-key reset --data /var/lib/bulla"))]
     Reset(Reset),
 }
 
-/// Whose root access key is lost.
+/// The store whose root access key is reset.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Reset {
-    /// The data directory of the server [default: /var/lib/bulla]
+    /// Reset the access keys in this data directory [default: /var/lib/bulla]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Its root key file [default: DATA/root-key]
+    /// Read this root key file [default: DATA/root-key]
     #[arg(long, value_name = "PATH")]
     pub(crate) root_key: Option<PathBuf>,
     /// Accept a root key that a group of this user may read (mode 640 or 440)
     #[arg(long)]
     pub(crate) group_readable_secrets: bool,
-    /// The configuration file of the server, which names them too; flags win
+    /// Read data and root key from the configuration file of the server; flags take precedence
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }
 
-/// Whose access keys are meant.
+/// The owner of access keys.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Owner {
-    /// The user who has the access key [default: the caller]
+    /// Access keys of this user [default: the caller]
     #[arg(long, value_name = "NAME")]
     pub(crate) user: Option<String>,
 }

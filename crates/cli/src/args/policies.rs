@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use bulla_access::PolicyKind;
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 
+use super::examples::example;
 use super::flags::Context;
 use super::people::Json;
 use crate::paths::Source;
@@ -13,19 +14,21 @@ use crate::principals::{PolicyName, PrincipalName};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Policy {
     /// Create a custom policy
+    #[command(after_help = example("bulla policy create decrypt-reports policy.json"))]
     Create {
         /// The name: letters, digits and `-`
         policy: String,
-        /// The document in JSON; - is standard input
+        /// The document in JSON; - for standard input
         #[arg(value_name = "FILE")]
         document: Source,
-        /// What it is for
+        /// Describe what the policy is for
         #[arg(long, value_name = "TEXT")]
         description: Option<String>,
         #[command(flatten)]
         output: Json,
     },
     /// List all policies
+    #[command(after_help = example("bulla policy list --type custom"))]
     List {
         /// Only policies of this type
         #[arg(long = "type", value_enum, value_name = "TYPE")]
@@ -33,7 +36,8 @@ pub(crate) enum Policy {
         #[command(flatten)]
         output: Json,
     },
-    /// Show one policy: its document, and who has it
+    /// Show a policy: its document, and to whom it is attached
+    #[command(after_help = example("bulla policy show decrypt-reports"))]
     Show {
         /// The policy; custom/NAME or system/NAME if both types have the name
         policy: PolicyName,
@@ -44,27 +48,30 @@ pub(crate) enum Policy {
         output: Json,
     },
     /// Create a new version of a custom policy and put it in force
+    #[command(after_help = example("bulla policy update decrypt-reports policy.json --drop-oldest"))]
     Update {
         /// The name of the policy
         policy: String,
-        /// The document in JSON; - is standard input
+        /// The document in JSON; - for standard input
         #[arg(value_name = "FILE")]
         document: Source,
-        /// Create the version, but leave the present one in force
+        /// Create the version, but keep the current one in force
         #[arg(long)]
         keep_default: bool,
-        /// If the policy has as many versions as it may have, delete the oldest one that is not in force
+        /// Delete the oldest version that is not in force if the policy has the maximum number of versions
         #[arg(long)]
         drop_oldest: bool,
     },
-    /// Change what a custom policy is said to be for
+    /// Change the description of a custom policy
+    #[command(after_help = example(r#"bulla policy describe decrypt-reports "decrypts the reports""#))]
     Describe {
         /// The name of the policy
         policy: String,
-        /// What it is for
+        /// The new description
         description: String,
     },
-    /// Delete a custom policy that is attached to nothing
+    /// Delete a custom policy that is not attached
+    #[command(after_help = example("bulla policy delete decrypt-reports --versions"))]
     Delete {
         /// The name of the policy
         policy: String,
@@ -73,6 +80,7 @@ pub(crate) enum Policy {
         versions: bool,
     },
     /// List the versions of a policy
+    #[command(after_help = example("bulla policy versions decrypt-reports"))]
     Versions {
         /// The policy; custom/NAME or system/NAME if both types have the name
         policy: PolicyName,
@@ -80,6 +88,7 @@ pub(crate) enum Policy {
         output: Json,
     },
     /// Put another version of a custom policy in force
+    #[command(after_help = example("bulla policy set-default decrypt-reports v1"))]
     SetDefault {
         /// The name of the policy
         policy: String,
@@ -88,6 +97,7 @@ pub(crate) enum Policy {
         version_id: String,
     },
     /// Delete a version of a custom policy that is not in force
+    #[command(after_help = example("bulla policy delete-version decrypt-reports v1"))]
     DeleteVersion {
         /// The name of the policy
         policy: String,
@@ -95,17 +105,20 @@ pub(crate) enum Policy {
         #[arg(value_name = "VERSION")]
         version_id: String,
     },
-    /// Check a document without a server, and name the statements that amount to granting rights
+    /// Check a document without a server, and report statements that allow escalating privileges
+    #[command(after_help = example("bulla policy check policy.json"))]
     Check(Check),
-    /// Tell which statement allows or denies an action, or what is missing
+    /// Explain which statement allows or denies an action, or which permission is missing
+    #[command(after_help = example("bulla policy explain --as alice kms:Decrypt alias/reports"))]
     Explain {
-        /// For whom: USER, user/NAME or role/NAME [default: the caller]
+        /// Explain for this caller: USER, user/NAME or role/NAME [default: the caller]
         #[arg(long = "as", value_name = "WHO")]
         principal: Option<PrincipalName>,
         #[command(flatten)]
         question: Question,
     },
-    /// List the users and roles that may do something
+    /// List the users and roles that may perform an action
+    #[command(after_help = example("bulla policy who-can kms:Decrypt alias/reports"))]
     WhoCan {
         #[command(flatten)]
         question: Question,
@@ -115,20 +128,20 @@ pub(crate) enum Policy {
 /// A document to check.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Check {
-    /// The document in JSON; - is standard input
+    /// The document in JSON; - for standard input
     #[arg(value_name = "FILE")]
     pub(crate) document: Source,
-    /// What the policy is for [default: trust, key or identity, by its Principal and Resource]
+    /// Check for this purpose [default: trust, key or identity, by its Principal and Resource]
     #[arg(long = "for", value_enum, value_name = "WHAT")]
     pub(crate) purpose: Option<PolicyFor>,
-    /// The account that principals must be of [default: that of the first one]
+    /// Require principals of this account [default: that of the first principal]
     #[arg(long, value_name = "ID")]
     pub(crate) account: Option<String>,
     #[command(flatten)]
     pub(crate) output: Json,
 }
 
-/// What is asked about.
+/// A permission: action, resource and conditions of the request.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Question {
     /// The action, such as kms:Decrypt
@@ -137,7 +150,7 @@ pub(crate) struct Question {
     pub(crate) resource: String,
     #[command(flatten)]
     pub(crate) context: Context,
-    /// The address that the request comes from
+    /// Assume that the request comes from this address
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) source_ip: Option<IpAddr>,
     #[command(flatten)]
@@ -151,7 +164,7 @@ pub(crate) enum PolicyFor {
     Identity,
     /// A session of a role
     Session,
-    /// A role: who may assume it
+    /// A role: the policy says who may assume it
     Trust,
     /// A key
     Key,
@@ -161,7 +174,7 @@ pub(crate) enum PolicyFor {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PolicyType {
-    /// Policies that were created here
+    /// Policies that were created in this KMS
     Custom,
     /// Policies that are part of the service
     System,

@@ -1,4 +1,4 @@
-//! The server.
+//! `serve` and `console`, and the configuration file of the server.
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -9,28 +9,28 @@ use clap::{Args as ClapArgs, ValueEnum};
 #[derive(Clone, Debug, Default, ClapArgs, serde::Deserialize)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub(crate) struct Serve {
-    /// Where the store, the CA and the first access key lie [default: /var/lib/bulla]
+    /// Keep the store, the CA and the first access key in this directory [default: /var/lib/bulla]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// The address or host name to listen on, with its port; port 0 picks one [default: 127.0.0.1:8443]
+    /// Listen on this address or host name and port; port 0 picks one [default: 127.0.0.1:8443]
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) listen: Option<String>,
-    /// Plain HTTP, on a loopback address only
+    /// Serve plain HTTP, on a loopback address only
     #[arg(long)]
     pub(crate) http: bool,
-    /// The root key file; keep it away from the data and from its backup [default: DATA/root-key]
+    /// Read the root key from this file; keep it off the disk of the data and of its backups [default: DATA/root-key]
     #[arg(long, value_name = "PATH")]
     pub(crate) root_key: Option<PathBuf>,
     /// Accept a root key and a TLS key that a group of this user may read (mode 640 or 440)
     #[arg(long)]
     pub(crate) group_readable_secrets: bool,
-    /// A name or address that the server's certificate shall have; can be repeated
+    /// Issue the server's certificate for this host name or address too (repeatable)
     #[arg(long, value_name = "NAME")]
     pub(crate) tls_name: Vec<String>,
-    /// A certificate chain of your own (PEM), read again when it changes
+    /// Use the certificate chain in this PEM file; it is reloaded when it changes
     #[arg(long, value_name = "FILE", requires = "tls_key", conflicts_with = "http")]
     pub(crate) tls_cert: Option<PathBuf>,
-    /// The private key of that certificate (PEM)
+    /// Use the private key of that certificate in this PEM file
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
     /// Maximum number of open connections; a new one then replaces the least active one [default: 4096]
@@ -39,18 +39,18 @@ pub(crate) struct Serve {
     /// Maximum number of open connections of one address, or of one IPv6 /64 [default: an eighth of all]
     #[arg(long, value_name = "N")]
     pub(crate) connections_per_address: Option<NonZeroU32>,
-    /// Network of proxies or load balancers, such as 10.0.0.0/8: their connections are not counted by address, and their
-    /// X-Forwarded-For is believed; can be repeated
+    /// Network of proxies or load balancers, such as 10.0.0.0/8 (repeatable): their connections are not counted by
+    /// address, and their X-Forwarded-For is trusted
     #[arg(long, value_name = "NETWORK", value_delimiter = ',')]
     pub(crate) trusted_proxies: Vec<String>,
-    /// Serve metrics for Prometheus there, in plain HTTP to everybody who can connect; a port alone is on 127.0.0.1 [default: no
-    /// metrics]
+    /// Serve Prometheus metrics on this address, in plain HTTP to every client that connects; a port alone is on
+    /// 127.0.0.1 [default: no metrics]
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) metrics: Option<String>,
-    /// The region that ARNs name; the store keeps the first one that is named [default: cn-hangzhou]
+    /// Region in ARNs; the store keeps the first one that is set [default: cn-hangzhou]
     #[arg(long)]
     pub(crate) region: Option<String>,
-    /// The account that owns everything: digits; kept as the region is [default: 111122223333]
+    /// Account that owns everything: digits; the store keeps the first one that is set [default: 111122223333]
     #[arg(long)]
     pub(crate) account: Option<String>,
     /// The table `[quotas]` of the configuration file.
@@ -59,34 +59,35 @@ pub(crate) struct Serve {
     /// The table `[limits]` of the configuration file.
     #[arg(skip)]
     pub(crate) limits: RequestLimits,
-    /// The signatures that requests may have: v3 alone refuses those of version 1, which rest on SHA-1 [default: v1,v3]
+    /// Accept requests with these signatures; v3 alone refuses version 1, which uses SHA-1 [default: v1,v3]
     #[arg(long, value_name = "VERSION", value_delimiter = ',')]
     pub(crate) signatures: Vec<SignatureVersion>,
-    /// The OIDC providers whose tokens AssumeRoleWithOIDC takes; in the configuration file only.
+    /// The OIDC providers whose tokens AssumeRoleWithOIDC accepts; in the configuration file only.
     #[arg(skip)]
     pub(crate) oidc: Vec<Oidc>,
-    /// The tables `[[audit]]` of the configuration file: a file below DATA without them, none if they are `[]`.
+    /// The tables `[[audit]]` of the configuration file: without them a file below DATA; with `audit = []` no audit
+    /// trail.
     #[arg(skip)]
     pub(crate) audit: Option<Vec<AuditSink>>,
-    /// The table `[backup]` of the configuration file; no scheduled backups without it.
+    /// The table `[backup]` of the configuration file; without it, no backups are scheduled.
     #[arg(skip)]
     pub(crate) backup: Option<BackupTable>,
-    /// Serve no web pages under /console/
+    /// Do not serve the web console under /console/
     #[arg(long)]
     #[serde(skip)]
     pub(crate) no_console: bool,
     /// `console = false` in the configuration file is `--no-console`.
     #[arg(skip)]
     pub(crate) console: Option<bool>,
-    /// Take the clock as it is, even if it is far behind the last use of the store, or moved on unseen by more than an hour
+    /// Accept the clock, even if it is far behind the last use of the store, or jumped ahead by more than an hour
     #[arg(long)]
     #[serde(skip)]
     pub(crate) accept_clock: bool,
-    /// Take the store as it is, even if records of it were put back to an older state, removed or added
+    /// Accept the store, even if records were rolled back, removed or added
     #[arg(long)]
     #[serde(skip)]
     pub(crate) accept_rollback: bool,
-    /// Read these settings from a TOML file, and some of them again on SIGHUP; flags win
+    /// Read these settings from a TOML file, and some of them again on SIGHUP; flags take precedence
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
     pub(crate) config: Option<PathBuf>,
@@ -94,18 +95,18 @@ pub(crate) struct Serve {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Console {
-    /// The directory of the embedded KMS [default: as for encrypt]
+    /// Open the embedded KMS in this directory [default: as for encrypt]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// The loopback address or a name of it to listen on, with its port [default: 127.0.0.1:0, a free port]
+    /// Listen on this loopback address or a name of it, and port [default: 127.0.0.1:0, a free port]
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) listen: Option<String>,
-    /// Print the link, and do not open it in a browser
+    /// Print the link without opening it in a browser
     #[arg(long)]
     pub(crate) no_open: bool,
 }
 
-/// How requests are signed.
+/// The signature versions that requests may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum SignatureVersion {
@@ -119,16 +120,16 @@ pub(crate) enum SignatureVersion {
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum AuditSink {
-    /// Files that seals protect.
+    /// Files, protected by seals.
     #[serde(rename_all = "kebab-case")]
     File {
-        /// Their directory.
+        /// The directory of the files.
         #[serde(default)]
         directory: Option<PathBuf>,
-        /// MiB of a file before another one is begun.
+        /// The size of a file in MiB beyond which a new one is begun.
         #[serde(default)]
         file_mib: Option<NonZeroU32>,
-        /// MiB of all files together, beyond which the oldest are deleted.
+        /// The size of all files in MiB beyond which the oldest are deleted.
         #[serde(default)]
         total_mib: Option<NonZeroU32>,
         /// When lines of requests that change nothing are synced.
@@ -137,14 +138,14 @@ pub(crate) enum AuditSink {
         /// Whether lines hold the values of encryption contexts.
         #[serde(default)]
         context_values: bool,
-        /// Whether a line in the files is enough for an answer [default: true].
+        /// Whether a request may be answered once its line is in the files [default: true].
         #[serde(default)]
         required: Option<bool>,
     },
     /// Standard output.
     #[serde(rename_all = "kebab-case")]
     Stdout {
-        /// Whether a line there is enough for an answer.
+        /// Whether a request may be answered once its line is written there.
         #[serde(default)]
         required: bool,
     },
@@ -154,39 +155,39 @@ pub(crate) enum AuditSink {
         /// `unix:PATH`, `tcp://HOST:PORT` or `tls://HOST:PORT` [default: unix:/dev/log].
         #[serde(default)]
         address: Option<String>,
-        /// The certificates that are trusted (PEM) [default: those of the system].
+        /// The trusted certificates (PEM) [default: those of the system].
         #[serde(default)]
         ca: Option<PathBuf>,
-        /// Whether a line there is enough for an answer.
+        /// Whether a request may be answered once its line is sent.
         #[serde(default)]
         required: bool,
     },
 }
 
-/// When lines of requests that change nothing are synced. Those of changes are never lost.
+/// When lines of requests that change nothing are synced. Lines of changes are always durable before the answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum AuditSync {
-    /// Once a second: a power cut may lose the last second.
+    /// Once a second: a power failure may lose the last second.
     #[default]
     Second,
     /// Before each answer.
     Always,
 }
 
-/// When backups are made and which are kept: the table `[backup]` of the configuration file.
+/// The schedule and retention of backups: the table `[backup]` of the configuration file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub(crate) struct BackupTable {
     /// The time between two backups: a number and m, h or d.
     pub(crate) every: Option<String>,
-    /// Their directory, below the data directory unless it is absolute.
+    /// The directory of the backups, below the data directory unless it is absolute.
     pub(crate) directory: Option<PathBuf>,
-    /// How many of the newest are kept in any case.
+    /// How many of the newest backups are always kept.
     pub(crate) keep: Option<NonZeroU32>,
-    /// For how many days others are kept.
+    /// For how many days the others are kept.
     pub(crate) keep_days: Option<NonZeroU32>,
-    /// The time between two verifications of a backup that is kept: a number and m, h or d.
+    /// The time between two verifications of a kept backup: a number and m, h or d.
     pub(crate) verify_every: Option<String>,
 }
 
@@ -194,14 +195,14 @@ pub(crate) struct BackupTable {
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Oidc {
-    /// The name in its ARN.
+    /// The name of the provider in its ARN.
     pub(crate) name: String,
     /// The `iss` of its tokens.
     pub(crate) issuer: String,
-    /// The audiences whose tokens are taken.
+    /// The accepted audiences.
     pub(crate) client_ids: Vec<String>,
     /// A file with its keys.
     pub(crate) jwks: Option<PathBuf>,
-    /// The address of its keys.
+    /// The URL of its keys.
     pub(crate) jwks_url: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! How a server is.
+//! The flags of `bulla status`.
 
 use std::path::PathBuf;
 
@@ -6,10 +6,10 @@ use clap::Args as ClapArgs;
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Status {
-    /// The data directory of the server [default: /var/lib/bulla]
+    /// Show the server with this data directory [default: /var/lib/bulla]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// The root key file, to read the store if no server runs [default: root-key in the data directory]
+    /// Read the store with this root key file if no server runs [default: root-key in the data directory]
     #[arg(long, value_name = "PATH")]
     pub(crate) root_key: Option<PathBuf>,
     /// Print JSON

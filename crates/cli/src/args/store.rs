@@ -1,21 +1,24 @@
-//! The commands on the store itself.
+//! The commands on the store as a whole.
 
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
 
+use super::examples::example;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Store {
-    /// Check that every record opens, that none was put back, removed or added, and that what they name is there
+    /// Check that every record opens, that none was rolled back, removed or added, and that all references resolve
+    #[command(after_help = example("bulla store check --data /var/lib/bulla"))]
     Check(CheckStore),
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct CheckStore {
-    /// The data directory [default: that of the embedded KMS]
+    /// Check the store in this data directory [default: that of the embedded KMS]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// The root key file [default: root-key in the data directory]
+    /// Read this root key file [default: root-key in the data directory]
     #[arg(long, value_name = "PATH")]
     pub(crate) root_key: Option<PathBuf>,
     /// Print JSON

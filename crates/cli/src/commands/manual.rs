@@ -1,10 +1,13 @@
-//! `bulla completions` and `bulla man`: generated from the one table of flags.
+//! `bulla completions` and `bulla man`, generated from the one table of flags.
+
+use std::io;
 
 use clap::CommandFactory;
 use clap_complete::Shell;
+use clap_mangen::roff::{Roff, bold, roman};
 
-use crate::args::Args;
-use crate::failure::{Exit, Failure};
+use crate::args::{Args, example_of};
+use crate::failure::{EXIT_CODES, Exit, Failure};
 use crate::results::print_raw;
 
 pub(crate) fn completions(shell: Shell) -> Result<(), Failure> {
@@ -13,7 +16,7 @@ pub(crate) fn completions(shell: Shell) -> Result<(), Failure> {
     print_raw(String::from_utf8_lossy(&script).trim_end())
 }
 
-/// The page of bulla, or of the command that the words name one below the other.
+/// Prints the page of bulla, or of the command that the words name, such as `role assume`.
 pub(crate) fn page(words: &[String]) -> Result<(), Failure> {
     let mut bulla = Args::command();
     // Names each command after its parents: `bulla encrypt`.
@@ -26,8 +29,30 @@ pub(crate) fn page(words: &[String]) -> Result<(), Failure> {
         })?;
     }
     let title = ["bulla"].into_iter().chain(words.iter().map(String::as_str)).collect::<Vec<_>>().join("-");
-    let mut page = Vec::new();
-    let man = clap_mangen::Man::new(found.clone()).title(title);
-    man.render(&mut page).map_err(|error| Failure::output(&error))?;
+    let page = render(found, title).map_err(|error| Failure::output(&error))?;
     print_raw(String::from_utf8_lossy(&page).trim_end())
+}
+
+/// Renders the sections of a page in the order of man-pages(7).
+fn render(command: &clap::Command, title: String) -> io::Result<Vec<u8>> {
+    let mut page = Vec::new();
+    let man = clap_mangen::Man::new(command.clone()).title(title);
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut page)?;
+    }
+    let mut rest = Roff::new();
+    rest.control("SH", ["EXIT STATUS"]);
+    for (code, meaning) in EXIT_CODES {
+        rest.control("TP", []).text([bold(code.to_string())]).text([roman(meaning)]);
+    }
+    if let Some(example) = example_of(command) {
+        rest.control("SH", ["EXAMPLES"]).text([roman(example)]);
+    }
+    rest.to_writer(&mut page)?;
+    Ok(page)
 }

@@ -192,8 +192,8 @@ def test_the_tpm_gives_the_secret_that_it_sealed(sealed, sealed_image, enrolled,
 @pytest.mark.parametrize(
     ("words", "is_same", "cause"),
     [
-        (["extended"], True, "the boot state of this machine is not the one that it is sealed for"),
-        ([], False, "another TPM has sealed it, or this one was cleared since"),
+        (["extended"], True, "the boot state of this machine differs from the one that it was sealed for"),
+        ([], False, "another TPM sealed it, or this one was cleared since"),
     ],
     ids=["another boot state", "another TPM"],
 )

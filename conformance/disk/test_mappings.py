@@ -110,5 +110,5 @@ def test_what_the_header_did_not_say_is_closed(mapper, exchanged):
 
 def test_a_mapping_that_cannot_be_checked_is_closed(mapper):
     (mapper.machine.files / "usr/sbin/dmsetup").write_text("#!/bin/sh\necho 'No such device' >&2; exit 1\n")
-    assert "dmsetup does not tell what was mapped: No such device" in mapper.open({}, status=1)
+    assert "dmsetup does not show what was mapped: No such device" in mapper.open({}, status=1)
     assert mapper.is_closed

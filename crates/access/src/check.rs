@@ -131,24 +131,24 @@ const fn creation(action: &'static str, effect: &'static str) -> Grant {
     Grant { only_identity: true, ..grant(action, effect) }
 }
 
-const EVERYTHING: &str = "allows every action, and so giving any right to anyone";
+const EVERYTHING: &str = "allows every action, including granting any right to any caller";
 const LEFT_IN: &str =
     "is another name of an action that NotAction lists: without it, the action is not left out";
 
 const GRANTS: &[Grant] = &[
     grant("kms:SetKeyPolicy", "decides who may use a key"),
     grant("kms:SetSecretPolicy", "decides who may read a secret"),
-    creation("kms:CreateKey", "gives anyone any right on the new key, by its Policy"),
-    creation("kms:CreateSecret", "gives anyone any right on the new secret, by its Policy"),
+    creation("kms:CreateKey", "grants any caller any right on the new key, with its Policy"),
+    creation("kms:CreateSecret", "grants any caller any right on the new secret, with its Policy"),
     grant("kms:ExportDataKey", "takes data keys out, encrypted for a key pair of the caller"),
     grant("kms:ReEncryptFrom", "moves data to another key, which the caller may be able to use"),
-    grant("kms:UpdateAlias", "points an alias at another key, for everyone who uses the alias"),
-    grant("kms:TagResource", "sets tags, which conditions of other policies may look at"),
-    grant("kms:TagResources", "sets tags, which conditions of other policies may look at"),
-    grant("ecs:TagResources", "sets tags, which conditions of other policies may look at"),
-    grant("kms:UntagResource", "removes tags, which conditions of other policies may look at"),
-    grant("kms:UntagResources", "removes tags, which conditions of other policies may look at"),
-    grant("ecs:UntagResources", "removes tags, which conditions of other policies may look at"),
+    grant("kms:UpdateAlias", "moves an alias to another key, for every caller who uses the alias"),
+    grant("kms:TagResource", "sets tags, which conditions of other policies may read"),
+    grant("kms:TagResources", "sets tags, which conditions of other policies may read"),
+    grant("ecs:TagResources", "sets tags, which conditions of other policies may read"),
+    grant("kms:UntagResource", "removes tags, which conditions of other policies may read"),
+    grant("kms:UntagResources", "removes tags, which conditions of other policies may read"),
+    grant("ecs:UntagResources", "removes tags, which conditions of other policies may read"),
     grant("ram:AttachPolicyToUser", "gives a user any policy"),
     grant("ram:AttachPolicyToGroup", "gives a group any policy"),
     grant("ram:AttachPolicyToRole", "gives a role any policy"),
@@ -160,8 +160,8 @@ const GRANTS: &[Grant] = &[
     grant("ram:CreatePolicyVersion", "changes what a policy allows"),
     grant("ram:SetDefaultPolicyVersion", "changes what a policy allows, to an earlier version"),
     grant("ram:UpdateRole", "decides who may assume a role"),
-    grant("ram:TagResources", "sets tags, which conditions of other policies may look at"),
-    grant("ram:UntagResources", "removes tags, which conditions of other policies may look at"),
+    grant("ram:TagResources", "sets tags, which conditions of other policies may read"),
+    grant("ram:UntagResources", "removes tags, which conditions of other policies may read"),
     grant("ram:CreateAccessKey", "makes the caller act as the user, if it is another one"),
     grant("ram:CreateLoginProfile", "makes the caller sign in as the user, if it is another one"),
     grant("ram:UpdateLoginProfile", "makes the caller sign in as the user, if it is another one"),

@@ -83,6 +83,6 @@ fn connection_to_cloud() -> ClientOptions {
 }
 
 fn no_people() -> Failure {
-    let what = "the embedded KMS has no users, roles and policies: it belongs to the user who runs bulla";
+    let what = "the embedded KMS has no users, roles or policies: it belongs to the user who runs bulla";
     Failure::new(Exit::Usage, what, "start a server with `bulla serve`, and name it with --kms or BULLA_KMS")
 }

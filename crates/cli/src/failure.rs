@@ -77,7 +77,7 @@ impl Failure {
         let mut failure = Self::io(Path::new("standard output"), error);
         failure.hint = match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-                "free space where standard output leads to; what was printed is not complete".to_owned()
+                "free space where standard output is written; what was printed is incomplete".to_owned()
             }
             _ => failure.hint,
         };
@@ -86,8 +86,8 @@ impl Failure {
 
     /// A store that answered, but whose damage showed later, such as when it was closed.
     pub(crate) fn damaged_store() -> Self {
-        let what = "the command is done, but the store of the KMS is damaged: what it changed may be lost";
-        let hint = "mend the disk and restore the data directory from its backup, before keys are lost";
+        let what = "the command succeeded, but the store of the KMS is damaged: its changes may be lost";
+        let hint = "repair the disk and restore the data directory from its backup, before keys are lost";
         Self::new(Exit::Kms, what, hint)
     }
 
@@ -168,10 +168,10 @@ fn io_hint(error: &io::Error) -> &'static str {
         }
         io::ErrorKind::PermissionDenied => "check the permissions of the file and its directory",
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            "free space or write elsewhere with -o; nothing was left behind"
+            "free space or write elsewhere with -o; no partial output is left"
         }
         _ if error.raw_os_error() == Some(Errno::BADF.raw_os_error()) => {
-            "connect it to a file, a pipe or /dev/null: it is closed, or open the other way"
+            "redirect it to a file, a pipe or /dev/null: it is closed, or opened in the wrong mode"
         }
         _ => "",
     }

@@ -126,7 +126,7 @@ fn ignored_signals() -> u64 {
 static PANIC: Mutex<Option<Failure>> = Mutex::new(None);
 /// What to do about a limit of processes, which is also one of threads.
 pub(crate) const MORE_PROCESSES: &str =
-    "let the user have more processes (`ulimit -u`, or the pids limit of the container)";
-/// The text of EAGAIN, which only the start of threads gives out as a panic.
+    "raise the process limit of the user (`ulimit -u`) or the pids limit of the container";
+/// The text of EAGAIN, which is in a panic only if a thread could not be started.
 const NO_PROCESS: &str = "Resource temporarily unavailable";
 const PANIC_HINT: &str = "if the disk and the store are sound, this is a bug: please report it";

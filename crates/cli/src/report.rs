@@ -97,14 +97,16 @@ impl Report {
         let shown = path.display();
         match reason {
             SkipReason::Leftover => {
-                note(format_args!("bulla: {shown}: passed over, it is a temporary file of bulla"));
-                note("       if no other run is at work there, one was killed: look at it, then remove it");
+                note(format_args!("bulla: {shown}: skipped, it is a temporary file of bulla"));
+                note(
+                    "       if no other run is active there, one was killed: check the file, then remove it",
+                );
             }
             SkipReason::Spared => {
-                note(format_args!("bulla: {shown}: left as it is, it holds the keys of this KMS"));
+                note(format_args!("bulla: {shown}: skipped, it holds the keys of this KMS"));
             }
             SkipReason::Output => {
-                note(format_args!("bulla: {shown}: is the output, and no part of the tree"));
+                note(format_args!("bulla: {shown}: skipped, it is the output and not part of the tree"));
             }
             _ => {}
         }
@@ -140,12 +142,12 @@ impl Report {
         };
         let skipped = match (summary.skipped, summary.special) {
             (0, _) => String::new(),
-            (skipped, 0) => format!(", {skipped} passed over"),
+            (skipped, 0) => format!(", {skipped} skipped"),
             (skipped, special) if skipped == special => {
-                format!(", {skipped} passed over: pipes, sockets or devices")
+                format!(", {skipped} skipped: pipes, sockets or devices")
             }
             (skipped, special) => {
-                format!(", {skipped} passed over, {special} of them pipes, sockets or devices")
+                format!(", {skipped} skipped, {special} of them pipes, sockets or devices")
             }
         };
         let files = |count| if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
@@ -212,7 +214,7 @@ impl Report {
     fn warn(&self, path: &Path, done: &FileSummary) {
         if done.damaged_slot {
             note(format_args!("bulla: {}: one of its two slots of wrapped keys is damaged", path.display()));
-            note("       the other one served; `bulla rewrap` mends it");
+            note("       the other slot was used; `bulla rewrap` repairs it");
         }
     }
 

@@ -71,7 +71,7 @@ impl fmt::Display for SetupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Roots(error) => error.fmt(f),
-            Self::Proxy => f.write_str("the proxy is not a URL that can be used"),
+            Self::Proxy => f.write_str("the proxy is not a usable URL"),
         }
     }
 }

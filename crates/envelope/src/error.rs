@@ -159,7 +159,7 @@ mod tests {
             assert_eq!(error.source().unwrap().to_string(), full().to_string());
         }
         let cut = DecryptError::from(text_format::OpenError::Truncated { line: 3 });
-        assert_eq!(cut.to_string(), "the input is cut off in line 3 of 4");
+        assert_eq!(cut.to_string(), "the input is truncated in line 3 of 4");
         assert!(cut.source().is_none());
     }
 

@@ -60,9 +60,9 @@ impl fmt::Display for FileError {
             Self::Output(error) => error.fmt(f),
             Self::Encrypt(error) => error.fmt(f),
             Self::Decrypt(error) => error.fmt(f),
-            Self::NoKeys => f.write_str("no key is named, and without one nobody could open the file"),
+            Self::NoKeys => f.write_str("no key is named, and without one the file could never be opened"),
             Self::UnexpectedText => {
-                f.write_str("it is called .bulla but holds the text format, which protects less")
+                f.write_str("it is named .bulla but is in the text format, which protects less")
             }
             Self::NotInText => f.write_str("the text format holds one wrapped key, which cannot be replaced"),
             Self::ReadBack => f.write_str("the output does not read back as what was written"),
@@ -70,16 +70,16 @@ impl fmt::Display for FileError {
             Self::SetAside { name } => {
                 write!(
                     f,
-                    "a new version of the source came while it was removed; it is kept as {}",
+                    "the source was replaced while it was removed; the replacement is kept as {}",
                     name.display()
                 )
             }
-            Self::InUse => f.write_str("another process works on it or on its output"),
+            Self::InUse => f.write_str("another process is using it or its output"),
             Self::DamagedSlot => f.write_str("one of its two slots of wrapped keys is damaged"),
             Self::Foreign { keys } => {
                 write!(f, "it is also for keys that this KMS does not open now: {}", keys.join(", "))
             }
-            Self::Spool(_) => f.write_str("what comes through the pipe cannot be kept"),
+            Self::Spool(_) => f.write_str("the data from the pipe cannot be buffered"),
         }
     }
 }

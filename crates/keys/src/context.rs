@@ -56,7 +56,7 @@ impl fmt::Debug for EncryptionContext {
 
 impl fmt::Display for RepeatedName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the name {:?} stands twice in the encryption context", self.0)
+        write!(f, "the name {:?} is repeated in the encryption context", self.0)
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) fn exposed_hint(path: &Path, owner: u32, mode: u32) -> String {
             "it is another user's: run the command as that one, runuser -u $(id -un {owner}) -- bulla ..."
         );
     }
-    format!("if nobody has tampered with it, run: chown $(id -u) {path} && chmod go-w {path}")
+    format!("if it was not tampered with, run: chown $(id -u) {path} && chmod go-w {path}")
 }
 
 /// Advice about a directory that cannot be created or read.

@@ -87,7 +87,7 @@ impl OpenError {
             Self::InUse { by: Role::Command, .. } => "try again when the other command is done".into(),
             Self::Provider(error) => error.hint(role),
             Self::StoreMissing { root_key, .. } => format!(
-                "mount or restore the data directory; to begin anew without its keys, {}",
+                "mount or restore the data directory; to start over without its keys, {}",
                 root_key.removal()
             ),
             Self::OtherHome { setting, kept, .. } => format!(

@@ -89,10 +89,10 @@ impl RootKeyError {
         match &self.fault {
             RootKeyFault::Directory(error) => files::directory_hint(error).into(),
             RootKeyFault::File(SecretFileFault::Missing) | RootKeyFault::NoSlot if role == Role::Command => {
-                "put back the root key file that was made with this store".into()
+                "restore the root key file that was made with this store".into()
             }
             RootKeyFault::File(SecretFileFault::Missing) | RootKeyFault::NoSlot => {
-                "put back the root key file that was made with this store, or name it with --root-key".into()
+                "restore the root key file that was made with this store, or name it with --root-key".into()
             }
             RootKeyFault::File(SecretFileFault::Link) => "name the file itself with --root-key".into(),
             RootKeyFault::File(SecretFileFault::NotAFile) => "name the root key file with --root-key".into(),

@@ -80,10 +80,10 @@ fn verified(done: &ReverifiedBackup) -> Option<String> {
         | ReverifiedBackup::Failed { is_known: true, .. }
         | ReverifiedBackup::Unread { is_known: true, .. } => None,
         ReverifiedBackup::Passed { path, .. } => {
-            Some(format!("a backup that had failed is whole: {}", path.display()))
+            Some(format!("a backup that had failed verifies again: {}", path.display()))
         }
         ReverifiedBackup::Failed { path, error, hint, .. } => Some(format!(
-            "a backup that is kept failed to verify: {}: {error}; it counts for nothing: {hint}",
+            "a backup that is kept failed to verify: {}: {error}; it is not counted as a backup: {hint}",
             path.display()
         )),
         ReverifiedBackup::Unread { path, error, hint, .. } => Some(format!(

@@ -346,7 +346,7 @@ impl Server {
             tokio::select! {
                 _ = &mut serving => {}
                 () = sleep(limits.drain) => log.event("requests in flight were cut off: out of time"),
-                () = shutdown.stop() => log.event("requests in flight were cut off: told to stop twice"),
+                () = shutdown.stop() => log.event("requests in flight were cut off: a second signal to stop"),
             }
             long_calls.end(LAST_STEPS).await;
         });
@@ -371,7 +371,7 @@ pub fn runtime() -> io::Result<Runtime> {
 
 fn without_control(data: &Path, error: &io::Error) -> String {
     format!(
-        "there is no control socket in {}, so bulla status and other commands cannot ask this server: {error}",
+        "there is no control socket in {}, so `bulla status` and other commands cannot call this server: {error}",
         data.display()
     )
 }

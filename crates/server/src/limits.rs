@@ -167,7 +167,7 @@ impl Limits {
     pub(crate) fn fit_open_files(&mut self, log: &Log) {
         if let Some(possible) = self.allow_open_files() {
             self.lower_to(possible);
-            log.event(format!("at most {possible} connections: the limit of open files allows no more"));
+            log.event(format!("at most {possible} connections, because of the limit of open files"));
         }
     }
 

@@ -23,7 +23,10 @@ pub(crate) async fn run(kms: Arc<Kms>, log: Arc<Log>) {
                     log.event(clock_was_set(report.clock_step));
                 }
                 if report.changed > 0 {
-                    log.event(format!("keys that changed or ended by themselves: {}", report.changed));
+                    log.event(format!(
+                        "keys and secrets changed or deleted by scheduled maintenance: {}",
+                        report.changed
+                    ));
                 }
                 let wrong = wrong(&report);
                 if said.is_news(wrong) {
@@ -37,7 +40,7 @@ pub(crate) async fn run(kms: Arc<Kms>, log: Arc<Log>) {
             }
             Err(error) => {
                 if !was_failing {
-                    log.event(format!("what is due for keys is not done: {error}"));
+                    log.event(format!("scheduled maintenance failed: {error}"));
                 }
                 true
             }
@@ -77,7 +80,7 @@ impl Daily {
 
 fn clock_is_behind(seconds: u64) -> String {
     format!(
-        "no key, material or secret ends: the clock is {seconds} seconds behind what it was; tokens and policies go by the \
+        "deletions are suspended: the clock is {seconds} seconds behind what it was; tokens and policies go by the \
          time that has passed since; if the clock is right, start once with: bulla serve --accept-clock"
     )
 }
@@ -98,6 +101,6 @@ fn clock_was_set(step: i64) -> String {
 /// Somebody may have missed it.
 const DAY: Duration = Duration::from_secs(86_400);
 const PERIOD: Duration = Duration::from_secs(1);
-const UNSEEN: &str = "no key, material or secret ends: the clock moved by more than an hour unseen; tokens and policies go \
+const JUMPED: &str = "deletions are suspended: the clock jumped by more than an hour; tokens and policies go \
                       by the time that has passed since; if the clock is right, start once with: bulla serve --accept-clock";
-const RIGHT: &str = "keys, material and secrets end again: the clock is back, or nothing is left to end";
+const RESUMED: &str = "deletions are resumed: the clock is right again, or no deletion is due";

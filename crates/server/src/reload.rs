@@ -88,7 +88,7 @@ impl Reloader {
                 }
             }
             Err(error) => {
-                self.log.event(format!("the configuration was not reloaded, nothing has changed: {error}"));
+                self.log.event(format!("the configuration was not reloaded, all settings stay: {error}"));
             }
         }
     }

@@ -150,7 +150,7 @@ impl Tls {
         let Source::Authority(authority) = &self.source else { return None };
         let ends = Timestamp::from_unix(authority.predecessor_ends(now)?);
         let path = authority.ca_path().display();
-        Some(format!("the certificate authority is a new one: give clients {path} before {ends}"))
+        Some(format!("the certificate authority was replaced: give clients {path} before {ends}"))
     }
 
     /// Puts another certificate in place if it is time for one, and says so.
@@ -196,7 +196,7 @@ impl Upkeep {
                         log.event("a new certificate is in use");
                         tls.reminder(kms.now()).into_iter().for_each(|reminder| log.event(reminder));
                     }
-                    Err(error) => log.event(format!("the certificate stays as it is: {}", chain(&error))),
+                    Err(error) => log.event(format!("the certificate was not changed: {}", chain(&error))),
                 }
             }
         };
@@ -244,7 +244,7 @@ impl fmt::Display for TlsError {
             Self::Name(name) => write!(f, "{name:?} is neither a host name nor an address"),
             Self::File { path, .. } => write!(f, "cannot use {}", path.display()),
             Self::Key(error) => error.fmt(f),
-            Self::Pem { path, .. } => write!(f, "{} is not the PEM file it should be", path.display()),
+            Self::Pem { path, .. } => write!(f, "{} is not a PEM file of the expected kind", path.display()),
             Self::Unusable(_) => f.write_str("the certificate cannot be used with its key"),
             Self::Damaged => f.write_str("the certificate authority in the store cannot be read"),
             Self::Issue(_) => f.write_str("cannot make a certificate"),

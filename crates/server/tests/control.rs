@@ -249,7 +249,7 @@ fn something_else_in_the_place_of_the_socket_stays_and_is_told() {
     drop(server);
     fs::write(data.path().join("control.sock"), "precious").unwrap();
     let server = TestServer::restarted(data);
-    let event = "something else in its place";
+    let event = "another file has its name";
     wait_until("the event", || server.log.text().contains("there is no control socket in "));
     assert!(server.log.text().contains(event), "{}", server.log.text());
     assert_eq!(fs::read(path(&server)).unwrap(), b"precious");
@@ -347,7 +347,7 @@ fn status_answers_while_the_trail_hangs_and_its_lines_come_later() {
         assert_eq!(answer.status, 200);
         for error in refused {
             let error = error.to_string();
-            let is_refused = ["it has taken nothing for 10 seconds", "its disk hangs"];
+            let is_refused = ["it has taken no bytes for 10 seconds", "its disk hangs"];
             assert!(is_refused.iter().any(|why| error.contains(why)), "{error}");
         }
     });

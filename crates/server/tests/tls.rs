@@ -117,7 +117,7 @@ fn an_authority_is_replaced_while_the_server_runs() {
     let server = TestServer::start(limits, authority, clock);
     let old = ca(&server);
     days.store(3652 - 364, Ordering::Relaxed);
-    wait_until(|| server.log.text().contains("the certificate authority is a new one: give clients "));
+    wait_until(|| server.log.text().contains("the certificate authority was replaced: give clients "));
     let all = CertificateDer::pem_file_iter(server.data.path().join("tls/ca.pem")).unwrap();
     let all: Vec<_> = all.map(Result::unwrap).collect();
     assert_eq!((all.len(), &all[1]), (2, &old));
@@ -168,10 +168,14 @@ fn new_certificates_are_taken_up_and_broken_ones_are_not() {
     fs::write(&broken, "-----BEGIN PRIVATE KEY-----\nnot base64\n-----END PRIVATE KEY-----\n").unwrap();
     fs::set_permissions(&broken, Permissions::from_mode(0o600)).unwrap();
     fs::rename(&broken, &key).unwrap(); // one change, not two
-    wait_until(|| server.log.text().contains("the certificate stays as it is"));
+    wait_until(|| server.log.text().contains("the certificate was not changed"));
     assert!(shows(&server, pairs[0].cert.der()));
     thread::sleep(Duration::from_millis(500));
-    assert_eq!(server.log.text().matches("stays as it is").count(), 1, "told once, not at every look");
+    assert_eq!(
+        server.log.text().matches("the certificate was not changed").count(),
+        1,
+        "told once, not at every look"
+    );
 
     write(&pairs[1]);
     wait_until(|| shows(&server, pairs[1].cert.der()));

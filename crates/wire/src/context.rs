@@ -87,7 +87,7 @@ impl<'de> Visitor<'de> for Pairs {
         let mut pairs = BTreeMap::new();
         while let Some((name, value)) = map.next_entry::<String, String>()? {
             if pairs.insert(name, value).is_some() {
-                return Err(de::Error::custom("a name stands twice"));
+                return Err(de::Error::custom("a name is repeated"));
             }
         }
         Ok(pairs)

@@ -40,7 +40,7 @@ fn parameters(product: Product, action: &str, typed: &[String], force: bool) -> 
         let name = word.strip_prefix("--").filter(|name| !name.is_empty()).ok_or_else(|| {
             Failure::new(
                 Exit::Usage,
-                "a parameter is expected where something else stands", // which may be half of a plaintext
+                "expected a parameter, found other text", // the text is not repeated: it may be part of a plaintext
                 "write it as --Name Value",
             )
         })?;

@@ -73,7 +73,7 @@ fn options(flags: &KmsFlags, data: Option<PathBuf>, root_key: Option<PathBuf>) -
         (Some(data), ..) | (None, _, KmsLocation::Embedded(data)) => data,
         (None, _, KmsLocation::Remote(server)) => {
             let what =
-                format!("bulla backup is for a store on this machine, and --kms or BULLA_KMS names {server}");
+                format!("bulla backup is for a store on this machine, but --kms or BULLA_KMS names {server}");
             return Err(Failure::new(Exit::Usage, what, "name its directory with --data"));
         }
     };

@@ -30,7 +30,7 @@ pub(crate) fn run(kms: &KmsFlags, args: &Cat) -> Result<(), Failure> {
             .map_err(|error| Failure::of_file(&error, name, Destination::StandardOutput));
     };
     if file_len(&file).is_none() {
-        let what = format!("{} is not a file, so no part of it can be read alone", name.display());
+        let what = format!("{} is not a file, so --range cannot be used", name.display());
         return Err(Failure::new(Exit::Usage, what, "leave --range out, or name a file"));
     }
     let printed = match args.path {

@@ -52,7 +52,7 @@ fn enroll(flags: &KmsFlags, args: &Enroll) -> Result<(), Failure> {
         let hint = "give a passphrase that opens the volume, or its key file with --key-file";
         return Err(Failure::new(
             Exit::Other,
-            format!("no key slot of {volume} opens by this passphrase"),
+            format!("this passphrase opens no key slot of {volume}"),
             hint,
         ));
     }
@@ -92,7 +92,7 @@ fn rewrap(flags: &KmsFlags, args: &DiskKeys) -> Result<(), Failure> {
     let enrolment = Enrolment::new(&volume, &kms);
     enrolment.tidy()?;
     let changed = enrolment.rewrap(&texts(&args.keys), &kms.place())?;
-    print(format_args!("{volume}: {} wrapped keys are new", changed.done.iter().sum::<usize>()))?;
+    print(format_args!("{volume}: {} wrapped keys are replaced", changed.done.iter().sum::<usize>()))?;
     note(OLD_HEADERS);
     changed.check_whole(&volume)
 }
@@ -127,8 +127,8 @@ fn wrapping(flags: &KmsFlags, args: &Enroll) -> Result<(KmsConnection, Wrapping)
     let kms = KmsConnection::connect(flags)?;
     if matches!(kms, KmsConnection::Embedded(_)) && !args.allow_embedded {
         let what =
-            "the keys of the embedded KMS lie on this machine, perhaps on the very disk that they would open";
-        let hint = "name a server with --kms, or say --allow-embedded if its data lies elsewhere";
+            "the keys of the embedded KMS are on this machine, possibly on the disk that they would open";
+        let hint = "name a server with --kms, or add --allow-embedded if its data is on another disk";
         return Err(Failure::new(Exit::Usage, what, hint));
     }
     let context = args.context.encryption_context()?;

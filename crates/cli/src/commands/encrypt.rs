@@ -24,7 +24,7 @@ pub(crate) fn run(kms: &KmsFlags, args: Encrypt) -> Result<(), Failure> {
     let keys = kms.keys(&args.keys)?;
     let format = args.format.into();
     if format == Format::Text && keys.len() > 1 {
-        let what = "the text format has room for the wrapped key of one key only";
+        let what = "the text format stores the wrapped data key of one key only";
         return Err(Failure::new(Exit::Usage, what, "name one key, or use --format bulla"));
     }
     let options =
@@ -81,7 +81,7 @@ impl<K: KeyService> Converter for Encryption<K> {
     fn check_standard_output(&self) -> Result<(), Failure> {
         if self.format == Format::Native && io::stdout().is_terminal() {
             let what = "the output is binary, and standard output is a terminal";
-            let hint = "name a file with -o, pipe it on, or use --format text";
+            let hint = "name a file with -o, pipe it to another program, or use --format text";
             return Err(Failure::new(Exit::Usage, what, hint));
         }
         Ok(())

@@ -62,7 +62,7 @@ pub(crate) fn run(kms: &KmsFlags, command: Key) -> Result<(), Failure> {
         Key::CancelDeletion { key } => {
             let key_id = resolve(&kms, &key)?;
             kms.call(&CancelKeyDeletion { key_id: key_id.clone() })?;
-            print(format_args!("{key_id} stays"))
+            print(format_args!("the deletion of {key_id} is cancelled"))
         }
     }
 }

@@ -87,7 +87,7 @@ impl<K: KeyService> Work for InPlace<K> {
     fn source(&self, source: &Source) -> Result<Option<FileSummary>, Failure> {
         let Source::File(path) = source else {
             let verb = self.change.verb();
-            let what = format!("files are {verb} in their places, and {} is none", source.name().display());
+            let what = format!("files are {verb} in place, and {} is not a file", source.name().display());
             return Err(Failure::new(Exit::Usage, what, "name a file"));
         };
         progress::show(Total::Unknown, self.progress(), || {

@@ -49,14 +49,16 @@ pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
     let schedule = backup_schedule(&settings, &data)?;
     let kms = Arc::new(Kms::open(&options, SystemClock).map_err(|error| open_failure(&error))?);
     server_options.service_manager = ServiceManager::from_environment().unwrap_or_else(|error| {
-        note(format!("The service manager cannot be told that the server is ready: NOTIFY_SOCKET: {error}"));
+        note(format!(
+            "The service manager cannot be notified that the server is ready: NOTIFY_SOCKET: {error}"
+        ));
         None
     });
     server_options.reread = Some(reload::reread(flags, running(&settings, &kms), listen));
     if kms.is_new() && settings.root_key.is_none() {
         note(format!("The root key is {}. Keep a copy of it elsewhere:", kms.root_key_path().display()));
-        note("without it all keys are lost, and with it and a backup of the data anybody has them.");
-        note("--root-key keeps it apart.");
+        note("without it all keys are lost; with it and a backup of the data, an attacker has all keys.");
+        note("--root-key keeps it apart from the data.");
     }
     if let Some(rollback) = kms.accepted_rollback() {
         note(format!("The store was rolled back, and is used as it is: {rollback}."));
@@ -69,7 +71,7 @@ pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
         note("With it, bulla audit verify proves that no line was changed.");
     }
     for gap in kms.audit_gaps() {
-        note(format!("The audit trail says from now on: {}.", of_gap(gap)));
+        note(format!("The audit trail has recorded a gap: {}.", of_gap(gap)));
     }
     let given = access_key.is_some();
     let first = pollster::block_on(kms.ensure_access_key(access_key)).map_err(|error| {
@@ -113,7 +115,7 @@ fn announce(kms: &Kms, server: &Server, settings: &Serve, first: &FirstAccessKey
     let scheme = if settings.http { "http" } else { "https" };
     let url = format!("{scheme}://{}", server.local_addr());
     if *first == FirstAccessKey::Given {
-        note(format!("The access key of {ACCESS_KEY_ID} was taken."));
+        note(format!("The access key of {ACCESS_KEY_ID} was added to the store."));
     }
     note("For a client:");
     note(format!("  export BULLA_KMS={scheme}://{}", for_clients(server.local_addr(), &settings.tls_name)));

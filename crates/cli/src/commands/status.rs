@@ -27,8 +27,8 @@ fn of_server(data: &Path, server: ControlClient, as_json: bool) -> Result<(), Fa
     let mut answer = server.call(Call::Status, |_| {}).map_err(|error| refused(data, &error))?;
     let status: ServerStatus = serde_json::from_value(answer.clone()).map_err(|error| {
         let what =
-            format!("{}: the server says what this bulla does not understand: {error}", data.display());
-        Failure::new(Exit::Kms, what, "use the bulla that the server was started with")
+            format!("{}: this bulla does not understand the answer of the server: {error}", data.display());
+        Failure::new(Exit::Kms, what, "use the version of bulla that the server runs")
     })?;
     if as_json {
         if let Some(members) = answer.as_object_mut() {

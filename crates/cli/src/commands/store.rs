@@ -26,7 +26,7 @@ fn run_check(flags: &KmsFlags, check: &CheckStore) -> Result<(), Failure> {
         (Some(data), _) | (None, KmsLocation::Embedded(data)) => data,
         (None, KmsLocation::Remote(server)) => {
             let what = format!(
-                "bulla store check is for a store on this machine, and --kms or BULLA_KMS names {server}"
+                "bulla store check is for a store on this machine, but --kms or BULLA_KMS names {server}"
             );
             return Err(Failure::new(Exit::Usage, what, "name its directory with --data"));
         }
@@ -34,8 +34,8 @@ fn run_check(flags: &KmsFlags, check: &CheckStore) -> Result<(), Failure> {
     let report = report(&data, check)?;
     let found: Report = serde_json::from_value(report.clone()).map_err(|error| {
         let what =
-            format!("{}: the server says what this bulla does not understand: {error}", data.display());
-        Failure::new(Exit::Kms, what, "use the bulla that the server was started with")
+            format!("{}: this bulla does not understand the answer of the server: {error}", data.display());
+        Failure::new(Exit::Kms, what, "use the version of bulla that the server runs")
     })?;
     if check.json {
         print_json(&report)?;
@@ -83,7 +83,7 @@ fn print_report(report: &Report) -> Result<(), Failure> {
     match (report.faults.is_empty(), commit) {
         (false, _) => Ok(()),
         (true, 0) => print(format_args!(
-            "{records} records, no fault; an earlier version made the store, so none that was put back shows"
+            "{records} records, no fault; an earlier version made the store, so a rollback of records cannot be detected"
         )),
         (true, _) => print(format_args!("{records} records, no fault; epoch {epoch}, commit {commit}")),
     }

@@ -53,7 +53,7 @@ fn print_lines(
     print(format_args!("principal   {}", identity.principal_id))?;
     print(format_args!("access key  {access_key}"))?;
     print(format_args!("source      {}", credentials.place()))?;
-    print(format_args!("told by     {}", sts.endpoint()))
+    print(format_args!("answered by {}", sts.endpoint()))
 }
 
 /// The reply of the API, and what only the client knows.

@@ -56,7 +56,7 @@ impl AccessSecret {
         let (unsealed, sealed) = seal().map_err(|fault| does_not_seal(&fault))?;
         if *unsealed != secret.as_bytes() {
             return Err(does_not_seal(&TpmFault::Failed(
-                "it unseals another text than it sealed".to_owned(),
+                "the text that it unseals differs from the one that it sealed".to_owned(),
             )));
         }
         if let Some(remark) = sealed.remark {
@@ -101,7 +101,7 @@ impl AccessSecret {
         let what = format!("{} is not unsealed: {fault}", self.sealed.display());
         let hint = format!(
             "open the volume by its passphrase, write the secret of the access key to {} if it is not there, run `bulla disk \
-             install-boot` and make the boot images again",
+             install-boot` and rebuild the boot images",
             self.name.display()
         );
         Failure::new(Exit::Other, what, hint)

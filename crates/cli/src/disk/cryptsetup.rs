@@ -94,7 +94,7 @@ impl fmt::Display for CryptsetupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing => f.write_str("cryptsetup is not installed"),
-            Self::WrongKey => f.write_str("no key slot opens by this passphrase"),
+            Self::WrongKey => f.write_str("this passphrase opens no key slot"),
             Self::Failed { text, .. } if !text.is_empty() => write!(f, "cryptsetup: {text}"),
             Self::Failed { code: Some(code), .. } => write!(f, "cryptsetup failed with exit code {code}"),
             Self::Failed { code: None, .. } => f.write_str("cryptsetup was ended by a signal"),

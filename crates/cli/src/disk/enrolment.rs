@@ -318,10 +318,10 @@ impl<'e> Enrolment<'e> {
         let hint = match failure.exit {
             Exit::Kms => {
                 format!(
-                    "run this with the KMS that `bulla disk status` names for it, or give the token up: {remove}"
+                    "run this with the KMS that `bulla disk status` names for it, or remove the token: {remove}"
                 )
             }
-            _ => format!("give the token up: {remove}"),
+            _ => format!("remove the token: {remove}"),
         };
         let exit = failure.exit;
         let what = format!("token {id} of an interrupted command: {}", failure.into_what());

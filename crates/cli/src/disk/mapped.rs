@@ -86,18 +86,18 @@ fn dmsetup(arguments: &[&str]) -> Result<String, Failure> {
     match run(Command::new("dmsetup").args(arguments), &[]) {
         Ok(printed) => Ok(String::from_utf8_lossy(&printed).into_owned()),
         Err(CryptsetupError::Missing) => {
-            let what = "dmsetup, which tells what was mapped, is not installed";
+            let what = "dmsetup, which shows what was mapped, is not installed";
             Err(Failure::new(Exit::Other, what, "install the package dmsetup"))
         }
         Err(error) => {
-            let what = format!("dmsetup does not tell what was mapped: {}", error.cause());
+            let what = format!("dmsetup does not show what was mapped: {}", error.cause());
             Err(Failure::new(Exit::Other, what, "check that /dev/mapper/control can be used"))
         }
     }
 }
 
 fn exchanged(what: &str) -> Failure {
-    let what = format!("{what}, which the header did not say when it was checked");
+    let what = format!("{what}, unlike the header that was checked");
     Failure::new(Exit::Damaged, what, "the disk changes its header while it is read: do not trust it")
 }
 

@@ -53,7 +53,7 @@ pub(crate) fn check_unused(device: &Path, force: bool) -> Result<(), Failure> {
     match content(device)? {
         Some(content) if !force => {
             let what = format!("{} holds {content}", device.display());
-            let hint = "to destroy that, say --force; to keep its data, `cryptsetup reencrypt --encrypt` it";
+            let hint = "to destroy that, add --force; to keep its data, `cryptsetup reencrypt --encrypt` it";
             Err(Failure::new(Exit::OutputExists, what, hint))
         }
         _ => Ok(()),
@@ -74,7 +74,7 @@ fn content(device: &Path) -> Result<Option<String>, Failure> {
         Err(CryptsetupError::Failed { code: Some(AMBIVALENT), .. }) => Ok(Some("several things".into())),
         Err(CryptsetupError::Missing) => {
             let hint = "install util-linux";
-            Err(Failure::new(Exit::Other, "blkid, which tells what a device holds, is not installed", hint))
+            Err(Failure::new(Exit::Other, "blkid, which shows what a device holds, is not installed", hint))
         }
         Err(error) => Err(error.into()),
     }

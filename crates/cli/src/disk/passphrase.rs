@@ -95,7 +95,7 @@ impl Terminal {
     fn open() -> Result<Self, Failure> {
         let opened = OpenOptions::new().read(true).write(true).open(TTY);
         opened.map(Self).map_err(|_| {
-            let hint = "name a file that has it with --key-file (- is standard input)";
+            let hint = "name a file that has it with --key-file (- for standard input)";
             Failure::new(Exit::Usage, "there is no terminal to ask at", hint)
         })
     }

@@ -186,9 +186,9 @@ impl fmt::Display for TpmFault {
             Self::NoTpm(device) => write!(f, "this machine has no TPM ({} is missing)", device.display()),
             Self::NoProgram => f.write_str("systemd-creds is not installed"),
             Self::BootState => {
-                f.write_str("the boot state of this machine is not the one that it is sealed for")
+                f.write_str("the boot state of this machine differs from the one that it was sealed for")
             }
-            Self::Foreign => f.write_str("another TPM has sealed it, or this one was cleared since"),
+            Self::Foreign => f.write_str("another TPM sealed it, or this one was cleared since"),
             Self::Failed(text) => write!(f, "systemd-creds: {text}"),
             Self::Slow(limit) => write!(f, "the TPM gave no answer within {} s", limit.as_secs()),
             Self::Io(error) => write!(f, "systemd-creds could not be run: {error}"),

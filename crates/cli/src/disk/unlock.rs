@@ -134,7 +134,7 @@ impl DiskConfig {
             return Err(Failure::new(
                 Exit::Usage,
                 what,
-                "list it there if this machine is to open it by itself",
+                "list it there if this machine must open it without a user",
             ));
         };
         let refused = |what: String| Failure::new(Exit::Damaged, what, "the header may have been changed");

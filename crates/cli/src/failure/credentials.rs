@@ -29,21 +29,21 @@ fn hint(error: &CredentialsError) -> &'static str {
         CredentialsError::Unprintable { .. } => "copy the access key again, without blanks or line ends",
         CredentialsError::Read { .. } => "check the name and the permissions of the file",
         CredentialsError::NotPrivate { writer: Writer::Owner(_), .. } => {
-            "who owns it can choose your credentials: give it to your user with chown"
+            "its owner can choose your credentials: make it yours with `chown $(id -u) FILE`"
         }
         CredentialsError::NotPrivate { .. } => {
-            "who writes it can choose your credentials: take the permission away with chmod go-w"
+            "other users can choose your credentials: remove their permission with `chmod go-w FILE`"
         }
         CredentialsError::Malformed { .. } => {
             "repair the file; with ALIBABA_CLOUD_CLI_PROFILE_DISABLED=true bulla does not read config.json"
         }
         CredentialsError::NoProfile { .. } => {
-            "name another one where it is named: ALIBABA_CLOUD_PROFILE, `current`, or a source_profile"
+            "name an existing profile in ALIBABA_CLOUD_PROFILE, `current` or source_profile"
         }
         CredentialsError::Mode { .. } => {
             "use a profile of another mode, or set ALIBABA_CLOUD_ACCESS_KEY_ID and _SECRET"
         }
-        CredentialsError::Incomplete { .. } | CredentialsError::Invalid { .. } => "correct it there",
+        CredentialsError::Incomplete { .. } | CredentialsError::Invalid { .. } => "correct the value there",
         CredentialsError::Loop { .. } => {
             "let its source_profile end at a profile with credentials of its own"
         }
@@ -64,7 +64,7 @@ fn hint_of_server(problem: &ServerProblem) -> &'static str {
     match problem {
         ServerProblem::Refused(refusal) => match refusal.code.as_str() {
             "NoPermission" => {
-                "ask for the permission sts:AssumeRole, and for the trust of the role; root can assume none"
+                "ask for the permission sts:AssumeRole, and for a trust policy of the role that names you; root cannot assume roles"
             }
             code => hint_of_code(code).unwrap_or("check the role, its trust policy and the credentials"),
         },
@@ -72,7 +72,7 @@ fn hint_of_server(problem: &ServerProblem) -> &'static str {
             problem: CertificateProblem::Untrusted,
             ..
         }) => {
-            "name its authority: --ca or ALIBABA_CLOUD_CA_BUNDLE for servers that you named, SSL_CERT_FILE for the cloud's"
+            "name the CA certificate: --ca or ALIBABA_CLOUD_CA_BUNDLE for servers that you named, SSL_CERT_FILE for the cloud's"
         }
         ServerProblem::NoRole => "give the instance a role in the console",
         ServerProblem::NoToken(_) => "if this metadata service has no tokens, allow it with --imdsv1",

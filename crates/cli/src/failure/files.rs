@@ -52,7 +52,8 @@ impl Failure {
             FileError::Decrypt(error) => Self::of_decrypt(error, from, to),
             FileError::Spool(error) => Self::spooling(from, error),
             FileError::ReadBack => {
-                let hint = "the source was kept; check the disk, and whether somebody writes to these files";
+                let hint =
+                    "the source was kept; check the disk, and whether another program writes to these files";
                 Self::new(Exit::Other, error.to_string(), hint).about(to.path())
             }
             error => {
@@ -86,7 +87,7 @@ impl Failure {
             SealError::Read(error) => return Self::io(from, error),
             SealError::Write(error) => return to.io(error),
             SealError::Changed if to == Destination::StandardOutput => {
-                "encrypt it again when nobody writes to it; what was printed is not to be used"
+                "encrypt it again while no program writes to it; discard what was printed"
             }
             _ => seal_hint(error),
         };
@@ -101,7 +102,7 @@ impl Failure {
             OpenError::Truncated | OpenError::Size | OpenError::Damaged(_)
                 if to == Destination::StandardOutput =>
             {
-                "get another copy of the file; at most a genuine beginning was printed"
+                "get another copy of the file; what was printed, if anything, is a verified beginning"
             }
             _ => open_hint(error),
         };
@@ -119,7 +120,7 @@ impl Failure {
             }
             OutputError::NameTooLong => return Self::name_too_long(path),
             OutputError::NoFiles => {
-                let what = format!("no file can be made in {}", directory_of(path).display());
+                let what = format!("no file can be created in {}", directory_of(path).display());
                 return Self::new(Exit::Usage, what, "name the output with -o, or print it with -o -");
             }
             OutputError::Twice => {
@@ -127,7 +128,7 @@ impl Failure {
                 return Self::new(
                     Exit::OutputExists,
                     what,
-                    "decrypt one of them by itself, to another output",
+                    "decrypt one of them separately, to another output with -o",
                 );
             }
             OutputError::IsInput => (format!("{name} is the input itself"), "name another output with -o"),
@@ -146,20 +147,20 @@ impl Failure {
             None => String::new(),
         };
         let what = format!("{}: the name of the output is too long: {length} bytes{suffix}", path.display());
-        let hint = "name a shorter output with -o; a file of a tree can be encrypted that way by itself";
+        let hint = "name a shorter output with -o; a file of a tree can be encrypted separately that way";
         Self::new(Exit::Other, what, hint)
     }
 
     fn of_unlock(error: &UnlockError) -> Self {
         let (exit, hint) = match error {
             UnlockError::Context => {
-                (Exit::Context, "leave -c out: the file holds its own; `bulla inspect` shows it")
+                (Exit::Context, "leave -c out: the file stores its own, which `bulla inspect` prints")
             }
             UnlockError::NotAllowed { .. } => {
                 (Exit::Context, "nothing was written; check where the file comes from")
             }
             UnlockError::KeyMismatch { .. } => {
-                (Exit::Context, "somebody has edited the file; nothing was written")
+                (Exit::Context, "get another copy of the file: its header was edited; nothing was written")
             }
             _ => (Exit::Damaged, "get another copy of the file; nothing was written"),
         };
@@ -185,7 +186,7 @@ impl Failure {
                 Self::new(Exit::Other, with_causes(error), FEWER_THREADS).about(input)
             }
             text_format::OpenError::Changed => {
-                Self::new(Exit::Damaged, error.to_string(), "decrypt it again when nobody writes to it")
+                Self::new(Exit::Damaged, error.to_string(), "decrypt it again while no program writes to it")
                     .about(input)
             }
             text_format::OpenError::NotTextFormat(_) => {
@@ -204,22 +205,20 @@ impl Failure {
 fn exit_and_hint(error: &FileError) -> (Exit, &'static str) {
     match error {
         FileError::NoKeys => (Exit::Usage, "name at least one key with -k; nothing was written"),
-        FileError::UnexpectedText => (Exit::Damaged, "if that is right, say so with --format text"),
-        FileError::DamagedSlot => (Exit::Damaged, "the other one still opens it; `bulla rewrap` mends it"),
-        FileError::Special => (Exit::Other, "name regular files; the others are left alone"),
-        FileError::Foreign { .. } => {
-            (Exit::Usage, "they would lose it: name with -k all keys that it shall have; nothing was written")
+        FileError::UnexpectedText => (Exit::Damaged, "if that is intended, add --format text"),
+        FileError::DamagedSlot => {
+            (Exit::Damaged, "the other slot still opens the file; `bulla rewrap` repairs it")
         }
         FileError::NotRemoved(_) => (Exit::Other, "remove it yourself, or leave out --remove-source"),
-        FileError::SetAside { .. } => (Exit::Other, "choose which of the two is to stay"),
-        FileError::InUse => (Exit::Other, "it was left as it is; run this again later"),
-        _ => (Exit::Other, "decrypt it and encrypt it anew"),
+        FileError::SetAside { .. } => (Exit::Other, "keep one of the two, and delete the other"),
+        FileError::InUse => (Exit::Other, "the file is unchanged; run this again later"),
+        _ => (Exit::Other, "decrypt it and encrypt it again"),
     }
 }
 
 fn seal_hint(error: &SealError) -> &'static str {
     match error {
-        SealError::Changed => "encrypt it again when nobody writes to it; nothing was written",
+        SealError::Changed => "encrypt it again while no program writes to it; nothing was written",
         SealError::Header(HeaderFlaw::SlotFull) => "use `bulla rekey`, which makes a new header",
         SealError::Header(HeaderFlaw::TooLong | HeaderFlaw::Wraps) => "name fewer keys, or a shorter context",
         SealError::TooLong => "split it and encrypt the parts",
@@ -244,7 +243,8 @@ fn open_hint(error: &OpenError) -> &'static str {
     }
 }
 
-const FEWER_THREADS: &str = "take fewer with --jobs, or let the user have more processes";
+const FEWER_THREADS: &str =
+    "use fewer threads with --jobs, or raise the process limit of the user (`ulimit -u`)";
 
 #[cfg(test)]
 mod tests {
@@ -254,7 +254,7 @@ mod tests {
     fn a_list_of_no_keys_is_a_mistake_of_usage() {
         let failure = Failure::of_file(&FileError::NoKeys, Path::new("a"), Path::new("b"));
         assert_eq!(failure.exit, Exit::Usage);
-        let what = "a: no key is named, and without one nobody could open the file";
+        let what = "a: no key is named, and without one the file could never be opened";
         assert_eq!(failure.texts(), (what, "name at least one key with -k; nothing was written"));
     }
 

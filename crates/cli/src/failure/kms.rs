@@ -84,7 +84,7 @@ fn hint_of_key_service(error: &KeyServiceError) -> Option<&'static str> {
         KeyServiceError::Throttled => hint_of_code("Throttling"),
         KeyServiceError::KeyNotFound { .. } => hint_of_code("Forbidden.KeyNotFound"),
         KeyServiceError::Damaged => Some(
-            "give the same -c NAME=VALUE as for encryption (a .bulla file holds its own), or another copy",
+            "give the same -c NAME=VALUE as for encryption (a .bulla file stores its own), or try another copy",
         ),
         KeyServiceError::UnknownKeyVersion => {
             Some("use the KMS, the account and the region that it was encrypted with")
@@ -122,9 +122,9 @@ fn hint_of_certificate(problem: CertificateProblem) -> &'static str {
             "use a host name that the certificate is for; `bulla serve --tls-name NAME` adds one"
         }
         CertificateProblem::NotNow => {
-            "check this machine's clock, else let the server's operator renew the certificate"
+            "check this machine's clock, or ask the server's operator to renew the certificate"
         }
-        _ => "ask the server's operator for a proper certificate",
+        _ => "ask the server's operator for a valid certificate",
     }
 }
 
@@ -134,21 +134,21 @@ pub(super) fn hint_of_code(code: &str) -> Option<&'static str> {
     Some(match (family, code) {
         ("SignatureDoesNotMatch", _) => "the secret does not belong to this access key: check both",
         (_, "InvalidAccessKeyId.Inactive" | "Forbidden.AccessKey") => {
-            "have the access key enabled, or use another"
+            "enable it with `bulla access-key enable ID`, or use another access key"
         }
         ("InvalidAccessKeyId", _) => "this KMS does not know the access key: check its id and the address",
         ("InvalidTimeStamp" | "IllegalTimestamp", _) => {
-            "set the clock, which must be within 15 minutes of the KMS's; or try again, if the KMS was restarted just now"
+            "set the clock, which must be within 15 minutes of the KMS's, or try again if the KMS was restarted just now"
         }
         ("InvalidSecurityToken" | "MissingSecurityToken", _) => {
-            "renew the temporary credentials; unset the security token for a KMS that gave none"
+            "renew the temporary credentials; unset the security token for a KMS that did not issue one"
         }
-        ("InvalidAction", _) => "check the name of the action, also its capitals",
+        ("InvalidAction", _) => "check the spelling of the action, including upper and lower case",
         ("AliasAlreadyExists", _) => "choose another alias, or point this one at another key",
-        ("InvalidParameter", _) => "correct the parameter that it names",
-        (missing, _) if missing.starts_with("Missing") => "give the parameter that it names",
+        ("InvalidParameter", _) => "correct the parameter that the message names",
+        (missing, _) if missing.starts_with("Missing") => "add the parameter that the message names",
         ("NoPermission", _) | (_, "Forbidden.NoPermission") => {
-            "ask an administrator, to whom `bulla policy explain --as USER ACTION RESOURCE` tells what is missing"
+            "ask an administrator for permission; `bulla policy explain --as USER ACTION RESOURCE` shows what is missing"
         }
         ("AuthenticationFail", _) => {
             "get a new token of the provider; its issuer, audience and keys must be those of [[oidc]] on the server"
@@ -161,9 +161,11 @@ pub(super) fn hint_of_code(code: &str) -> Option<&'static str> {
         }
         (_, "EntityNotExist.User.AccessKey") => "check the id, and whose it is: --user names the user",
         ("EntityNotExist", _) => {
-            "look at what there is with `bulla user show`, `group show` or `policy show`"
+            "list what exists with `bulla user show`, `bulla group show` or `bulla policy show`"
         }
-        ("EntityAlreadyExists", code) if code.matches('.').count() > 1 => "nothing has to be done: it is so",
+        ("EntityAlreadyExists", code) if code.matches('.').count() > 1 => {
+            "nothing to do: this is already the case"
+        }
         ("EntityAlreadyExists", _) => "choose another name",
         (_, "DeleteConflict.Policy.Version.Default") => {
             "put another version in force first: `bulla policy set-default`"
@@ -188,24 +190,24 @@ pub(super) fn hint_of_code(code: &str) -> Option<&'static str> {
         (_, "Forbidden.KeyNotFound" | "Forbidden.AliasNotFound") => {
             "check the key's name, the region and the account"
         }
-        (_, "Rejected.Disabled") => "have the key enabled",
-        (_, "Rejected.PendingDeletion") => "cancel the key's deletion while there is time",
-        (_, "Rejected.PendingImport") => "import the key's material",
-        (_, "Rejected.DeletionProtected") => "lift the key's protection first, with SetDeletionProtection",
-        (_, "Rejected.StateModifiedFailed") => "look at the key's state with `bulla key show`",
+        (_, "Rejected.Disabled") => "enable it with `bulla key enable KEY`",
+        (_, "Rejected.PendingDeletion") => {
+            "cancel its deletion with `bulla key cancel-deletion KEY` before the key is deleted"
+        }
+        (_, "Rejected.PendingImport") => "import its key material with ImportKeyMaterial",
+        (_, "Rejected.DeletionProtected") => {
+            "turn off its deletion protection first, with SetDeletionProtection"
+        }
+        (_, "Rejected.StateModifiedFailed") => "check the key's state with `bulla key show KEY`",
         ("UnsupportedOperation", _) | (_, "Rejected.UnsupportedOperation") => {
-            "take a key of another kind, or leave the field out: the KMS's documents say what goes together"
+            "use a key of another kind, or leave the field out; docs/compatibility.md lists what is supported"
         }
         (_, "Unsupported.Alias") => "name the key by its id",
         (_, "Unsupported.Origin") => {
-            "take a key whose origin fits: EXTERNAL keys get their material from outside"
+            "use a key of the right origin: only EXTERNAL keys take imported material"
         }
         ("InvalidKeyMaterial", _) => {
-            "wrap the key's own material for the public key that came with the token"
-        }
-        ("InvalidImportToken" | "ExpiredImportToken", _) => "ask for a new token with GetParametersForImport",
-        ("Throttling", _) | (_, "Rejected.Throttling" | "ServiceUnavailableTemporary") => {
-            "try again in a while"
+            "wrap the key's own material with the public key that came with the token"
         }
         _ => return None,
     })
@@ -234,12 +236,12 @@ mod tests {
     fn the_code_of_a_refusal_tells_what_to_do() {
         for (code, hint) in [
             ("SignatureDoesNotMatch", Some("the secret does not belong to this access key: check both")),
-            ("Throttling.User", Some("try again in a while")),
+            ("Throttling.User", Some("try again later")),
             (
                 "Forbidden.DKMSInstanceNotFound",
                 Some("leave DKMSInstanceId out, or give the id of an instance: `bulla serve` has none"),
             ),
-            ("MissingKeyId", Some("give the parameter that it names")),
+            ("MissingKeyId", Some("add the parameter that the message names")),
             ("InternalFailure", None),
         ] {
             assert_eq!(hint_of_call(&refused(code)), hint, "{code}");

@@ -44,7 +44,7 @@ fn a_sink_is_removed_by_a_reload_with_a_last_line_and_not_by_a_wrong_configurati
         server.signal(Signal::HUP);
         wait_for(said, || server.log()[before..].contains(said));
     };
-    reload(format!("{SERVE}[[audit]]\ntype = 'stdout'\n"), "was not reloaded, nothing has changed");
+    reload(format!("{SERVE}[[audit]]\ntype = 'stdout'\n"), "was not reloaded, all settings stay");
     caller.call("ListKeys", "");
     next("ListKeys");
     reload(format!("{SERVE}{FILE}"), "the configuration was reloaded");

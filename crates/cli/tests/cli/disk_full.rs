@@ -56,7 +56,7 @@ fn an_output_on_a_full_disk() {
     let Some(outcome) = with_small_disk(&world, "an_output_on_a_full_disk", script) else { return };
     assert_eq!(outcome.text(), "1\n1\n1\n1\n1\n1\n1\n1\n0\n1\n1\nkept\nold\nold\nsmall\n", "{outcome:?}");
     let told = "No space left on device (os error 28)\n       \
-                free space or write elsewhere with -o; nothing was left behind\n";
+                free space or write elsewhere with -o; no partial output is left\n";
     assert_eq!(outcome.stderr.matches(told).count(), 8, "{outcome:?}");
     let spooled = "name another directory for them with TMPDIR";
     assert_eq!(outcome.stderr.matches(spooled).count(), 2, "{outcome:?}");
@@ -242,9 +242,9 @@ fn a_limited_file_size_is_like_a_full_disk() {
     let told = |path| {
         let hint = match path {
             "standard output" => {
-                "free space where standard output leads to; what was printed is not complete"
+                "free space where standard output is written; what was printed is incomplete"
             }
-            _ => "free space or write elsewhere with -o; nothing was left behind",
+            _ => "free space or write elsewhere with -o; no partial output is left",
         };
         format!("bulla: {path}: File too large (os error 27)\n       {hint}\n")
     };

@@ -40,7 +40,7 @@ fn either_format_is_recognised_and_a_bulla_name_is_not_taken_for_text() {
         &["cat", "file.bulla", "--range", "0..1"],
     ] {
         let outcome = world.bulla(command).run();
-        outcome.fails_with(4, &["called .bulla but holds the text format", "--format text"]);
+        outcome.fails_with(4, &["named .bulla but is in the text format", "--format text"]);
         assert!(outcome.stdout.is_empty() && world.names() == names, "{command:?}");
     }
     let said = ["decrypt", "file.bulla", "-o", "-", "--format", "text"];
@@ -273,7 +273,7 @@ fn a_source_that_changes_meanwhile_is_refused() {
     // As a stream and as text too.
     let changed = "large: the file changed while it was being read";
     let outcome = encrypt_while(&world, &["-o", "-"], &rewrite);
-    outcome.fails_with(1, &[changed, "what was printed is not to be used"]);
+    outcome.fails_with(1, &[changed, "discard what was printed"]);
     let outcome = encrypt_while(&world, &["--format", "text"], &rewrite);
     outcome.fails_with(1, &[changed, "nothing was written"]);
     assert_eq!(world.names(), ["large"]);

@@ -261,7 +261,7 @@ fn a_rewrap_of_two_slots_that_was_cut_short() {
         assert_eq!(opened.stderr.contains("one of its two slots of wrapped keys is damaged"), torn, "{what}");
         let verified = keys.world.bulla(["verify", "large.bulla"]).run();
         if torn {
-            verified.fails_with(4, &["one of its two slots", "`bulla rewrap` mends it"]);
+            verified.fails_with(4, &["one of its two slots", "`bulla rewrap` repairs it"]);
         } else {
             assert_eq!(verified.code(), Some(0), "{what}: {verified:?}");
         }

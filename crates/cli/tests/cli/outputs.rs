@@ -104,7 +104,8 @@ fn what_has_no_place_beside_it_needs_an_output() {
         for format in ["bulla", "text"] {
             let script = format!("bulla encrypt --format {format} {path}");
             let outcome = world.command("bash", ["-c", &script]).run();
-            outcome.fails_with(2, &["bulla: no file can be made in /", "/fd\n", "name the output with -o"]);
+            outcome
+                .fails_with(2, &["bulla: no file can be created in /", "/fd\n", "name the output with -o"]);
         }
     }
     let outcome =

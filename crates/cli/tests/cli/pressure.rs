@@ -72,7 +72,7 @@ fn descriptors_of_the_store_and_the_log_are_not_given_to_connections() {
     assert_eq!(caller.connect().unwrap().send(&caller.request("ListKeys", "")).unwrap().0, 200);
     drop(silent);
     let log = server.complete_log();
-    let event = "at most 150 connections: the limit of open files allows no more";
+    let event = "at most 150 connections, because of the limit of open files";
     assert!(log.contains(event), "{log}");
     assert!(!log.contains("Too many open files"), "{log}");
     server.stop();

@@ -112,7 +112,7 @@ fn limits_on_requests_and_quotas_are_reloaded() {
     assert!(is_throttled());
     write("[limits]\nuser = { per-hour = 1 }\n");
     server.signal(Signal::HUP);
-    wait_for("the refusal", || server.log().contains("was not reloaded, nothing has changed"));
+    wait_for("the refusal", || server.log().contains("was not reloaded, all settings stay"));
     assert!(is_throttled(), "the old limits are in force");
     write("[quotas]\nkeys = 1\n");
     reload(&server);
@@ -228,14 +228,14 @@ fn a_configuration_with_an_error_changes_nothing() {
         ("", "both --tls-cert and --tls-key"),
         ("tls-key = 'missing.key'\n", "missing.key is missing"),
         ("tls-key = 'c.toml'\n", "c.toml is open to others (mode 644)"),
-        ("tls-key = 'not.key'\n", "not.key is not the PEM file it should be"),
+        ("tls-key = 'not.key'\n", "not.key is not a PEM file of the expected kind"),
         ("tls-key = 'first.key'\n", "the certificate cannot be used with its key"),
     ] {
         let before = server.log().len();
         world.write("c.toml", format!("{second}{more}"));
         server.signal(Signal::HUP);
         let since = || server.log()[before..].to_owned();
-        wait_for("the event", || since().contains("was not reloaded, nothing has changed: "));
+        wait_for("the event", || since().contains("was not reloaded, all settings stay: "));
         assert!(since().contains(reason), "{more}: {}", since());
         assert_eq!(names(&world, &server), "DNS:first", "{more}");
         assert_eq!(open_at_once(&server), 2, "{more}");

@@ -49,7 +49,7 @@ fn a_missing_root_key() {
     let key = world.store().join("root-key");
     let away = world.root().join("away");
     fs::rename(&key, &away).unwrap();
-    refused(&world, "root-key is missing", "put back the root key file that was made with this store");
+    refused(&world, "root-key is missing", "restore the root key file that was made with this store");
     assert!(!key.exists(), "none is made up");
     fs::rename(&away, &key).unwrap();
     accepted(&world);
@@ -104,8 +104,8 @@ fn the_root_key_of_another_store() {
     let own = fs::read(&key).unwrap();
     fs::write(&key, fs::read(other.store().join("root-key")).unwrap()).unwrap();
     let what = "no slot of the store opens with the root key file";
-    refused(&world, what, "put back the root key file");
-    refused(&world, "belongs to another store", "put back the root key file");
+    refused(&world, what, "restore the root key file");
+    refused(&world, "belongs to another store", "restore the root key file");
     fs::write(&key, own).unwrap();
     accepted(&world);
     let path = other.store().join("root-key");
@@ -132,9 +132,9 @@ fn a_root_key_that_was_cut_or_edited() {
     other[25] = if other[25] == b'A' { b'B' } else { b'A' };
     fs::write(&key, &other).unwrap();
     let what = "no slot of the store opens with the root key file";
-    refused(&world, what, "put back the root key file");
-    refused(&world, "belongs to another store", "put back the root key file");
-    fs::write(&key, &own[..own.len() - 1]).unwrap(); // an editor that takes the last line end away
+    refused(&world, what, "restore the root key file");
+    refused(&world, "belongs to another store", "restore the root key file");
+    fs::write(&key, &own[..own.len() - 1]).unwrap(); // an editor that removes the last line end
     accepted(&world);
 }
 

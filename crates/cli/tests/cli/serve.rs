@@ -16,8 +16,8 @@ fn what_a_first_start_says() {
     assert!(key.len() == 64 && key.bytes().all(|byte| byte.is_ascii_hexdigit()), "{key}");
     let expected = format!(
         "The root key is {data}/root-key. Keep a copy of it elsewhere:\n\
-         without it all keys are lost, and with it and a backup of the data anybody has them.\n\
-         --root-key keeps it apart.\n\
+         without it all keys are lost; with it and a backup of the data, an attacker has all keys.\n\
+         --root-key keeps it apart from the data.\n\
          The audit trail begins. Keep its first public key elsewhere: {key}\n\
          With it, bulla audit verify proves that no line was changed.\n\
          For a client:\n  export BULLA_KMS={url}\n  export ALIBABA_CLOUD_CA_BUNDLE={data}/tls/ca.pem\n",
@@ -58,7 +58,7 @@ fn a_given_access_key_counts_at_the_first_start_only() {
     let first = given("my-id", "a-secret-of-my-own");
     let server = world.try_serve("kms", ["--http"], &first).unwrap();
     assert!(
-        server.log().contains("The access key of BULLA_ROOT_ACCESS_KEY_ID was taken.\n"),
+        server.log().contains("The access key of BULLA_ROOT_ACCESS_KEY_ID was added to the store.\n"),
         "{}",
         server.log()
     );
@@ -67,7 +67,7 @@ fn a_given_access_key_counts_at_the_first_start_only() {
     server.stop();
 
     let server = world.try_serve("kms", ["--http"], &given("other-id", "another-secret")).unwrap();
-    assert!(!server.log().contains("was taken"), "{}", server.log());
+    assert!(!server.log().contains("was added to the store"), "{}", server.log());
     key(&server.url, "other-id", "another-secret").fails_with(3, &["InvalidAccessKeyId.NotFound"]);
     assert_eq!(key(&server.url, "my-id", "a-secret-of-my-own").code(), Some(0));
     server.stop();

@@ -118,7 +118,7 @@ fn a_server_starts_also_if_its_manager_cannot_be_told() {
     for missing in ["/nowhere/notify", "@bulla-test-nobody", "vsock:2:1"] {
         let server = world.try_serve("kms", ["--http"], &[("NOTIFY_SOCKET", missing)]).unwrap();
         let log = server.log();
-        assert!(log.contains("The service manager cannot be told that the server is ready: "), "{log}");
+        assert!(log.contains("The service manager cannot be notified that the server is ready: "), "{log}");
         server.stop();
     }
     let server = world.try_serve("kms", ["--http"], &[("NOTIFY_SOCKET", "")]).unwrap();

@@ -200,7 +200,7 @@ fn rows_that_were_put_back_removed_or_added() {
     type Edit<'a> = Box<dyn Fn(Rows) -> Rows + 'a>;
     let edits: [(&str, Edit<'_>); 5] = [
         (
-            "a record of the table \"key\" was put back to an older state",
+            "a record of the table \"key\" was rolled back to an older state",
             Box::new(|rows| keys.iter().fold(rows, |rows, key| put(&rows, key))),
         ),
         (
@@ -214,7 +214,10 @@ fn rows_that_were_put_back_removed_or_added() {
                 rows
             }),
         ),
-        ("the anchor of the store was put back to an older state", Box::new(|rows| put(&rows, &anchor[0]))),
+        (
+            "the anchor of the store was rolled back to an older state",
+            Box::new(|rows| put(&rows, &anchor[0])),
+        ),
         (
             "the anchor of the store was removed",
             Box::new(|rows| rows.into_iter().filter(|(key, _)| !key.starts_with(b"anchor\0")).collect()),

@@ -33,7 +33,7 @@ fn pipes_sockets_and_devices_are_passed_over() {
         }
     }
     let count = special.len() / 2;
-    let told = format!("{count} passed over: pipes, sockets or devices");
+    let told = format!("{count} skipped: pipes, sockets or devices");
     for (command, tree) in [
         ("encrypt tree -o again", "tree"),
         ("decrypt sealed -o out", "sealed"),
@@ -87,12 +87,12 @@ fn leftovers_of_a_killed_run_are_passed_over_with_a_note() {
     ] {
         let outcome = world.sh(&format!("bulla {command}")).ok();
         for name in leftovers {
-            let told = format!("bulla: {tree}/{name}: passed over, it is a temporary file of bulla\n       ");
+            let told = format!("bulla: {tree}/{name}: skipped, it is a temporary file of bulla\n       ");
             assert!(outcome.stderr.contains(&told), "{command}: {outcome:?}");
             assert_eq!(world.read(&format!("{tree}/{name}")), b"half");
         }
         assert!(outcome.stderr.contains("3 files"), "{command}: {outcome:?}");
-        assert!(outcome.stderr.contains(", 2 passed over\n"), "{command}: {outcome:?}");
+        assert!(outcome.stderr.contains(", 2 skipped\n"), "{command}: {outcome:?}");
     }
     assert_eq!((tree(&world.path("again")).len(), tree(&world.path("out")).len()), (9, 9));
     // One that was named is a file like any other.

@@ -85,7 +85,7 @@ fn identity_and_source_of_a_user() {
     let outcome = world.bulla(["whoami", "--kms", &url]).ok();
     let expected = format!(
         "acs:ram::1111222233334444:user/alice\ntype        RAMUser\naccount     1111222233334444\nprincipal   22\n\
-         access key  i\nsource      {}: profile \"work\"\ntold by     {url}\n",
+         access key  i\nsource      {}: profile \"work\"\nanswered by {url}\n",
         config.display()
     );
     assert_eq!(outcome.text(), expected);
@@ -145,8 +145,8 @@ fn a_configuration_that_others_may_write_is_refused() {
     fs::set_permissions(&config, fs::Permissions::from_mode(0o664)).unwrap();
     let outcome = world.bulla(["whoami", "--kms", "http://127.0.0.1:1"]).run();
     let expected = format!(
-        "bulla: {} may be written by its group\n       who writes it can choose your credentials: take the permission \
-         away with chmod go-w\n",
+        "bulla: {} may be written by its group\n       other users can choose your credentials: remove their permission with \
+         `chmod go-w FILE`\n",
         config.display()
     );
     assert_eq!((outcome.code(), outcome.stderr), (Some(2), expected));

@@ -107,7 +107,7 @@ impl fmt::Display for CertificateProblem {
             Self::Untrusted => "its certificate is not signed by a trusted authority",
             Self::OtherHost => "its certificate is for another host name",
             Self::NotNow => "its certificate has expired or is not valid yet",
-            Self::Other => "its certificate is not acceptable",
+            Self::Other => "its certificate is invalid",
         })
     }
 }
@@ -119,10 +119,10 @@ impl fmt::Display for TransportError {
             Self::ConnectTimeout => f.write_str("there was no connection in time"),
             Self::AnswerTimeout => f.write_str("there was no answer in time"),
             Self::Certificate { problem, .. } => problem.fmt(f),
-            Self::Tls(_) => f.write_str("it does not speak TLS as it should"),
-            Self::Proxy(_) => f.write_str("the proxy does not lead there"),
+            Self::Tls(_) => f.write_str("it does not speak valid TLS"),
+            Self::Proxy(_) => f.write_str("the proxy does not connect to it"),
             Self::TooLarge => f.write_str("its answer is larger than 1 MiB"),
-            Self::Http(_) => f.write_str("it does not speak HTTP as it should"),
+            Self::Http(_) => f.write_str("it does not speak valid HTTP"),
         }
     }
 }

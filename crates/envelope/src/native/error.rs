@@ -145,7 +145,7 @@ impl fmt::Display for OpenError {
                 )
             }
             Self::Header(flaw) => write!(f, "the header is damaged: {flaw}"),
-            Self::Truncated => f.write_str("the input is cut off"),
+            Self::Truncated => f.write_str("the input is truncated"),
             Self::Size => f.write_str("the input has another length than was encrypted"),
             Self::Damaged(chunk) => write!(f, "the input is damaged or was tampered with: {chunk}"),
         }
@@ -155,7 +155,7 @@ impl fmt::Display for OpenError {
 impl fmt::Display for HeaderFlaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Prelude => "its sizes cannot be",
+            Self::Prelude => "its sizes are impossible",
             Self::Bound => "its bound part is not well formed",
             Self::TooLong => "it is longer than 64 KiB",
             Self::Slots => "no slot with wrapped keys is whole",

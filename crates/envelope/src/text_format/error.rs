@@ -100,7 +100,7 @@ impl fmt::Display for OpenError {
             Self::NotTextFormat(flaw) => {
                 write!(f, "the input is not in the four-line text format: its first line {flaw}")
             }
-            Self::Truncated { line } => write!(f, "the input is cut off in line {line} of 4"),
+            Self::Truncated { line } => write!(f, "the input is truncated in line {line} of 4"),
             Self::Damaged { line, flaw } => write!(f, "the input is damaged: line {line} {flaw}"),
             Self::Tampered => f.write_str(
                 "the input is damaged, was tampered with, or belongs to another data key: \
@@ -145,7 +145,7 @@ mod tests {
                 OpenError::NotTextFormat(LineFlaw::TooLong { limit: 9 }),
                 "the input is not in the four-line text format: its first line is longer than 9 characters",
             ),
-            (OpenError::Truncated { line: 3 }, "the input is cut off in line 3 of 4"),
+            (OpenError::Truncated { line: 3 }, "the input is truncated in line 3 of 4"),
             (
                 OpenError::Damaged { line: 2, flaw },
                 "the input is damaged: line 2 holds 15 bytes instead of 16",

@@ -46,7 +46,7 @@ impl fmt::Display for OutputError {
             Self::NotADirectory => "the output is not a directory",
             Self::NoFiles => "the output would be in a directory that holds no files",
             Self::NameTooLong => "the name of the output is too long",
-            Self::Directory(_) => "no file can be made in the directory of the output",
+            Self::Directory(_) => "no file can be created in the directory of the output",
             Self::Io(_) => "the output cannot be written",
         })
     }

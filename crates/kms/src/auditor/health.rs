@@ -48,7 +48,7 @@ impl Health {
             return Some("the thread that writes the audit trail has ended".into());
         }
         if self.is_stalled.load(Ordering::Acquire) {
-            return Some("a write to the audit trail does not come back: its disk hangs".into());
+            return Some("a write to the audit trail does not return: its disk hangs".into());
         }
         let sinks = self.lock();
         let faults = sinks.iter().filter(|sink| sink.is_required);

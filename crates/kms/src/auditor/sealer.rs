@@ -101,4 +101,4 @@ const SEAL_EACH: Duration = Duration::from_secs(1);
 /// How long the thread waits for a sync before it writes lines for other sinks again.
 const SYNC_PATIENCE: Duration = Duration::from_secs(2);
 /// Why there is no seal while a sync does not return.
-const LATE: &str = "a sync of the audit trail does not come back: its disk hangs";
+const LATE: &str = "a sync of the audit trail does not return: its disk hangs";

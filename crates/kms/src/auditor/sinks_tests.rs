@@ -305,7 +305,7 @@ fn only_another_required_sink_bounds_the_wait_for_the_disk() {
             sleep(Duration::from_millis(50));
         }
         let fault = kms.audit_fault().unwrap();
-        assert!(fault.contains("does not come back"), "{fault}");
+        assert!(fault.contains("does not return"), "{fault}");
         assert_eq!(kms.audit_sinks()[0].fault, None, "no operation has failed");
         latch.let_go();
         let _ = waits.join().unwrap(); // refused if it was the seal that hung

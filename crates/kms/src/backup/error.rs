@@ -138,12 +138,12 @@ impl BackupError {
             Self::RecordsMissing { .. } | Self::Faults(_) => {
                 "use another backup, and check the store with: bulla store check".into()
             }
-            Self::Misnamed => "use another copy of the backup that the file is named for".into(),
+            Self::Misnamed => "use another copy of the backup that has this name".into(),
             Self::Stopped => "back up again when the server runs".into(),
             Self::NotEmpty { .. } => "name an empty or a missing directory with --data".into(),
             Self::OtherStore { .. } => "name another directory with --data".into(),
             Self::ForgedEpoch { .. } => {
-                "look at it with bulla audit verify; to restore without it, name an empty directory with --audit".into()
+                "check it with `bulla audit verify`; to restore without it, name an empty directory with --audit".into()
             }
             Self::Later(Later::Unreadable) => {
                 "to restore the backup all the same, add --accept-older; the file of the store is kept under another name"
@@ -194,7 +194,7 @@ impl fmt::Display for BackupError {
                 write!(f, "it is a backup of version {version}, which this version of bulla does not know")
             }
             Self::HeadDamaged => f.write_str("the backup is damaged: its header was changed"),
-            Self::Cut => f.write_str("the backup is cut off: its end is missing"),
+            Self::Cut => f.write_str("the backup is truncated: its end is missing"),
             Self::ChunkDamaged { number, offset } => {
                 write!(f, "the backup is damaged: part {number}, which begins at byte {offset}, was changed")
             }
@@ -214,7 +214,7 @@ impl fmt::Display for BackupError {
                     )
                 }
             },
-            Self::Misnamed => f.write_str("it is another backup than the one that it is named for"),
+            Self::Misnamed => f.write_str("the file is named like another backup"),
             Self::Stopped => f.write_str("the server is being stopped"),
             Self::NotEmpty { path, name } => {
                 write!(f, "{} is not empty, and holds no store: {}", path.display(), name.display())
@@ -241,7 +241,7 @@ impl fmt::Display for Later {
             }
             Self::Trail { epoch, commit } => write!(
                 f,
-                "the audit trail in the directory knows of changes after the backup: epoch {epoch}, commit {commit}"
+                "the audit trail in the directory has changes after the backup: epoch {epoch}, commit {commit}"
             ),
             Self::Unreadable => {
                 f.write_str("the store in the directory cannot be read, so it may be later than the backup")

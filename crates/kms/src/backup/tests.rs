@@ -219,7 +219,7 @@ fn truncation_is_distinguished_from_damage_at_any_length() {
     for len in (0..700).step_by(7).chain((700..content.len()).step_by(1511)).chain([content.len() - 1]) {
         fs::write(&path, &content[..len]).unwrap();
         let refused = bench.verify(&path).expect_err(&format!("{len} bytes"));
-        let expected = if len < 20 { "not a backup" } else { "cut off" };
+        let expected = if len < 20 { "not a backup" } else { "truncated" };
         assert!(refused.to_string().contains(expected), "{len} bytes: {refused}");
     }
     let longer = [&content, b"x".as_slice()].concat();

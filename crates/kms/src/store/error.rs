@@ -79,14 +79,14 @@ impl StoreError {
             }
             Self::Newer => "use that version, or restore the data directory as it was before",
             Self::Thread(_) => {
-                "let the user have more processes (`ulimit -u`, or the pids limit of the container)"
+                "raise the process limit of the user (`ulimit -u`) or the pids limit of the container"
             }
             Self::RolledBack(_) => {
                 "restore the whole data directory from its backup; to use the store as it is, start once with: \
                  bulla serve --accept-rollback"
             }
             _ => {
-                "free space or mend the disk; if the file is damaged, restore the data directory from its backup"
+                "free space or repair the disk; if the file is damaged, restore the data directory from its backup"
             }
         }
     }

@@ -70,10 +70,10 @@ impl fmt::Display for Rollback {
                 hex(f, primary_key)
             }
             Self::RowPutBack { table, primary_key } => {
-                write!(f, "a record of the table {table:?} was put back to an older state: ")?;
+                write!(f, "a record of the table {table:?} was rolled back to an older state: ")?;
                 hex(f, primary_key)
             }
-            Self::RowsPutBack => f.write_str("records were put back to an older state"),
+            Self::RowsPutBack => f.write_str("records were rolled back to an older state"),
             Self::RowsMissing { count: 1 } => f.write_str("a record was removed from the store"),
             Self::RowsMissing { count } => write!(f, "{count} records were removed from the store"),
             Self::RowAdded { table, primary_key } => {
@@ -82,19 +82,19 @@ impl fmt::Display for Rollback {
             }
             Self::RowsAdded { count: 1 } => f.write_str("a record was added that had been deleted"),
             Self::RowsAdded { count } => write!(f, "{count} records were added that had been deleted"),
-            Self::AnchorPutBack => f.write_str("the anchor of the store was put back to an older state"),
+            Self::AnchorPutBack => f.write_str("the anchor of the store was rolled back to an older state"),
             Self::AnchorMissing => f.write_str("the anchor of the store was removed"),
             Self::HeaderPutBack => {
-                f.write_str("the header of the store was put back to that of an earlier version")
+                f.write_str("the header of the store was rolled back to that of an earlier version")
             }
             Self::BeforeRestore { epoch, sealed } => write!(
                 f,
-                "the whole store was put back to an older state: it is of epoch {epoch}, and its audit trail was sealed after it \
+                "the whole store was rolled back to an older state: it is of epoch {epoch}, and its audit trail was sealed after it \
                  was restored, in epoch {sealed}"
             ),
             Self::BehindTrail { commit, sealed } => write!(
                 f,
-                "the whole store was put back to an older state: it has {commit} commits, and its audit trail was sealed at {sealed}"
+                "the whole store was rolled back to an older state: it has {commit} commits, and its audit trail was sealed at {sealed}"
             ),
         }
     }

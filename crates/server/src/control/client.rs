@@ -174,14 +174,14 @@ impl ControlError {
         match self {
             Self::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => OTHER_USER,
             Self::NotAllowed => {
-                "run as the user of the server, or as root; if you do, it has ended: see its log"
+                "run as the user of the server, or as root; if you do, the server has ended: see its log"
             }
             Self::Io(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                "see the log of the server: it hangs, or has too much to do"
+                "see the log of the server: it hangs or is overloaded"
             }
             Self::Stranger { .. } => "find out who can write to the data directory",
             Self::Io(_) | Self::Cut => "see the log of the server, and try again",
-            Self::Malformed => "use the bulla that the server was started with",
+            Self::Malformed => "use the version of bulla that the server runs",
             Self::Refused(error) => &error.hint,
             Self::Output(_) => "free space, or write elsewhere",
         }
@@ -199,8 +199,8 @@ impl fmt::Display for ControlError {
                 write!(f, "the control socket belongs to user {user}, who does not own the data directory")
             }
             Self::NotAllowed => f.write_str("the server closed its control socket without an answer"),
-            Self::Cut => f.write_str("the server ended before its answer was whole"),
-            Self::Malformed => f.write_str("what came over the control socket is no answer"),
+            Self::Cut => f.write_str("the server ended before its answer was complete"),
+            Self::Malformed => f.write_str("the answer on the control socket is invalid"),
             Self::Refused(error) => f.write_str(&error.what),
             Self::Output(error) => error.fmt(f),
         }

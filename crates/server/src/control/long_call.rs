@@ -62,7 +62,7 @@ impl LongCalls {
                 Step::End(outcome, _place) => return outcome,
             }
         }
-        Err(Refusal::Failed("the call ended by a panic".into()))
+        Err(Refusal::Failed("the call ended with a panic".into()))
     }
 
     /// Has the call end soon, and no other one begin. Waits until it lets go of the engine, but not longer than `limit`.

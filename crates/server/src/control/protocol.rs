@@ -202,7 +202,7 @@ impl Refusal {
                 ("the request did not arrive in time".into(), "send one JSON object and a line feed")
             }
             Self::NoRequest => (
-                "this is no request of the control protocol".into(),
+                "this is not a request of the control protocol".into(),
                 r#"send {"bulla":1,"call":"status"} and a line feed"#,
             ),
             Self::OtherVersion(version) => (
@@ -224,13 +224,13 @@ impl Refusal {
             ),
             Self::NoTrail(why) => (
                 format!("the audit trail takes no lines, so every call is refused: {why}"),
-                "make room or restore the directory of the trail; bulla status is answered all the same",
+                "free space or restore the directory of the trail; `bulla status` still works",
             ),
             Self::TrailIsOff => {
                 ("the server writes no audit trail".into(), "switch it on: [[audit]] in the configuration")
             }
             Self::Stopping => ("the server is being stopped".into(), "try again when it runs"),
-            Self::Gone => ("the client has gone".into(), "call again"),
+            Self::Gone => ("the client has disconnected".into(), "call again"),
             Self::Slow => ("the client reads too slowly".into(), "write to a faster disk"),
             Self::Failed(why) => (why.clone(), "see the log of the server"),
         }
@@ -239,7 +239,7 @@ impl Refusal {
 
 const SERVER_VERSION: &str = env!("CARGO_PKG_VERSION");
 const SAME_VERSION: &str =
-    "use the bulla that the server was started with, or restart the server with this one";
+    "use the version of bulla that the server runs, or restart the server with this one";
 
 #[cfg(test)]
 mod tests {

@@ -256,7 +256,7 @@ const REQUEST: Duration = Duration::from_secs(5);
 const DRAIN: Duration = Duration::from_secs(2);
 /// How long a call waits for the audit trail. A write that takes longer hangs, and the call would keep its connection.
 const TRAIL: Duration = Duration::from_secs(10);
-const HANGS: &str = "it has taken nothing for 10 seconds";
-/// Before accepting is tried again.
+const HANGS: &str = "it has taken no bytes for 10 seconds";
+/// The pause before accepting again.
 const PAUSE: Duration = Duration::from_millis(100);
 const TELL_EACH: Duration = Duration::from_secs(60);

@@ -83,7 +83,7 @@ fn remove_stale(directory: &OwnedFd) -> io::Result<()> {
         Ok(found) if FileType::from_raw_mode(found.st_mode) == FileType::Socket => {
             Ok(unlinkat(directory, NAME, AtFlags::empty())?)
         }
-        Ok(_) => Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is something else in its place")),
+        Ok(_) => Err(io::Error::new(io::ErrorKind::AlreadyExists, "another file has its name")),
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) const METRICS: &[Metric] = &[
     },
     Metric {
         name: "bulla_request_duration_seconds",
-        help: "Time from a request being read to its answer being ready",
+        help: "Time from a complete request to its answer",
         labels: &["product", "action"],
         values: Values::Histogram(request_durations),
     },
@@ -55,7 +55,7 @@ pub(super) const METRICS: &[Metric] = &[
     },
     Metric {
         name: "bulla_commit_duration_seconds",
-        help: "Time of a durable transaction of the store, which writes all changes that waited",
+        help: "Time of a durable transaction of the store, which writes all waiting changes",
         labels: &[],
         values: Values::Histogram(|reading| single(reading.engine.commits.durable.clone())),
     },
@@ -67,7 +67,7 @@ pub(super) const METRICS: &[Metric] = &[
     },
     Metric {
         name: "bulla_store_ready",
-        help: "Whether the store is in its place, and changes and the audit trail can be written, as /readyz says: 1 or 0",
+        help: "Whether the store is available, and changes and the audit trail can be written, as /readyz reports: 1 or 0",
         labels: &[],
         values: Values::Gauge(|reading| single(f64::from(u8::from(reading.is_ready)))),
     },
@@ -97,7 +97,7 @@ pub(super) const METRICS: &[Metric] = &[
     },
     Metric {
         name: "bulla_audit_lines_missed",
-        help: "Lines that the files of the audit trail, or the other sinks together, have not got; absent without a trail",
+        help: "Lines that the files of the audit trail, or the other sinks together, have missed; absent without a trail",
         labels: &["sink"],
         values: Values::Counter(missed_lines),
     },
@@ -117,7 +117,7 @@ pub(super) const METRICS: &[Metric] = &[
     },
     Metric {
         name: "bulla_nonces_limit",
-        help: "Signature nonces that there may be; beyond it requests are throttled",
+        help: "Maximum number of signature nonces, beyond which requests are throttled",
         labels: &[],
         values: Values::Gauge(|reading| single(reading.engine.nonces_limit as f64)),
     },
@@ -129,7 +129,7 @@ pub(super) const METRICS: &[Metric] = &[
     },
     Metric {
         name: "bulla_connections_limit",
-        help: "Open connections that there may be",
+        help: "Maximum number of open connections",
         labels: &[],
         values: Values::Gauge(|reading| single(reading.connections.limit as f64)),
     },
@@ -194,7 +194,7 @@ pub(super) const METRICS: &[Metric] = &[
     },
     Metric {
         name: "bulla_certificate_end_timestamp_seconds",
-        help: "When the certificate in use ends, in Unix time; absent without TLS",
+        help: "When the certificate in use expires, in Unix time; absent without TLS",
         labels: &[],
         values: Values::Gauge(|reading| {
             reading.certificate_end.map(|end| (vec![], end as f64)).into_iter().collect()

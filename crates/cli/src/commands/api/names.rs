@@ -14,7 +14,7 @@ pub(super) fn check(product: Product, action: &str, name: &str, force: bool) -> 
         _ if force => return Ok(()),
         ("force", _) => (
             "--force is not a parameter of the API".to_owned(),
-            format!("it goes before the action: bulla {command} --force {action}"),
+            format!("put it before the action: bulla {command} --force {action}"),
         ),
         (_, Some(known)) if is_known(known, name) => return Ok(()),
         (name, _) if OWN.contains(&name) => {
@@ -22,7 +22,7 @@ pub(super) fn check(product: Product, action: &str, name: &str, force: bool) -> 
         }
         ("kms" | "ca", _) => (
             format!("--{name} is not a parameter of the API"),
-            format!("flags of bulla go before `{command}`"),
+            format!("put flags of bulla before `{command}`"),
         ),
         (_, Some(known)) => {
             (format!("--{name} is not a parameter of {action}"), hint(product, action, known, name))
@@ -31,7 +31,7 @@ pub(super) fn check(product: Product, action: &str, name: &str, force: bool) -> 
         (_, None) if name.starts_with(|first: char| first.is_ascii_uppercase()) => return Ok(()),
         (_, None) => (
             format!("--{name} is not a parameter of the API"),
-            format!("flags of bulla go before `{command}`"),
+            format!("put flags of bulla before `{command}`"),
         ),
     };
     Err(Failure::new(Exit::Usage, what, hint))

@@ -162,4 +162,4 @@ fn as_entry(path: &Path, facts: &BackupFacts, notes: &BackupNotes) -> Value {
     entry
 }
 
-const BY_ID: &str = "name the key by its id, which `bulla key show` prints; a server that has the store open is asked if --kms names it";
+const BY_ID: &str = "name the key by its id, which `bulla key show` prints, or name the server that has the store open with --kms";

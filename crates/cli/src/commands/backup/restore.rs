@@ -29,7 +29,7 @@ pub(super) fn run(restore: RestoreBackup) -> Result<(), Failure> {
     }
     print_report(&restored, dry_run)?;
     if keeps_key_elsewhere && !dry_run {
-        note("The store opens by the root key that --root-key has named: bulla serve needs it too.");
+        note("The store needs the root key that --root-key named: pass it to bulla serve, too.");
     }
     Ok(())
 }
@@ -41,7 +41,7 @@ fn told(file: &Path, audit: Option<&Path>, error: &BackupError) -> Failure {
             failure.advising("stop the server first; it would answer from the state before")
         }
         BackupError::Open(OpenError::Directory { path, .. }) if audit.is_some_and(|audit| path.starts_with(audit)) => {
-            failure.advising("look at it with bulla audit verify; to restore without it, name an empty directory with --audit")
+            failure.advising("check it with `bulla audit verify`; to restore without it, name an empty directory with --audit")
         }
         _ => failure,
     }
@@ -59,15 +59,17 @@ fn print_report(restored: &Restored, dry_run: bool) -> Result<(), Failure> {
         print(format_args!("{later}"))?;
     }
     if let Some(replaced) = &restored.replaced {
-        print(format_args!("the store that was there is kept as {}", replaced.display()))?;
+        print(format_args!("the replaced store is kept as {}", replaced.display()))?;
     }
     print("all sessions end: temporary credentials and sign-ins to the console")?;
     match restored.trail_is_complete {
-        None => print("no audit trail tells what has changed since: check users, access keys and policies")?,
+        None => print(
+            "without an audit trail, changes since then are unknown: check users, access keys and policies",
+        )?,
         Some(false) => {
             print("the audit trail lacks lines since the backup: there may be more changes than these")?
         }
-        Some(true) if changes.is_empty() => print("the audit trail knows of no change since")?,
+        Some(true) if changes.is_empty() => print("the audit trail has no change since then")?,
         Some(true) => {}
     }
     for (kind, title) in TITLES {
@@ -92,7 +94,7 @@ fn print_differences(differences: &[String]) -> Result<(), Failure> {
     if differences.is_empty() {
         return Ok(());
     }
-    print("different in the store that is replaced, although no audit trail tells of a change:")?;
+    print("different in the replaced store, although no audit trail has a change:")?;
     differences.iter().try_for_each(|name| print(format_args!("  {name}")))
 }
 
@@ -169,6 +171,6 @@ const TITLES: &[(ChangeKind, &str)] = &[
     (ChangeKind::Disabled, "as before, although it was disabled or changed since"),
     (ChangeKind::Enabled, "disabled or to be deleted again, although it was enabled or kept since"),
     (ChangeKind::Deleted, "there again, although it was deleted since"),
-    (ChangeKind::Detached, "allowed again, although rights were taken away or changed since"),
+    (ChangeKind::Detached, "allowed again, although rights were removed or changed since"),
     (ChangeKind::Rekeyed, "back to the material, value or target of then"),
 ];

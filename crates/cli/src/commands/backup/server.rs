@@ -35,10 +35,10 @@ pub(super) fn receive(
     drop(out);
     let Sent { backup, root_key } = serde_json::from_value(answer).map_err(|error| {
         let what = format!(
-            "{}: the server says what this bulla does not understand: {error}",
+            "{}: this bulla does not understand the answer of the server: {error}",
             options.data.display()
         );
-        Failure::new(Exit::Kms, what, "use the bulla that the server was started with")
+        Failure::new(Exit::Kms, what, "use the version of bulla that the server runs")
     })?;
     if options.root_key.is_none() && root_key.provider == ROOT_KEY_FILE {
         options.root_key = Some(root_key.location.into());

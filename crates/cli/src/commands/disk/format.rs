@@ -28,7 +28,7 @@ pub(super) fn run(flags: &KmsFlags, args: &DiskFormat) -> Result<(), Failure> {
     let volume = Volume::format(device, &uuid, bytes, is_random)?;
     let slot = Enrolment::new(&volume, &kms).enroll(bytes, new)?;
     print(format_args!("{volume}: key slot {slot} is opened by {}", super::names(&wrapping.keys)))?;
-    note("keep the recovery passphrase where this machine is not: it opens the volume when the KMS is away");
+    note("keep the recovery passphrase off this machine: it opens the volume when the KMS is unavailable");
     Ok(())
 }
 
@@ -80,15 +80,15 @@ fn write(path: &Path, passphrase: &RecoveryPassphrase) -> Result<(), Failure> {
 /// Asks for the name of the device, which is not typed by accident.
 fn confirm(device: &Path) -> Result<(), Failure> {
     let question =
-        format!("Everything on {0} will be lost. Type its name ({0}) to go on: ", device.display());
-    let typed =
-        disk::ask_line(&question).map_err(|failure| failure.advising("say --yes to format without it"));
+        format!("Everything on {0} will be lost. Type its name ({0}) to continue: ", device.display());
+    let typed = disk::ask_line(&question)
+        .map_err(|failure| failure.advising("add --yes to format without this prompt"));
     if typed? == device.to_string_lossy() {
         return Ok(());
     }
     Err(Failure::new(
         Exit::Usage,
         "that is not the name: nothing was changed",
-        "type the name as it was given",
+        "type the name of the device as on the command line",
     ))
 }

@@ -46,7 +46,7 @@ pub(super) fn boot(args: &InstallBoot) -> Result<(), Failure> {
     if let Some(sealed) = &installed.sealed {
         print(format_args!("{} holds the secret of the access key, sealed by the TPM", sealed.display()))?;
     }
-    note("run `update-initramfs -u -k all` (dracut: `dracut --force`) to make the boot images again");
+    note("run `update-initramfs -u -k all` (dracut: `dracut --force`) to rebuild the boot images");
     note(if installed.sealed.is_some() { SEALED } else { NOT_SEALED });
     Ok(())
 }

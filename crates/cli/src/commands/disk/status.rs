@@ -102,7 +102,9 @@ fn print_lines(volume: &Volume, header: &LuksHeader) -> Result<(), Failure> {
         note(format_args!("bulla does not open this volume: {fault}"));
     }
     if others.is_empty() {
-        note("no passphrase opens this volume when the KMS is away: add one with `cryptsetup luksAddKey`");
+        note(
+            "no passphrase opens this volume when the KMS is unavailable: add one with `cryptsetup luksAddKey`",
+        );
     }
     Ok(())
 }

@@ -25,7 +25,7 @@ impl<'k> Unused<'k> {
             let Some(KeyUses { counted_since, .. }) = kms.key_uses(&any.key_id)? else {
                 return Err(Failure::new(
                     Exit::Usage,
-                    "--unused-since: the API of a server does not tell when keys were used",
+                    "--unused-since: the API of a server does not report when keys were used",
                     "the page of a key in the server's console shows it",
                 ));
             };
@@ -52,7 +52,7 @@ pub(super) fn warn_of_late_use(kms: &KmsConnection, key_id: &str) -> Result<Opti
     let lately = used.filter(|used| now.saturating_sub(used.unix()) < LATELY);
     if let Some(used) = lately {
         note(format_args!("bulla: {key_id} is in use: it was last used at {used}"));
-        note("       `bulla key cancel-deletion` keeps it, as long as it is not deleted");
+        note("       `bulla key cancel-deletion` cancels this until the key is deleted");
     }
     Ok(lately)
 }

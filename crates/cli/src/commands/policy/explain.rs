@@ -266,12 +266,12 @@ impl Report {
         let is_incomplete = !self.not_read.is_empty() && !self.explicit_deny;
         if is_incomplete && !self.allowed {
             return print(format_args!(
-                "whether {principal} is allowed {action} on {resource} cannot be told: not all policies could be read"
+                "whether {principal} is allowed {action} on {resource} is unknown: not all policies could be read"
             ));
         }
         let verdict = if self.allowed { "allowed" } else { "denied" };
         let is_sure = self.depends_on.is_empty() && !is_incomplete;
-        let far = if is_sure { "" } else { ", as far as can be told" };
+        let far = if is_sure { "" } else { ", as far as is known" };
         print(format_args!("{principal} is {verdict} {action} on {resource}{far}"))
     }
 }

@@ -193,7 +193,7 @@ struct Row {
 
 impl Report {
     fn print(&self) -> Result<(), Failure> {
-        let far = if self.not_read.is_empty() { "" } else { ", as far as can be told" };
+        let far = if self.not_read.is_empty() { "" } else { ", as far as is known" };
         let who = if self.root { "root and these" } else { "these" };
         print(format_args!("{who} may {} on {}{far}:", self.action, self.resource))?;
         let mut table = Table::new(["PRINCIPAL", "BY", "DEPENDS ON"]);

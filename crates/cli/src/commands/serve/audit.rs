@@ -35,7 +35,7 @@ pub(super) fn audit_options(settings: &Serve, data: &Path) -> Result<Option<Audi
             Err(Failure::new(
                 Exit::Usage,
                 what,
-                "add it, with required = false if other sinks alone shall count",
+                "add it, with required = false if only other sinks are required",
             ))
         }
         _ => {
@@ -56,7 +56,9 @@ pub(super) fn leave_trail(kms: &Kms, data: &Path) {
         }
         Ok(false) => {}
         Err(error) => {
-            note(format!("The audit trail in {directory} is switched off, and cannot say so: {error}"));
+            note(format!(
+                "The audit trail in {directory} is switched off, but a last line that says so cannot be written: {error}"
+            ));
         }
     }
 }
@@ -93,7 +95,7 @@ pub(super) fn audit_sinks(settings: &Serve) -> Result<AuditSinks, Failure> {
 
 fn syslog(address: Option<&str>, ca: Option<&Path>) -> Result<SyslogTarget, Failure> {
     let wrong = |what: String| {
-        let hint = "write unix:PATH, tcp://HOST:PORT or tls://HOST:PORT; ca goes with tls alone";
+        let hint = "write unix:PATH, tcp://HOST:PORT or tls://HOST:PORT; ca is for tls only";
         Failure::new(Exit::Usage, what, hint)
     };
     let address = address.unwrap_or("unix:/dev/log");

@@ -31,7 +31,7 @@ pub(super) fn backup_schedule(settings: &Serve, data: &Path) -> Result<Option<Ba
 
 fn period(setting: &str, text: &str) -> Result<Duration, Failure> {
     span(text).filter(|span| *span >= SHORTEST).ok_or_else(|| {
-        let what = format!("[backup] {setting} = {text:?}: not a span of at least a minute");
+        let what = format!("[backup] {setting} = {text:?}: not a duration of at least a minute");
         Failure::new(Exit::Usage, what, "write it as 30m, 12h or 7d")
     })
 }

@@ -12,7 +12,7 @@ pub(super) fn oidc_sources(tables: &[Oidc]) -> Result<Vec<OidcSource>, Failure> 
         .enumerate()
         .find(|(n, table)| tables[..*n].iter().any(|earlier| earlier.name.eq_ignore_ascii_case(&table.name)));
     if let Some((_, table)) = repeated {
-        return Err(refused(table, "the name is there twice", "give each provider a name of its own"));
+        return Err(refused(table, "the name is used twice", "give each provider a name of its own"));
     }
     tables.iter().map(oidc_source).collect()
 }

@@ -34,10 +34,7 @@ pub(super) fn print_status(status: &Status) -> Result<(), Failure> {
     }
     let end = status.certificate.as_ref().map(|certificate| certificate.end.as_deref());
     match end {
-        Some(end) => print_field(
-            "certificate",
-            format_args!("until {}", end.unwrap_or("a time that it does not tell")),
-        )?,
+        Some(end) => print_field("certificate", format_args!("until {}", end.unwrap_or("an unknown time")))?,
         None => print_field("certificate", "none: plain HTTP")?,
     }
     print_field("connections", format_args!("{} of {}", status.connections.open, status.connections.limit))?;

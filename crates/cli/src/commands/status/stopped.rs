@@ -68,7 +68,7 @@ fn open_failure(data: &Path, error: &OpenError) -> Failure {
     let hint = match error {
         OpenError::InUse { by: Role::Server, .. } => {
             let what = format!("a server runs with {}, and has no control socket", data.display());
-            let hint = "see its log: it says why, or it is a bulla that has none yet";
+            let hint = "see its log for the reason, or update the server: early versions have none";
             return Failure::new(Exit::Kms, what, hint);
         }
         OpenError::Directory { source, .. } if source.kind() == io::ErrorKind::NotFound => {

@@ -76,10 +76,7 @@ fn the_cause_is_the_last_line_that_systemd_creds_wrote() {
     for (line, expected) in [
         ("Current policy digest does not match stored policy digest, cancelling …", "the boot state"),
         ("Failed to unseal: tpm:session(1):a policy check failed", "the boot state"),
-        (
-            "Failed to load HMAC key in TPM: tpm:parameter(1):integrity check failed",
-            "another TPM has sealed it",
-        ),
+        ("Failed to load HMAC key in TPM: tpm:parameter(1):integrity check failed", "another TPM sealed it"),
         (
             "TPM2 device is in dictionary attack lockout mode.",
             "systemd-creds: TPM2 device is in dictionary attack lockout",

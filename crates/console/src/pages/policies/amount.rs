@@ -67,7 +67,7 @@ fn chinese(effect: &str) -> Option<&'static str> {
 
 const EFFECTS: &[(&str, &str)] = &[
     (
-        "allows every action, and so giving any right to anyone",
+        "allows every action, including granting any right to any caller",
         "允许所有操作，因而可以向任何身份授予任何权限",
     ),
     (
@@ -77,11 +77,11 @@ const EFFECTS: &[(&str, &str)] = &[
     ("decides who may use a key", "可以决定谁能使用密钥"),
     ("decides who may read a secret", "可以决定谁能读取凭据"),
     (
-        "gives anyone any right on the new key, by its Policy",
+        "grants any caller any right on the new key, with its Policy",
         "可以用新密钥的 Policy 参数向任何身份授予对该密钥的任何权限",
     ),
     (
-        "gives anyone any right on the new secret, by its Policy",
+        "grants any caller any right on the new secret, with its Policy",
         "可以用新凭据的 Policy 参数向任何身份授予对该凭据的任何权限",
     ),
     (
@@ -93,15 +93,15 @@ const EFFECTS: &[(&str, &str)] = &[
         "可以把数据转为由另一个密钥加密，而调用者可能有权使用那个密钥",
     ),
     (
-        "points an alias at another key, for everyone who uses the alias",
+        "moves an alias to another key, for every caller who uses the alias",
         "可以让别名指向另一个密钥，影响所有使用该别名的调用者",
     ),
     (
-        "sets tags, which conditions of other policies may look at",
+        "sets tags, which conditions of other policies may read",
         "可以设置标签，而其他策略的条件可能依据标签判断",
     ),
     (
-        "removes tags, which conditions of other policies may look at",
+        "removes tags, which conditions of other policies may read",
         "可以移除标签，而其他策略的条件可能依据标签判断",
     ),
     ("gives a user any policy", "可以向用户授予任何策略"),

@@ -30,6 +30,7 @@ DONE = [
     "conformance",
     "contrib",
     "crates/access",
+    "crates/cli",
     "crates/client",
     "crates/console",
     "crates/cryptsetup-token",

@@ -1,6 +1,6 @@
-//! The account that users, roles and policies belong to: RAM and STS beside the KMS.
+//! The account that owns users, roles and policies: RAM and STS beside the KMS.
 //!
-//! A server of bulla answers all three at one address; the cloud has a host for each.
+//! A server of bulla answers all three APIs at one address; the cloud has a host for each.
 
 use bulla_client::{CallError, Client, ClientOptions, Endpoint};
 use bulla_wire::{Action, Parameters, Product, SecretText};
@@ -13,16 +13,16 @@ use crate::location::{KmsLocation, environment};
 /// The services of one account.
 pub(crate) struct Account {
     kms: Client,
-    /// `None` if it is where the KMS is.
+    /// The client for RAM; `None` if the server of the KMS answers RAM too.
     ram: Option<Client>,
     sts: Option<Client>,
 }
 
 impl Account {
-    /// Finds out how to reach the account of the KMS that `--kms` names.
+    /// Connects to the account of the KMS that `--kms` names.
     ///
     /// # Errors
-    /// The embedded KMS, which has no users and policies.
+    /// The KMS is the embedded one, which has no users or policies.
     pub(crate) fn connect(flags: &KmsFlags) -> Result<Self, Failure> {
         let endpoint = match KmsLocation::of(flags)? {
             KmsLocation::Remote(endpoint) => endpoint,
@@ -54,7 +54,7 @@ impl Account {
         self.client(product).call_raw(product.version(), action, parameters)
     }
 
-    /// Where the KMS is.
+    /// Returns the address of the KMS.
     pub(crate) fn endpoint(&self) -> &Endpoint {
         self.kms.endpoint()
     }
@@ -69,7 +69,7 @@ impl Account {
     }
 }
 
-/// The cloud's own RAM; `None` for a KMS elsewhere.
+/// Returns the RAM endpoint of the cloud; `None` if the KMS is not the cloud's.
 fn ram_of_cloud(kms: &Endpoint) -> Option<Endpoint> {
     let host = Product::Ram.host(kms.region().unwrap_or_default());
     let endpoint =
@@ -77,7 +77,8 @@ fn ram_of_cloud(kms: &Endpoint) -> Option<Endpoint> {
     kms.is_cloud().then(endpoint)
 }
 
-/// The certificates that the user named are those of the user's own servers.
+/// Returns the options for connections to the cloud: the certificates that the user named are for the user's own
+/// servers, so they do not apply.
 fn connection_to_cloud() -> ClientOptions {
     ClientOptions::from_environment(|name| environment(name).filter(|_| name != "ALIBABA_CLOUD_CA_BUNDLE"))
 }

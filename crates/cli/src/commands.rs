@@ -1,7 +1,7 @@
-//! One file per command, and what several of them share.
+//! One file per command, and the parts that commands share.
 //!
-//! Commands on files say in [`walk::Work`] what they do to a source and to a directory; [`convert`] is what encryption and
-//! decryption have in common.
+//! A command on files implements [`walk::Work`]: what it does to one source and to one directory. [`convert`] is the
+//! part that encryption and decryption share.
 
 pub(crate) mod alias;
 pub(crate) mod api;

@@ -1,10 +1,10 @@
-//! Days and times as they are typed.
+//! Days and times on the command line.
 
 use std::str::FromStr;
 
 use bulla_wire::Timestamp;
 
-/// A time that was typed as a day, which begins at midnight UTC, or in full: `2026-01-31` or `2026-01-31T00:00:00Z`.
+/// A point in time: a day, which means its midnight in UTC, or a full time: `2026-01-31` or `2026-01-31T00:00:00Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Date(pub(crate) Timestamp);
 

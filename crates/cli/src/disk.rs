@@ -1,8 +1,9 @@
-//! Whole disks: LUKS2 volumes with key slots that a KMS opens.
+//! Encrypted disks: LUKS2 volumes with key slots that a KMS opens.
 //!
-//! A key slot of a volume is opened by a random key of 64 bytes. A token in the header of the volume ([`Token`]) has that key
-//! wrapped by a key of a KMS, bound to the UUID of the volume by the encryption context. cryptsetup reads and writes volumes
-//! ([`Volume`]); bulla wraps, unwraps, and keeps the tokens ([`Enrolment`]). An attacker may have written whatever a header says.
+//! A random key of 64 bytes opens a key slot of a volume. A token in the header of the volume ([`Token`]) holds that
+//! key, wrapped by a key of a KMS and bound to the UUID of the volume by the encryption context. cryptsetup reads and
+//! writes volumes ([`Volume`]); bulla wraps and unwraps the key and maintains the tokens ([`Enrolment`]). Headers are
+//! untrusted: an attacker may have written any part of one.
 
 mod access_secret;
 mod boot;

@@ -1,4 +1,4 @@
-//! The embedded KMS: a store in the user's data directory, open while the calls of a command follow each other.
+//! The embedded KMS: a store in the user's data directory, kept open between consecutive calls of a command.
 
 mod shared;
 
@@ -17,39 +17,39 @@ use bulla_wire::{Action, Error, Parameters, Product, ReplyFormat, Request, Secre
 use self::shared::{Exclusive, Shared};
 use crate::messages::note;
 
-/// A KMS without a server. Commands that run at the same time take turns with the store.
+/// A KMS in this process. Commands that run at the same time take turns with the store.
 pub(crate) struct EmbeddedKms {
     data: PathBuf,
     store: Shared<Kms>,
     /// The last failure to open the store.
     failure: Mutex<Option<OpenFailure>>,
-    /// Held while the default key is made, so that two threads do not make two.
+    /// Held while the default key is created, so that two threads do not create two.
     making_default_key: Mutex<()>,
 }
 
 /// A failure to open the store.
 struct OpenFailure {
-    /// Why, for every thread that waited for it.
+    /// The error, shared with every thread that waited for the store.
     error: Arc<OpenError>,
-    /// Whether no later try succeeded.
+    /// Whether no later attempt succeeded.
     is_latest: bool,
 }
 
-/// The key that is used when none is named; made on first use.
+/// The key that encrypts if no key is named; created on first use.
 pub(crate) const DEFAULT_KEY: &str = "alias/default";
 
 impl EmbeddedKms {
-    /// The KMS in `data`, which is opened by the first call.
+    /// Returns the KMS whose store is in `data`. The first call opens it.
     pub(crate) fn new(data: PathBuf) -> Self {
         Self { data, store: Shared::new(), failure: Mutex::default(), making_default_key: Mutex::default() }
     }
 
-    /// Where the store lies.
+    /// Returns the directory of the store.
     pub(crate) fn data(&self) -> &Path {
         &self.data
     }
 
-    /// Makes the default key, unless there is one by now.
+    /// Creates the default key unless it exists.
     fn make_default_key(&self) -> Result<(), CallError> {
         let _making = lock(&self.making_default_key);
         self.with(|kms| {
@@ -65,7 +65,7 @@ impl EmbeddedKms {
         })
     }
 
-    /// Calls any action by its name; the reply is JSON.
+    /// Calls any action by its name and returns the reply as JSON.
     pub(crate) fn call_raw(
         &self,
         product: Product,
@@ -80,13 +80,13 @@ impl EmbeddedKms {
         })
     }
 
-    /// How often a key was used.
+    /// Returns how often a key was used.
     pub(crate) fn key_uses(&self, key_id: &str) -> Result<KeyUses, CallError> {
         let query = DescribeKeyUses { key_id: key_id.to_owned() };
         self.with(|kms| pollster::block_on(kms.query(query, &kms.owner())))
     }
 
-    /// Opens the store if it is not open, and asks it for something.
+    /// Runs `run` on the engine, after opening the store if it is closed.
     pub(crate) fn with<T>(&self, run: impl FnOnce(&Kms) -> Result<T, Error>) -> Result<T, CallError> {
         let shared_failure = || {
             let failure = lock(&self.failure);
@@ -98,10 +98,10 @@ impl EmbeddedKms {
 
     fn open(&self) -> Result<Kms, Arc<OpenError>> {
         let mut options = Options::new(&self.data, Role::Command);
-        options.on_wait = tell_of_wait;
+        options.on_wait = report_wait;
         let mut failure = lock(&self.failure);
         if failure.as_ref().is_some_and(|failure| failure.is_latest) {
-            options.patience = Duration::ZERO; // it did not become free in time for another file of this run
+            options.patience = Duration::ZERO; // the store was not released in time for another file of this run
         }
         let kms = match Kms::open(&options, SystemClock).map_err(Arc::new) {
             Ok(kms) => kms,
@@ -116,7 +116,7 @@ impl EmbeddedKms {
         if kms.is_new() {
             welcome(&self.data);
         }
-        // A version that could not be made is made by the next command.
+        // Maintenance that fails here is repeated by the next command.
         let _ = pollster::block_on(kms.run_due());
         Ok(kms)
     }
@@ -157,12 +157,12 @@ fn failed(error: Error) -> CallError {
     }
 }
 
-/// What the user can do about an embedded KMS that is unavailable, by the source of [`CallError::Local`].
+/// Returns what the user can do about an unavailable embedded KMS, from the source of [`CallError::Local`].
 pub(crate) fn hint(source: &(dyn StdError + Send + Sync + 'static)) -> String {
     if let Some(error) = source.downcast_ref::<OpenError>() {
         return error.hint(Role::Command);
     }
-    // What fails inside the engine is the store.
+    // An error from inside the engine is one of the store.
     match source.downcast_ref::<Arc<StoreError>>() {
         Some(error) => error.hint().into(),
         None => StoreError::Damaged.hint().into(),
@@ -178,7 +178,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-pub(crate) fn tell_of_wait() {
+pub(crate) fn report_wait() {
     if io::stderr().is_terminal() {
         note("bulla: waiting for another command that uses the same keys");
     }

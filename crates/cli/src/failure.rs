@@ -1,4 +1,4 @@
-//! What a user is told when something fails: what happened, what to do; and the exit code.
+//! Failures as the user sees them: what happened, what to do, and the exit code.
 
 mod credentials;
 pub(crate) mod files;
@@ -14,17 +14,17 @@ use rustix::io::Errno;
 
 use crate::messages::note;
 
-/// The exit codes, as the documentation lists them.
+/// The exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// Input, output and everything without a code of its own.
+    /// Errors of input and output, and all errors without a code of their own.
     Other = 1,
     Usage = 2,
-    /// The KMS cannot be reached, or refuses.
+    /// The KMS cannot be reached, or refuses the call.
     Kms = 3,
-    /// The input is damaged, cut, tampered with, or was encrypted with another KMS.
+    /// The input is damaged, truncated or tampered with, or was encrypted with another KMS.
     Damaged = 4,
-    /// The encryption context is wrong or the wrapped key is damaged; a KMS cannot tell these apart.
+    /// The encryption context is wrong or the wrapped key is damaged; a KMS cannot distinguish these.
     Context = 5,
     OutputExists = 6,
     SomeFailed = 7,
@@ -56,7 +56,8 @@ pub(crate) struct Failure {
     pub(crate) exit: Exit,
     what: String,
     hint: String,
-    /// Nobody reads our output any more: whoever stopped knows why, but it was not written to its end.
+    /// Whether the reader of standard output has closed it. The output is incomplete, and its reader knows why, so no
+    /// message is printed.
     quiet: bool,
 }
 
@@ -65,14 +66,14 @@ impl Failure {
         Self { exit, what: what.into(), hint: hint.into(), quiet: false }
     }
 
-    /// A file or stream that could not be read or written.
+    /// Returns the failure to read or write a file or stream.
     pub(crate) fn io(path: &Path, error: &io::Error) -> Self {
         let mut failure = Self::new(Exit::Other, format!("{}: {error}", path.display()), io_hint(error));
         failure.quiet = error.kind() == io::ErrorKind::BrokenPipe;
         failure
     }
 
-    /// Standard output, which could not be written to its end.
+    /// Returns the failure to write standard output in full.
     pub(crate) fn output(error: &io::Error) -> Self {
         let mut failure = Self::io(Path::new("standard output"), error);
         failure.hint = match error.kind() {
@@ -84,60 +85,60 @@ impl Failure {
         failure
     }
 
-    /// A store that answered, but whose damage showed later, such as when it was closed.
+    /// Returns the failure of a store that answered, but turned out damaged later, such as when it was closed.
     pub(crate) fn damaged_store() -> Self {
         let what = "the command succeeded, but the store of the KMS is damaged: its changes may be lost";
         let hint = "repair the disk and restore the data directory from its backup, before keys are lost";
         Self::new(Exit::Kms, what, hint)
     }
 
-    /// A pipe that could not be kept to be read twice.
+    /// Returns the failure to buffer a pipe that must be read twice.
     pub(crate) fn spooling(path: &Path, error: &io::Error) -> Self {
         let hint = "free space for temporary files, or name another directory for them with TMPDIR";
         Self::new(Exit::Other, format!("{}: {error}", path.display()), hint)
     }
 
-    /// What happened, without what to do.
+    /// Returns what happened, without what to do.
     pub(crate) fn into_what(self) -> String {
         self.what
     }
 
-    /// Whether the reader of standard output went away, so that all further output is in vain.
+    /// Returns whether the reader of standard output has closed it, so that further output would be lost.
     pub(crate) fn is_quiet(&self) -> bool {
         self.quiet
     }
 
-    /// What happened, and what to do.
+    /// Returns what happened, and what to do.
     pub(crate) fn texts(&self) -> (&str, &str) {
         (&self.what, &self.hint)
     }
 
-    /// The same with other advice.
+    /// Returns the same failure with other advice.
     pub(crate) fn advising(mut self, hint: impl Into<String>) -> Self {
         self.hint = hint.into();
         self
     }
 
-    /// Says which file it was about.
+    /// Returns the same failure, prefixed with the file that it concerns.
     pub(crate) fn about(mut self, path: &Path) -> Self {
         self.what = format!("{}: {}", path.display(), self.what);
         self
     }
 
-    /// Tells the user and gives the exit code.
+    /// Prints the failure and returns its exit code.
     pub(crate) fn report(&self) -> ExitCode {
         self.print();
         ExitCode::from(self.exit as u8)
     }
 
-    /// Tells the user.
+    /// Prints the failure.
     pub(crate) fn print(&self) {
         if !self.quiet {
             self.print_line(format_args!("bulla: {}", self.what));
         }
     }
 
-    /// Tells the user once what happened to several files.
+    /// Prints the failure once for several files.
     pub(crate) fn print_for(&self, files: usize) {
         self.print_line(format_args!("bulla: {} ({files} files)", self.what));
     }
@@ -150,7 +151,7 @@ impl Failure {
     }
 }
 
-/// The error and what caused it, on one line.
+/// Returns the error and its causes on one line.
 pub(crate) fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

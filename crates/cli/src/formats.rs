@@ -1,8 +1,8 @@
-//! The formats of encrypted files, in messages.
+//! Names of the file formats in messages.
 
 use bulla_files::Format;
 
-/// The suffixes of encrypted files.
+/// Returns the suffixes of encrypted files.
 pub(crate) fn suffixes() -> String {
     let suffixes: Vec<_> = Format::ALL.iter().map(|format| format.suffix()).collect();
     suffixes.join(" or ")

@@ -1,4 +1,4 @@
-//! The KMS of a run: embedded or remote, behind the same two calls.
+//! The KMS of a run: embedded or remote, behind the same methods.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -26,8 +26,8 @@ pub(crate) enum KmsConnection {
     Remote(Box<Client>),
 }
 
-impl KmsConnection {
-    /// Finds out how to reach the KMS that is meant; asks it nothing yet.
+impl Kms {
+    /// Determines the KMS and how to reach it. Calls nothing yet.
     pub(crate) fn connect(flags: &KmsFlags) -> Result<Self, Failure> {
         Ok(match KmsLocation::of(flags)? {
             KmsLocation::Embedded(data) => Self::Embedded(EmbeddedKms::new(data).into()),
@@ -35,7 +35,8 @@ impl KmsConnection {
         })
     }
 
-    /// How many files of a tree to work on at once, unless the user said: a thread waits while a remote KMS is called.
+    /// Returns how many files of a tree to process at once: `--jobs`, or more than the cores for a remote KMS, because
+    /// threads wait for its replies.
     pub(crate) fn files_at_once(&self, run: &RunOptions) -> usize {
         match (run.jobs, self) {
             (Some(jobs), _) => jobs.into(),
@@ -44,12 +45,12 @@ impl KmsConnection {
         }
     }
 
-    /// This KMS as encryption and decryption see it.
+    /// Returns this KMS as the key service of encryption and decryption.
     pub(crate) fn service(&self) -> ApiKeyService<&Self> {
         ApiKeyService::new(self)
     }
 
-    /// The keys to encrypt with: the named ones, or the default key of the embedded KMS.
+    /// Returns the keys to encrypt with: the named ones, or the default key of the embedded KMS.
     pub(crate) fn keys(&self, named: &[KeyName]) -> Result<Vec<String>, Failure> {
         let named: Vec<_> = named.iter().filter(|key| !key.is_empty()).map(KeyName::to_string).collect();
         match self {
@@ -66,7 +67,7 @@ impl KmsConnection {
         }
     }
 
-    /// The keys that may be used, by their ids; all if `--allow-key` was not given.
+    /// Returns the ids of the keys that may be used; all keys without `--allow-key`.
     pub(crate) fn allowed(&self, named: &[KeyName]) -> Result<AllowedKeys, Failure> {
         if named.is_empty() {
             return Ok(AllowedKeys::all());
@@ -78,7 +79,7 @@ impl KmsConnection {
         Ok(AllowedKeys::only(named.iter().map(id).collect::<Result<Vec<_>, Failure>>()?))
     }
 
-    /// Directories that hold what the KMS needs: no file of theirs is encrypted or removed by the way.
+    /// Returns the directories of the KMS itself, whose files a tree command must neither encrypt nor remove.
     pub(crate) fn spared(&self) -> Vec<PathBuf> {
         match self {
             Self::Embedded(kms) => vec![kms.data().to_owned()],
@@ -97,7 +98,7 @@ impl KmsConnection {
         Ok(())
     }
 
-    /// Where the KMS is, for people.
+    /// Returns the address of the KMS for messages.
     pub(crate) fn place(&self) -> String {
         match self {
             Self::Embedded(_) => "embedded".into(),
@@ -105,7 +106,8 @@ impl KmsConnection {
         }
     }
 
-    /// The region that a file notes with its wrapped keys; empty if the KMS has none that means anything elsewhere.
+    /// Returns the region that a file stores with its wrapped keys; empty if the KMS has no region that other machines
+    /// know.
     pub(crate) fn region(&self) -> String {
         match self {
             Self::Embedded(_) => String::new(),
@@ -120,7 +122,7 @@ impl KmsConnection {
         }
     }
 
-    /// How often a key was used; none from a server, whose API does not tell.
+    /// Returns how often a key was used; `None` from a server, whose API does not report it.
     pub(crate) fn key_uses(&self, key_id: &str) -> Result<Option<KeyUses>, CallError> {
         match self {
             Self::Embedded(kms) => kms.key_uses(key_id).map(Some),
@@ -160,7 +162,7 @@ fn client(endpoint: Endpoint, flags: &KmsFlags) -> Result<Client, Failure> {
     Ok(Client::new(endpoint, credentials, options)?)
 }
 
-/// How servers are reached: as the environment and the flags say.
+/// Returns the options for connections to servers, from the environment and the flags.
 pub(crate) fn connection(flags: &KmsFlags) -> ClientOptions {
     let options = ClientOptions::from_environment(environment);
     match &flags.ca {
@@ -169,7 +171,7 @@ pub(crate) fn connection(flags: &KmsFlags) -> ClientOptions {
     }
 }
 
-/// Credentials for the KMS at `endpoint`, from servers that are reached by the same `connection`.
+/// Finds credentials for the KMS at `endpoint`; servers that issue them are reached with the same `connection` options.
 pub(crate) fn credentials(
     endpoint: Endpoint,
     connection: ClientOptions,
@@ -179,15 +181,15 @@ pub(crate) fn credentials(
     if let Some(named) = &flags.sts_endpoint {
         let sts = Endpoint::parse_sts(named).map_err(|_| {
             let hint = "--sts-endpoint is HOST, https://HOST:PORT or http://LOOPBACK:PORT";
-            // What was typed is not repeated: it may hold a password.
+            // The typed text is not repeated, because it may hold a password.
             Failure::new(Exit::Usage, "--sts-endpoint does not name a server", hint)
         })?;
         search = search.sts(sts);
     }
-    // The profile of some other directory is not that of the user.
+    // A relative home would select the profile of some other directory.
     let home = env::home_dir().filter(|home| home.is_absolute());
     CredentialProvider::find(environment, home.as_deref(), &search).map_err(|error| Failure::from(&error))
 }
 
-/// Calls to a remote KMS at the same time. With 30 ms for each they are some 500 a second.
+/// Concurrent calls to a remote KMS. At 30 ms each they are about 500 calls a second.
 const REMOTE_CALLS: usize = 16;

@@ -1,4 +1,4 @@
-//! Which KMS is meant: what `--kms` or the environment names.
+//! The location of the KMS, from `--kms` or the environment.
 
 use std::env;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ pub(crate) enum KmsLocation {
 }
 
 impl KmsLocation {
-    /// What `--kms` names, else `BULLA_KMS`, else the embedded KMS.
+    /// Returns the location that `--kms` names, otherwise `BULLA_KMS`, otherwise the embedded KMS.
     pub(crate) fn of(flags: &KmsFlags) -> Result<Self, Failure> {
         match flags.kms.clone().or_else(|| environment("BULLA_KMS")) {
             Some(named) => Self::parse(&named),
@@ -34,21 +34,21 @@ impl KmsLocation {
         Endpoint::parse(named).map(Self::Remote).map_err(|error| {
             let hint = "--kms is embedded, embedded:DIR, https://HOST:PORT, http://LOOPBACK:PORT, aliyun:REGION or \
                         aliyun-vpc:REGION";
-            // What was typed is not repeated: it may hold a password.
+            // The typed text is not repeated, because it may hold a password.
             Failure::new(Exit::Usage, format!("--kms or BULLA_KMS: {error}"), hint)
         })
     }
 }
 
-/// A variable of the environment; an empty one is an absent one.
+/// Returns a variable of the environment; an empty one counts as absent.
 pub(crate) fn environment(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// `$BULLA_DATA`, else `$XDG_DATA_HOME/bulla`, else `~/.local/share/bulla`.
+/// Returns `$BULLA_DATA`, otherwise `$XDG_DATA_HOME/bulla`, otherwise `~/.local/share/bulla`.
 ///
-/// The last two are not set for bulla, so one that is relative is a mistake: each working directory would get keys of its
-/// own.
+/// The last two variables are not set for bulla in particular, so a relative one is refused: each working directory
+/// would get keys of its own.
 fn default_data() -> Result<PathBuf, Failure> {
     let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(data) = set("BULLA_DATA") {

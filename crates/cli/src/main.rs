@@ -1,8 +1,8 @@
-//! bulla: envelope encryption of files, and the KMS behind it.
+//! bulla: encrypts files and disks with the keys of a key management service (KMS), and is that service.
 //!
-//! `main` turns the outcome into an exit code; `run` is the table of contents. What was typed is [`args`];
-//! each command has a file in [`commands`]; every error becomes a [`Failure`]: what happened, what to do, and
-//! the exit code.
+//! [`main`] converts the outcome into an exit code, and [`run`] dispatches to the commands. The command line is parsed
+//! by [`args`]. Each command has a file in [`commands`]. Every error becomes a [`Failure`]: what happened, what to do,
+//! and the exit code.
 
 mod account;
 mod args;
@@ -49,11 +49,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// What was typed. Mistakes in it end the process; help that was asked for is output like any other.
+/// Parses the command line. A mistake ends the process; requested help is printed like any other output.
 fn parse() -> Result<Args, Failure> {
     Args::try_parse().or_else(|asked| {
         if asked.use_stderr() {
-            // It repeats what was typed, which may be the name of a file that somebody else chose.
+            // The message repeats the command line, which may contain a file name that an attacker chose.
             if env::args_os().any(|typed| messages::steers_a_terminal(&typed.to_string_lossy())) {
                 let _ =
                     io::stderr().write_all(messages::on_its_lines(&asked.render().to_string()).as_bytes());

@@ -1,25 +1,25 @@
-//! Notes on standard error, and text that is safe to show on a terminal.
+//! Notes on standard error, and text that is safe to print on a terminal.
 
 use std::fmt::Display;
 use std::io::{self, Write};
 
-/// Tells what was done. Nobody depends on it, so nothing fails when it cannot be told.
+/// Prints a note on standard error. A note is not a result, so failing to print it is ignored.
 pub(crate) fn note(line: impl Display) {
     let _ = writeln!(io::stderr(), "{}", on_one_line(&line.to_string()));
 }
 
-/// The text without characters that steer a terminal or change the order in which text is shown: a file may be named so
-/// that it clears the screen, forges a line or shows its suffix as another one.
+/// Replaces characters that control a terminal or change the order in which text is displayed. Otherwise a file name
+/// could clear the screen, forge a line or display its suffix as another one.
 pub(crate) fn on_one_line(text: &str) -> String {
     text.chars().map(|character| if steers(character) { '\u{fffd}' } else { character }).collect()
 }
 
-/// Whether a terminal would not show the text as it is.
+/// Returns whether the text contains such characters.
 pub(crate) fn steers_a_terminal(text: &str) -> bool {
     text.contains(steers)
 }
 
-/// Control characters, line ends, and the bidirectional controls of Unicode (UAX #9).
+/// Returns whether this is a control character, a line end, or a bidirectional control of Unicode (UAX #9).
 pub(crate) fn steers(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -28,7 +28,7 @@ pub(crate) fn steers(character: char) -> bool {
         )
 }
 
-/// A text of several lines, each without such characters.
+/// Replaces such characters in each line of a text.
 pub(crate) fn on_its_lines(text: &str) -> String {
     text.split_inclusive('\n')
         .map(|line| match line.strip_suffix('\n') {

@@ -1,4 +1,4 @@
-//! How keys and aliases are typed: one rule for every flag and argument that names one.
+//! Names of keys and aliases on the command line: one rule for every flag and argument.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -7,24 +7,25 @@ use std::str::FromStr;
 
 use crate::failure::{Exit, Failure};
 
-/// A key as a KMS is asked for it.
+/// The name of a key in calls to a KMS.
 ///
-/// UUIDs and what begins with `key-`, `acs:` or `alias/` stay as typed. Everything else is an alias without its prefix.
+/// UUIDs, and names that begin with `key-`, `acs:` or `alias/`, stay as typed. Any other name is an alias without its
+/// prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum KeyName {
-    /// An id, or nothing: an empty variable is an absent one.
+    /// An id or ARN, or an empty name: an empty variable counts as absent.
     Id(String),
     Arn(String),
-    /// With its prefix.
+    /// An alias with its prefix.
     Alias(String),
 }
 
-/// A whole alias, with its prefix, which may be left out when it is typed.
+/// An alias with its prefix, which may be omitted on the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AliasName(String);
 
 impl KeyName {
-    /// The id, if the name is one or holds it; the KMS knows the id of an alias.
+    /// Returns the id if the name is one or contains one; only the KMS knows the id of an alias.
     pub(crate) fn id(&self) -> Option<&str> {
         match self {
             Self::Id(id) => Some(id),
@@ -33,7 +34,7 @@ impl KeyName {
         }
     }
 
-    /// The alias with its prefix, if the name is one or the ARN of one.
+    /// Returns the alias with its prefix if the name is one or the ARN of one.
     pub(crate) fn alias(&self) -> Option<&str> {
         match self {
             Self::Id(_) => None,
@@ -68,7 +69,7 @@ impl AliasName {
         self.0
     }
 
-    /// Refuses a name that no KMS gives to a key.
+    /// Refuses a name that no KMS uses for a key.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         match self.0.parse::<bulla_keys::AliasName>() {
             Ok(_) => Ok(()),
@@ -98,13 +99,14 @@ impl FromStr for KeyName {
 impl FromStr for AliasName {
     type Err = Infallible;
 
-    /// What is an id or ARN stays one, and is refused by [`AliasName::check`]: without its prefix it would never be found.
+    /// Ids and ARNs stay as typed, so that [`AliasName::check`] refuses them: with a prefix they would name an alias
+    /// that does not exist.
     fn from_str(typed: &str) -> Result<Self, Infallible> {
         Ok(Self(with_prefix(typed)))
     }
 }
 
-/// What was typed, with the prefix of an alias unless it is an id, an ARN or has it.
+/// Returns the typed name, with the prefix of an alias unless it is an id, an ARN or has the prefix.
 fn with_prefix(typed: &str) -> String {
     if is_uuid(typed) || [KEY, ARN, ALIAS].iter().any(|prefix| typed.starts_with(prefix)) {
         return typed.to_owned();
@@ -138,7 +140,7 @@ macro_rules! text {
 
 text!(KeyName, AliasName);
 
-/// 32 hexadecimal digits in their five groups.
+/// Returns whether this is a UUID: 32 hexadecimal digits in five groups.
 fn is_uuid(text: &str) -> bool {
     let groups = text
         .split('-')
@@ -146,7 +148,7 @@ fn is_uuid(text: &str) -> bool {
     groups.eq([8, 4, 4, 4, 12].map(Some))
 }
 
-/// The ids of the cloud's instances.
+/// The prefix of ids of the cloud's instances.
 const KEY: &str = "key-";
 const ARN: &str = "acs:";
 const ALIAS: &str = "alias/";

@@ -1,6 +1,6 @@
-//! How inputs and outputs are typed: one rule for every flag and argument that names one.
+//! Inputs and outputs on the command line: one rule for every flag and argument.
 //!
-//! `-` is a standard stream. A file of that name is `./-`.
+//! `-` is a standard stream. A file named `-` is written as `./-`.
 
 use std::fs::File;
 use std::io;
@@ -11,7 +11,7 @@ use clap::builder::{MapValueParser, PathBufValueParser, TypedValueParser, ValueP
 use crate::failure::{Exit, Failure};
 use crate::streams::standard_input;
 
-/// One stream of bytes to read.
+/// A stream of bytes to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     Stdin,
@@ -19,18 +19,18 @@ pub(crate) enum Source {
     File(PathBuf),
 }
 
-/// What a command works on, decided when the command line is read.
+/// An input of a command, classified when the command line is parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Input {
     Source(Source),
-    /// A directory, for every file below it.
+    /// A directory: all files below it.
     Tree(PathBuf),
 }
 
 /// Where a result is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Output {
-    /// Nothing was typed: beside a source that has a path, and else standard output.
+    /// No output was named: beside a source that has a path, otherwise standard output.
     #[default]
     Beside,
     Stdout,
@@ -39,7 +39,7 @@ pub(crate) enum Output {
 }
 
 impl Source {
-    /// What messages call it.
+    /// Returns its name in messages.
     pub(crate) fn name(&self) -> &Path {
         match self {
             Self::Stdin => Path::new("standard input"),
@@ -47,7 +47,7 @@ impl Source {
         }
     }
 
-    /// Opens it for reading, whatever it is.
+    /// Opens it for reading, including directories.
     pub(crate) fn open_any(&self) -> io::Result<File> {
         match self {
             Self::Stdin => standard_input(),
@@ -68,7 +68,7 @@ impl Source {
 }
 
 impl Input {
-    /// The path as it was typed.
+    /// Returns the path as typed.
     pub(crate) fn typed(&self) -> &Path {
         match self {
             Self::Source(Source::Stdin) => Path::new(STREAM),
@@ -112,7 +112,7 @@ macro_rules! typed_as_path {
 
 typed_as_path!(Source, Input, Output);
 
-/// The length of what is open, if it is a regular file.
+/// Returns the length of an open file if it is a regular file.
 pub(crate) fn file_len(file: &File) -> Option<u64> {
     file.metadata().ok().filter(|file| file.is_file()).map(|file| file.len())
 }

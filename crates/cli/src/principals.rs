@@ -1,4 +1,4 @@
-//! How policies, users and roles are typed.
+//! Names of policies, users and roles on the command line.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -7,14 +7,14 @@ use std::str::FromStr;
 use bulla_access::system;
 use bulla_wire::ram::PolicyType;
 
-/// A policy: `custom/NAME`, `system/NAME`, or `NAME`, which is a system policy if there is one of this name.
+/// A policy: `custom/NAME`, `system/NAME`, or `NAME`, which is a system policy if one has this name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct PolicyName {
     pub(crate) kind: PolicyType,
     pub(crate) name: String,
 }
 
-/// A user or a role: `user/NAME`, `role/NAME`, the ARN of one, or `NAME`, which is a user.
+/// A user or role: `user/NAME`, `role/NAME`, an ARN, or `NAME`, which is a user.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum PrincipalName {
     User(String),
@@ -69,7 +69,7 @@ impl fmt::Display for PrincipalName {
 }
 
 impl PrincipalName {
-    /// Names differ in more than case.
+    /// Returns the name in lower case; names that differ only in case are the same.
     pub(crate) fn to_lowercase(&self) -> Self {
         match self {
             Self::User(name) => Self::User(name.to_ascii_lowercase()),
@@ -78,7 +78,7 @@ impl PrincipalName {
     }
 }
 
-/// A type of policies, as it is typed and printed.
+/// Returns the type of a policy as it is typed and printed.
 pub(crate) fn type_name(kind: PolicyType) -> &'static str {
     match kind {
         PolicyType::Custom => "custom",

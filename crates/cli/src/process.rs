@@ -1,4 +1,4 @@
-//! The process itself: no core dumps, no bare panics, and nothing left behind when it is told to stop.
+//! The process: no core dumps, no bare panics, and clean-up on signals.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::Write;
@@ -19,21 +19,22 @@ use crate::disk::restore_terminal;
 use crate::failure::{Exit, Failure};
 use crate::messages::note;
 
-/// Sees to it that neither a core dump nor a debugger of the same user gets at the keys in memory.
+/// Denies core dumps, and debuggers of the same user, access to the keys in memory.
 ///
-/// Where the system does not allow it the program works all the same: it is a second line of defence.
+/// This is a second line of defence: where the system does not allow it, the program continues.
 pub(crate) fn keep_secrets_in() {
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
 }
 
-/// Keeps all memory of this process, and so every copy of a passphrase, from being written to swap space.
+/// Prevents all memory of this process, and so every copy of a passphrase, from being written to swap space.
 ///
-/// A user's limit of locked memory is far below what a program maps, and mapping more would fail later. So a process without the
-/// right to lock as much as it wants only tells the user, who may have no swap space or an encrypted one.
+/// The limit of locked memory of a normal user is far below what a program maps, and later allocations would fail. A
+/// process without the right to lock any amount therefore only prints a note; the user may have no swap space or an
+/// encrypted one.
 pub(crate) fn keep_memory_from_swap() {
     let is_unlimited = getrlimit(Resource::Memlock).current.is_none() || geteuid().is_root();
-    // Pages are locked when they are first used: an allocator reserves far more than that.
+    // Pages are locked on first use, because an allocator reserves far more than it uses.
     let flags = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
     let locked = is_unlimited && mlockall(flags).is_ok();
     if !locked && has_swap() {
@@ -45,25 +46,25 @@ fn has_swap() -> bool {
     fs::read_to_string("/proc/swaps").is_ok_and(|swaps| swaps.lines().count() > 1)
 }
 
-/// Makes a write beyond the limit of a file's size (`ulimit -f`) fail like one to a full disk, instead of
-/// ending the process.
+/// Makes a write beyond the file size limit (`ulimit -f`) fail like a write to a full disk, instead of ending the
+/// process.
 pub(crate) fn outlive_file_size_limits() {
-    // A handler that does nothing of interest: ignoring the signal would need unsafe code.
+    // A handler without effect, because ignoring the signal would need unsafe code.
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
 }
 
-/// Keeps signals that mean something else to a server from ending it before it listens to them.
+/// Prevents signals that mean something else to a server from ending it before it handles them.
 pub(crate) fn outlive_signals_to_servers() {
     for signal in [SIGHUP, SIGUSR1, SIGUSR2] {
         let _ = signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false))); // as above
     }
 }
 
-/// Removes what is half written, shows again what is typed, and exits when the process is told to stop. Signals that whoever
-/// started it has it ignore, as `nohup` does, stay ignored.
+/// On a signal to stop, removes partial output, turns the terminal's echo on again and exits. Signals that the parent
+/// process has set to be ignored, as `nohup` does, stay ignored.
 ///
 /// # Errors
-/// No thread can be started. A signal that no thread waits for would be lost, so the command does not go on.
+/// No thread can be started. Without one the signal would be lost, so the command is refused.
 pub(crate) fn clean_up_on_signals() -> Result<(), Failure> {
     let ignored = ignored_signals();
     let heeded = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0);
@@ -79,14 +80,15 @@ pub(crate) fn clean_up_on_signals() -> Result<(), Failure> {
     started.map(drop).map_err(|error| no_thread(&error.to_string()))
 }
 
-/// Runs the program; a panic becomes a failure like any other, and everything is cleaned up on its way.
+/// Runs the program. A panic becomes a failure like any other, after clean-up.
 ///
-/// The store's engine panics on some damaged files: the store makes errors of these. In threads other than the main one a panic is only told.
+/// The storage engine panics on some damaged files, which the store converts into errors. A panic of another thread is
+/// only printed.
 pub(crate) fn without_panics(run: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
     let main = thread::current().id();
     panic::set_hook(Box::new(move |panic| {
         if bulla_kms::is_panic_caught() {
-            return; // the storage engine in a damaged store: it becomes an error
+            return; // the storage engine in a damaged store: the store returns an error
         }
         let trace = Backtrace::capture();
         if trace.status() == BacktraceStatus::Captured {
@@ -95,7 +97,7 @@ pub(crate) fn without_panics(run: impl FnOnce() -> Result<(), Failure>) -> Resul
         let place = panic.location().map_or_else(String::new, |place| format!(" ({place})"));
         let what = format!("{}{place}", panic.payload_as_str().unwrap_or("a panic"));
         let failure = if what.contains(NO_PROCESS) {
-            no_thread(NO_PROCESS) // not only std panics when it cannot start a thread, tokio does too
+            no_thread(NO_PROCESS) // std and tokio panic when they cannot start a thread
         } else {
             Failure::new(Exit::Other, format!("this should not happen: {what}"), PANIC_HINT)
         };
@@ -106,8 +108,8 @@ pub(crate) fn without_panics(run: impl FnOnce() -> Result<(), Failure>) -> Resul
         }
     }));
     panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
-        let told = PANIC.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Err(told.unwrap_or_else(|| Failure::new(Exit::Other, "this should not happen", PANIC_HINT)))
+        let failure = PANIC.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Err(failure.unwrap_or_else(|| Failure::new(Exit::Other, "this should not happen", PANIC_HINT)))
     })
 }
 
@@ -115,16 +117,16 @@ fn no_thread(cause: &str) -> Failure {
     Failure::new(Exit::Other, format!("no further thread can be started: {cause}"), MORE_PROCESSES)
 }
 
-/// One bit for each signal, the lowest for signal 1.
+/// Returns the ignored signals, one bit each, the lowest for signal 1.
 fn ignored_signals() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
-/// The panic of the main thread, until it is told.
+/// The panic of the main thread, until it is reported.
 static PANIC: Mutex<Option<Failure>> = Mutex::new(None);
-/// What to do about a limit of processes, which is also one of threads.
+/// What to do about a limit of processes, which also limits threads.
 pub(crate) const MORE_PROCESSES: &str =
     "raise the process limit of the user (`ulimit -u`) or the pids limit of the container";
 /// The text of EAGAIN, which is in a panic only if a thread could not be started.

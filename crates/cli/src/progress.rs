@@ -1,4 +1,4 @@
-//! How far it is: bytes, rate and time left, on a terminal only, and only if it takes long enough to be read.
+//! A progress bar: bytes, rate and time left, on a terminal only, and only for work that takes long enough.
 
 use std::io::{self, IsTerminal};
 use std::path::Path;
@@ -10,12 +10,12 @@ use bulla_files::{Format, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 use walkdir::{DirEntry, WalkDir};
 
-/// How much there is to do.
+/// The total amount of work.
 #[derive(Clone, Copy)]
 pub(crate) enum Total<'a> {
     Unknown,
     Bytes(u64),
-    /// All files below a directory that the function likes, each as long as it says.
+    /// All files below a directory for which the function returns a length.
     Tree(&'a Path, fn(&Path, u64) -> Option<u64>),
 }
 
@@ -25,7 +25,7 @@ impl From<Option<u64>> for Total<'_> {
     }
 }
 
-/// Does the work, and shows meanwhile how many bytes of `total` are done.
+/// Runs the work, and shows meanwhile how many bytes of `total` are done.
 pub(crate) fn show<T>(total: Total<'_>, done: &Progress, work: impl FnOnce() -> T) -> T {
     if !io::stderr().is_terminal() {
         return work();
@@ -43,7 +43,7 @@ pub(crate) fn show<T>(total: Total<'_>, done: &Progress, work: impl FnOnce() -> 
             }
             bar.finish_and_clear();
         };
-        // Without a thread there is no bar, and nothing else is amiss.
+        // Without a thread there is no bar; the work is not affected.
         let _ = thread::Builder::new().name("progress".into()).spawn_scoped(scope, watch);
         let result = work();
         drop(finished);
@@ -52,7 +52,7 @@ pub(crate) fn show<T>(total: Total<'_>, done: &Progress, work: impl FnOnce() -> 
 }
 
 impl Total<'_> {
-    /// Of a tree as it is now: this shall never hold up the work, nor need to be exact.
+    /// Returns the total, for a tree as it is now. It need not be exact, and must not delay the work.
     fn bytes(self) -> Option<u64> {
         match self {
             Self::Unknown => None,
@@ -67,7 +67,7 @@ impl Total<'_> {
     }
 }
 
-/// The plaintext of a file of this name and length, if it is called as if it was encrypted.
+/// Returns the length of the plaintext of a file, if its name has the suffix of an encrypted file.
 pub(crate) fn plaintext_len(path: &Path, len: u64) -> Option<u64> {
     Format::by_suffix(path).map(|_| len.saturating_sub(HEADER_LEN))
 }
@@ -83,8 +83,8 @@ fn bar(total: Option<u64>) -> ProgressBar {
     bar.with_style(style.progress_chars("=> "))
 }
 
-/// What is done sooner needs no bar.
+/// Work that is done sooner shows no bar.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// The header of a small file with one key, about.
+/// The approximate length of a header with one key.
 const HEADER_LEN: u64 = 900;
 const INTERVAL: Duration = Duration::from_millis(100);

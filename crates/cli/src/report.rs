@@ -1,5 +1,5 @@
-//! What is told about the files of a command: a note for each that was named, one for a tree, failures at the end,
-//! and an event for each file in JSON, if asked for.
+//! Reports what a command did to files: a note for each named file, one for a tree, failures at the end, and with
+//! `--json` an event for each file.
 
 use std::collections::HashMap;
 use std::io;
@@ -18,11 +18,11 @@ use crate::failure::{Exit, Failure};
 use crate::messages::note;
 use crate::streams::write_out;
 
-/// The story of one command.
+/// The report of one command.
 pub(crate) struct Report {
-    /// What is done to files, such as `encrypted`.
+    /// The past tense of the action, such as `encrypted`.
     verb: &'static str,
-    /// The key as it was named, if one was.
+    /// The key as named on the command line, if it was.
     key: Option<String>,
     json: bool,
     /// Whether there is more than one file, so that a failure is one of several.
@@ -30,9 +30,9 @@ pub(crate) struct Report {
     failures: Mutex<Vec<Failure>>,
     files: Mutex<usize>,
     used_key: Mutex<Option<String>>,
-    /// Files of the tree in hand that were done before.
+    /// The number of files of the current tree that were done by an earlier run.
     already: Mutex<usize>,
-    /// The first event that could not be written. The work goes on without.
+    /// The first event that could not be written. The work continues without events.
     lost: Mutex<Option<io::Error>>,
 }
 
@@ -51,7 +51,7 @@ impl Report {
         }
     }
 
-    /// A named file is done.
+    /// Reports a named file as done.
     pub(crate) fn file(&self, from: &Path, done: &FileSummary) {
         *lock(&self.files) += 1;
         self.warn(from, done);
@@ -69,12 +69,12 @@ impl Report {
         }
     }
 
-    /// A source is done. Its result was printed, so no note tells of it.
+    /// Records a source as done whose result was printed, without a note.
     pub(crate) fn printed(&self) {
         *lock(&self.files) += 1;
     }
 
-    /// Something happened in a tree.
+    /// Reports an event in a tree.
     pub(crate) fn event(&self, event: &TreeEvent<'_>) {
         match event {
             TreeEvent::Processed { path, file: done } => {
@@ -123,15 +123,15 @@ impl Report {
         }
     }
 
-    /// A tree is done, as far as it could be.
+    /// Reports a tree as done, completely or in part.
     pub(crate) fn tree(&self, from: &Path, to: &Path, summary: TreeSummary) {
         *lock(&self.batch) = true;
         *lock(&self.files) += summary.done + summary.failed;
         let already = mem::take(&mut *lock(&self.already));
         if self.json {
             let TreeSummary { done, failed, skipped, .. } = summary;
-            let said = json!({ "done": done, "failed": failed, "skipped": skipped });
-            return self.emit("finished", &[("path", from), ("output", to)], said);
+            let members = json!({ "done": done, "failed": failed, "skipped": skipped });
+            return self.emit("finished", &[("path", from), ("output", to)], members);
         }
         let key = lock(&self.used_key).as_deref().map(|id| self.key_of(id));
         let key = key.filter(|_| self.key.is_some()).map_or_else(String::new, |key| format!(" ({key})"));
@@ -161,7 +161,7 @@ impl Report {
         note(format_args!("{done}: {place}{key}{skipped}"));
     }
 
-    /// What came of a path that was named.
+    /// Records the outcome of a named path.
     pub(crate) fn outcome(&self, path: &Path, outcome: Result<(), Failure>) {
         if let Err(failure) = outcome {
             *lock(&self.files) += 1;
@@ -169,7 +169,7 @@ impl Report {
         }
     }
 
-    /// The list of what failed, and the exit code.
+    /// Prints all failures, and returns the failure of the command.
     pub(crate) fn finish(self) -> Result<(), Failure> {
         let Self { batch, failures, files, lost, .. } = self;
         let batch = unlock(batch);
@@ -195,8 +195,8 @@ impl Report {
         }
     }
 
-    fn emit(&self, name: &str, paths: &[(&str, &Path)], said: Value) {
-        if let Err(error) = write_out(format!("{}\n", event(name, paths, said)).as_bytes()) {
+    fn emit(&self, name: &str, paths: &[(&str, &Path)], members: Value) {
+        if let Err(error) = write_out(format!("{}\n", event(name, paths, members)).as_bytes()) {
             lock(&self.lost).get_or_insert(error);
         }
     }
@@ -204,13 +204,13 @@ impl Report {
     fn failed(&self, path: &Path, failure: Failure) {
         if self.json {
             let (what, hint) = failure.texts();
-            let said = json!({ "error": what, "hint": hint, "exit": failure.exit as u8 });
-            self.emit("failed", &[("path", path)], said);
+            let members = json!({ "error": what, "hint": hint, "exit": failure.exit as u8 });
+            self.emit("failed", &[("path", path)], members);
         }
         lock(&self.failures).push(failure);
     }
 
-    /// A damaged slot is no reason not to decrypt, but somebody should know.
+    /// Warns about a damaged slot, which does not prevent decryption.
     fn warn(&self, path: &Path, done: &FileSummary) {
         if done.damaged_slot {
             note(format_args!("bulla: {}: one of its two slots of wrapped keys is damaged", path.display()));
@@ -220,13 +220,13 @@ impl Report {
 
     fn done_event(&self, path: &Path, done: &FileSummary) {
         let output = done.output.as_deref().unwrap_or(Path::new(""));
-        let said = json!({
+        let members = json!({
             "key_id": done.key_id,
             "bytes": done.plaintext_len.unwrap_or(0),
             "already": done.already_done,
             "damaged_slot": done.damaged_slot,
         });
-        self.emit("done", &[("path", path), ("output", output)], said);
+        self.emit("done", &[("path", path), ("output", output)], members);
     }
 
     fn key_of(&self, id: &str) -> String {
@@ -237,7 +237,7 @@ impl Report {
     }
 }
 
-/// What is the same for many files, as when the KMS refuses, is told once.
+/// Prints failures; one that is the same for many files, such as a refusal of the KMS, is printed once.
 fn print_all(failures: &[Failure]) {
     let mut counts = HashMap::new();
     for failure in failures {
@@ -252,16 +252,16 @@ fn print_all(failures: &[Failure]) {
     }
 }
 
-/// An event with its paths; one that is not text is there in base64 too.
-fn event(event: &str, paths: &[(&str, &Path)], mut said: Value) -> Value {
-    said["event"] = event.into();
+/// Returns an event with its paths; a path that is not UTF-8 is also included in base64.
+fn event(event: &str, paths: &[(&str, &Path)], mut members: Value) -> Value {
+    members["event"] = event.into();
     for (name, path) in paths {
-        said[*name] = path.to_string_lossy().into();
+        members[*name] = path.to_string_lossy().into();
         if path.to_str().is_none() {
-            said[format!("{name}_base64")] = BASE64_STANDARD.encode(path.as_os_str().as_bytes()).into();
+            members[format!("{name}_base64")] = BASE64_STANDARD.encode(path.as_os_str().as_bytes()).into();
         }
     }
-    said
+    members
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -20,31 +20,31 @@ pub(crate) fn print_lines(text: &str) -> Result<(), Failure> {
     print_raw(on_its_lines(text.trim_end()))
 }
 
-/// Prints a result as it is, for programs.
+/// Prints a result unchanged, for programs.
 pub(crate) fn print_raw(text: impl Display) -> Result<(), Failure> {
     let line = Zeroizing::new(format!("{text}\n")); // may be the reply to Decrypt
     write_out(line.as_bytes()).map_err(|error| Failure::output(&error))
 }
 
-/// Prints a result for programs.
+/// Prints a result as JSON, for programs.
 pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     print_raw(&*json(value))
 }
 
-/// A result as JSON; it may hold the secret of an access key.
+/// Returns a result as JSON, wiped on drop: it may hold the secret of an access key.
 pub(crate) fn json(value: &impl Serialize) -> Zeroizing<String> {
     let text = serde_json::to_string_pretty(value).expect("names are texts, and no value fails to serialize");
     escaped(Zeroizing::new(text))
 }
 
-/// The same JSON, with escapes for the characters that steer a terminal and that JSON allows in a text as they are.
+/// Escapes the characters that control a terminal and that JSON allows unescaped.
 pub(crate) fn escaped(json: Zeroizing<String>) -> Zeroizing<String> {
     let is_raw = |character: char| character != '\n' && steers(character);
     let count = json.chars().filter(|character| is_raw(*character)).count();
     if count == 0 {
         return json;
     }
-    // Never moved to a larger buffer, so no copy is left behind.
+    // The capacity is exact, so the text is never moved and no copy stays in memory.
     let mut text = Zeroizing::new(String::with_capacity(json.len() + count * r"\u0000".len()));
     for character in json.chars() {
         if is_raw(character) {
@@ -56,7 +56,7 @@ pub(crate) fn escaped(json: Zeroizing<String>) -> Zeroizing<String> {
     text
 }
 
-/// Rows with columns that are as wide as their widest entry. The last column is as long as each entry.
+/// A table whose columns are as wide as their widest entry, except the last one.
 pub(crate) struct Table<const N: usize> {
     header: [&'static str; N],
     rows: Vec<[String; N]>,
@@ -88,7 +88,7 @@ impl<const N: usize> Table<N> {
     }
 }
 
-/// Prints a field and its value, unless it has none.
+/// Prints a field and its value, unless the value is empty.
 pub(crate) fn print_field(name: &str, value: impl Display) -> Result<(), Failure> {
     match value.to_string() {
         value if value.is_empty() => Ok(()),

@@ -1,7 +1,8 @@
-//! Standard input and output as this process was given them.
+//! Standard input and output as the parent process passed them.
 //!
-//! Rust's runtime opens /dev/null for standard streams that are closed, before `main`, and its `Stdout` takes a descriptor
-//! that cannot be written to for success. A closed input would be an empty one, and output would be lost without an error.
+//! Before `main`, Rust's runtime opens /dev/null for closed standard streams, and its `Stdout` ignores errors of a
+//! descriptor that cannot be written. So a closed input would be read as an empty one, and output would be lost without
+//! an error.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -11,17 +12,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::io::{Errno, fcntl_getfd};
 
-/// Standard input as a file, without the buffer of `std`.
+/// Returns standard input as a file, without the buffer of `std`.
 pub(crate) fn standard_input() -> io::Result<File> {
     duplicate(io::stdin().as_fd(), &INPUT_WAS_CLOSED)
 }
 
-/// Standard output as a file, without the buffer of `std`.
+/// Returns standard output as a file, without the buffer of `std`.
 pub(crate) fn standard_output() -> io::Result<File> {
     duplicate(io::stdout().as_fd(), &OUTPUT_WAS_CLOSED)
 }
 
-/// Writes to standard output at once; what several threads write is not mixed.
+/// Writes to standard output at once; writes of several threads are not interleaved.
 pub(crate) fn write_out(bytes: &[u8]) -> io::Result<()> {
     static OUTPUT: OnceLock<File> = OnceLock::new();
     let _turn = io::stdout().lock();
@@ -46,7 +47,7 @@ static INPUT_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
 static OUTPUT_WAS_CLOSED: AtomicBool = AtomicBool::new(false);
 
 ctor::declarative::ctor! {
-    /// Runs before the runtime, and so before `std` may be used: it makes two system calls and sets two flags.
+    /// Runs before the runtime, so it must not use `std`: it makes two system calls and sets two flags.
     #[ctor(unsafe)]
     fn note_closed_streams() {
         let is_closed = |stream| fcntl_getfd(stream) == Err(Errno::BADF);

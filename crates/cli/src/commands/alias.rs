@@ -1,4 +1,4 @@
-//! `bulla alias`: second names of keys, for people.
+//! `bulla alias`: readable names of keys.
 
 use bulla_wire::kms::{AliasEntry, CreateAlias, DeleteAlias, ListAliases, ListAliasesByKeyId, UpdateAlias};
 

@@ -1,4 +1,4 @@
-//! `bulla kms ACTION --Param VALUE`, the same for `ram` and `sts`: any action of an API, the reply as JSON.
+//! `bulla kms ACTION --Param VALUE`, and the same for `ram` and `sts`: calls any action and prints its reply as JSON.
 
 mod names;
 mod values;

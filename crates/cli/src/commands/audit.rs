@@ -1,4 +1,4 @@
-//! `bulla audit`: reads the audit trail from its files. No store is opened and no key is needed.
+//! `bulla audit`: reads the audit trail from its files, without opening a store and without a key.
 
 mod action_trail;
 mod csv;
@@ -30,13 +30,13 @@ pub(crate) fn run(flags: &KmsFlags, command: &Audit) -> Result<(), Failure> {
     }
 }
 
-/// The data directory that the trail belongs to.
+/// Returns the data directory of the trail.
 fn data(place: &TrailOf) -> &Path {
     place.data.as_deref().unwrap_or(Path::new(DATA))
 }
 
-/// The files of a trail, oldest first.
-fn sources(place: &TrailOf) -> Result<Vec<TrailFile>, Failure> {
+/// Returns the files of a trail, oldest first.
+fn sources(place: &TrailOf) -> Result<Vec<Source>, Failure> {
     let directory = data(place).join("audit");
     let hint = "name the data directory of the server with --data";
     match TrailFile::all(std::slice::from_ref(&directory)) {
@@ -60,7 +60,7 @@ fn unreadable(error: &ReadError) -> Failure {
     failure.advising(hint)
 }
 
-/// Calls `visit` with each line that says what happened: not with keys and seals, and not with what is no line.
+/// Calls `visit` with each line that records an event, skipping keys, seals and malformed lines.
 fn for_each_record(
     sources: &[TrailFile],
     mut visit: impl FnMut(&[u8], &Record<'_>) -> Result<(), Failure>,
@@ -83,12 +83,12 @@ fn for_each_record(
     Ok(())
 }
 
-/// A line that says what happened.
+/// Parses a line that records an event.
 fn event(line: &[u8]) -> Option<Record<'_>> {
     Record::parse(line).filter(|record| !matches!(record.content, Content::Key(_) | Content::Seal(_)))
 }
 
-/// A line as it is in the file, for programs.
+/// Returns a line as it is in the file, for programs.
 fn as_it_is(line: &[u8]) -> String {
     String::from_utf8_lossy(line).into_owned()
 }

@@ -18,7 +18,7 @@ pub(crate) use self::list::{find, kept_until};
 use crate::args::{Backup, CreateBackup, KmsFlags, VerifyBackup};
 use crate::commands::serve::{TRAIL, node};
 use crate::control::connect;
-use crate::embedded::tell_of_wait;
+use crate::embedded::report_wait;
 use crate::failure::{Exit, Failure};
 use crate::location::KmsLocation;
 use crate::messages::note;
@@ -48,7 +48,7 @@ fn run_create(flags: &KmsFlags, create: CreateBackup) -> Result<(), Failure> {
     tell(&facts, verified, json)
 }
 
-/// Of a store that no server has open.
+/// Backs up a store that no server has open.
 fn create_offline(options: &Options, file: &Path, output: BackupOutput) -> Result<BackupFacts, Failure> {
     let created = create_backup(options, file, output).map_err(|error| failure(file, &error))?;
     if let Some(error) = created.unnoted {
@@ -60,7 +60,7 @@ fn create_offline(options: &Options, file: &Path, output: BackupOutput) -> Resul
 fn run_verify(flags: &KmsFlags, verify: VerifyBackup) -> Result<(), Failure> {
     let VerifyBackup { file, data, root_key, json } = verify;
     let options = match root_key {
-        // Nothing else of a data directory is needed.
+        // A root key alone is enough to open a backup; the data directory is not used.
         Some(root_key) => Options { root_key: Some(root_key), ..Options::new("", Role::Command) },
         None => options(flags, data, None)?,
     };
@@ -77,10 +77,10 @@ fn options(flags: &KmsFlags, data: Option<PathBuf>, root_key: Option<PathBuf>) -
             return Err(Failure::new(Exit::Usage, what, "name its directory with --data"));
         }
     };
-    Ok(Options { root_key, on_wait: tell_of_wait, ..Options::new(data, Role::Command) })
+    Ok(Options { root_key, on_wait: report_wait, ..Options::new(data, Role::Command) })
 }
 
-/// The trail of the store, if there is one.
+/// Returns the location of the store's audit trail, if it has one.
 fn trail(data: &Path, named: Option<PathBuf>) -> Option<AuditOptions> {
     let directory = named.unwrap_or_else(|| data.join(TRAIL));
     directory.is_dir().then(|| AuditOptions::new(directory, node()))
@@ -130,7 +130,7 @@ fn failure(file: &Path, error: &BackupError) -> Failure {
         BackupError::Open(OpenError::Directory { source, .. }) if source.kind() == ErrorKind::NotFound => {
             "name the data directory of the store with --data".into()
         }
-        BackupError::Open(OpenError::Provider(error)) => error.hint(Role::Server), // it may be named, as for a server
+        BackupError::Open(OpenError::Provider(error)) => error.hint(Role::Server), // the root key can be named, as for a server
         error => error.hint(),
     };
     let failure = Failure::new(exit, error.to_string(), hint);

@@ -1,4 +1,4 @@
-//! `bulla cat`: the content of a file on standard output, or some of its bytes.
+//! `bulla cat`: prints the plaintext of a file, or a byte range of it.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -37,7 +37,7 @@ pub(crate) fn run(kms: &KmsFlags, args: &Cat) -> Result<(), Failure> {
         Source::File(_) if format != Some(Format::Text) && is_native(&file) => {
             decryptor.decrypt_range(&file, range.from..range.to, output)
         }
-        // The text format is verified as a whole before anything of it is seen.
+        // The text format is verified in full before any of it is printed.
         _ => decryptor.decrypt_open_to_stream(&file, name, Part::new(output, range)),
     };
     printed.map(drop).map_err(|error| Failure::of_file(&error, name, Destination::StandardOutput))
@@ -48,7 +48,7 @@ fn is_native(file: &File) -> bool {
     file.read_exact_at(&mut magic, 0).is_ok() && magic == MAGIC
 }
 
-/// Lets some of the bytes through.
+/// A writer that passes on only a byte range.
 struct Part<W> {
     output: W,
     skip: u64,

@@ -1,4 +1,4 @@
-//! `bulla console`: the web pages for the embedded KMS, on loopback, for the user who runs the command.
+//! `bulla console`: the web console of the embedded KMS, on a loopback address, for the user who runs the command.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -34,7 +34,7 @@ pub(crate) fn run(flags: &KmsFlags, console: Console) -> Result<(), Failure> {
         None => LISTEN,
     };
     let engine = Arc::new(Store(EmbeddedKms::new(data)));
-    engine.0.with(|_| Ok(()))?; // else the user would learn in the browser that it does not open
+    engine.0.with(|_| Ok(()))?; // otherwise the user would see only in the browser that it does not open
     let name = format!("{}.localhost", KeyId::random(&SystemRandom).to_string().replace('-', ""));
     let pages = OwnerConsole::bind(listen, &name, engine, Shutdown::on_signals(), tell).map_err(unbound)?;
     let link = format!("http://{name}:{}{}", pages.local_addr().port(), pages.make_link());
@@ -77,16 +77,17 @@ fn tell(event: &ConsoleEvent) {
     }
 }
 
-/// A page that forwards to the console, for a desktop: no argument of a process names the link, which others could read.
+/// A page that redirects to the console, so that no process has the link among its arguments, which other users can
+/// read.
 struct Forwarder(PathBuf);
 
 impl Drop for Forwarder {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0); // its link is dead anyway
+        let _ = fs::remove_file(&self.0); // its link has expired
     }
 }
 
-/// Opens the link in the browser of the desktop, if there is one. The user can open the printed one if this fails.
+/// Opens the link in the browser of the desktop, if there is one. If this fails, the user opens the printed link.
 fn open(link: &str) -> Option<Forwarder> {
     if ["DISPLAY", "WAYLAND_DISPLAY"].iter().all(|name| env::var_os(name).is_none()) {
         return None;
@@ -110,5 +111,5 @@ fn write_forwarder(link: &str) -> io::Result<Forwarder> {
     Ok(forwarder)
 }
 
-/// A free port of loopback.
+/// A free port on loopback.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);

@@ -1,4 +1,4 @@
-//! What `encrypt` and `decrypt` share: each source becomes a file or stream of its own, each directory another one.
+//! The part that `encrypt` and `decrypt` share: each source becomes a file or stream, each directory another directory.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::paths::{Input, Output, Source, file_len};
 use crate::progress::{self, Total};
 use crate::report::Report;
 
-/// What was typed, once it is known to make sense together.
+/// A valid combination of inputs, outputs and flags.
 pub(super) struct Conversion {
     pub(super) inputs: Vec<Input>,
     output: Output,
@@ -27,38 +27,38 @@ pub(super) struct Conversion {
     pub(super) run: RunOptions,
 }
 
-/// In what encryption and decryption differ.
+/// The part in which encryption and decryption differ.
 pub(super) trait Converter {
     fn progress(&self) -> &Progress;
 
     /// Converts a file by its path.
     fn file(&self, from: &Path, to: &Path) -> Result<FileSummary, FileError>;
 
-    /// Converts what is open already.
+    /// Converts an open file.
     fn open_file(&self, source: File, name: &Path, to: &Path) -> Result<FileSummary, FileError>;
 
-    /// Converts what is open to standard output.
+    /// Converts an open file to standard output.
     fn stream(&self, source: File, name: &Path, output: File) -> Result<(), FileError>;
 
     /// Converts every file below a directory.
     fn tree(&self, from: &Path, to: Option<&Path>, listener: Listener<'_>) -> Result<TreeSummary, FileError>;
 
-    /// The path of the result beside its source.
+    /// Returns the path of the result beside its source.
     fn path_beside(&self, source: &Path) -> Result<PathBuf, Failure>;
 
-    /// Refuses a standard output that cannot take the result.
+    /// Refuses a standard output that is unsuitable for the result.
     fn check_standard_output(&self) -> Result<(), Failure> {
         Ok(())
     }
 
     fn tree_total<'a>(&self, tree: &'a Path) -> Total<'a>;
 
-    /// Whether each source has to be an encrypted file.
+    /// Returns whether each source must be an encrypted file.
     fn opens_files(&self) -> bool;
 }
 
 impl Conversion {
-    /// Refuses combinations that mean nothing: one output for several inputs, or a stream where only a file will do.
+    /// Refuses invalid combinations: one output for several inputs, or a stream where a file is required.
     pub(super) fn of(inputs: Vec<Input>, output: OutputFlags, batch: Batch) -> Result<Self, Failure> {
         let OutputFlags { output, force } = output;
         let Batch { resume, remove_source, no_sync, run } = batch;
@@ -94,7 +94,7 @@ impl Conversion {
         walk::walk(&self.inputs, &Converting { conversion: self, kms, converter }, report)
     }
 
-    /// Refuses flags that only files can follow.
+    /// Refuses flags that apply to files only.
     fn refuse_stream(&self) -> Result<(), Failure> {
         if self.resume || self.remove_source {
             let what = "--resume and --remove-source are for files, and this is a stream";
@@ -104,7 +104,7 @@ impl Conversion {
     }
 }
 
-/// A conversion at work.
+/// A running conversion.
 struct Converting<'a> {
     conversion: &'a Conversion,
     kms: &'a KmsConnection,
@@ -156,7 +156,7 @@ impl Work for Converting<'_> {
     }
 
     fn expects_encrypted_files(&self) -> bool {
-        // What was done before may be gone, with --remove-source.
+        // With --remove-source, an earlier run may have removed all sources.
         self.converter.opens_files() && !self.conversion.resume
     }
 }
@@ -178,7 +178,7 @@ impl Converting<'_> {
         }
         progress::show(len.into(), self.progress(), || match (source, len) {
             (Source::File(path), Some(_)) => self.converter.file(path, to),
-            // A named pipe cannot be opened a second time: its writer may be done.
+            // A named pipe cannot be opened a second time, because its writer may have finished.
             _ => self.converter.open_file(opened, source.name(), to),
         })
         .map_err(|error| Failure::of_file(&error, source.name(), to))

@@ -1,4 +1,5 @@
-//! `bulla decrypt`: the wrapped key unwrapped by the KMS, files decrypted with it; nothing unverified is seen.
+//! `bulla decrypt`: unwraps the data keys of files with the KMS and decrypts them. No unverified plaintext is
+//! published.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

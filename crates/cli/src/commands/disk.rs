@@ -122,10 +122,10 @@ fn unenroll(flags: &KmsFlags, args: &DiskKeys) -> Result<(), Failure> {
     changed.check_whole(&volume)
 }
 
-/// The KMS and what to wrap a new key with, if that makes sense.
-fn wrapping(flags: &KmsFlags, args: &Enroll) -> Result<(KmsConnection, Wrapping), Failure> {
-    let kms = KmsConnection::connect(flags)?;
-    if matches!(kms, KmsConnection::Embedded(_)) && !args.allow_embedded {
+/// Returns the KMS, and what to wrap a new key with, after validating the flags.
+fn wrapping(flags: &KmsFlags, args: &Enroll) -> Result<(Kms, Wrapping), Failure> {
+    let kms = Kms::connect(flags)?;
+    if matches!(kms, Kms::Embedded(_)) && !args.allow_embedded {
         let what =
             "the keys of the embedded KMS are on this machine, possibly on the disk that they would open";
         let hint = "name a server with --kms, or add --allow-embedded if its data is on another disk";
@@ -146,8 +146,8 @@ fn wrapping(flags: &KmsFlags, args: &Enroll) -> Result<(KmsConnection, Wrapping)
     Ok((kms, Wrapping { keys, context, kms: place }))
 }
 
-/// The id of a key, as tokens have it.
-fn id(kms: &KmsConnection, key: &KeyName) -> Result<String, Failure> {
+/// Returns the id of a key, which tokens store.
+fn id(kms: &Kms, key: &KeyName) -> Result<String, Failure> {
     match key.id() {
         Some(id) => Ok(id.to_owned()),
         None => Ok(kms.call(&DescribeKey { key_id: key.to_string() })?.key_metadata.key_id),
@@ -162,6 +162,6 @@ fn names(keys: &[String]) -> String {
     keys.join(" and by ")
 }
 
-/// What no command can change.
+/// The limit of every command: copies of old headers stay valid.
 const OLD_HEADERS: &str = "a copy of the old header still opens the volume, until the old KMS key is disabled or \
     `cryptsetup reencrypt` has run";

@@ -1,4 +1,4 @@
-//! `bulla encrypt`: a data key from the KMS, files encrypted with it, the wrapped key kept with them.
+//! `bulla encrypt`: gets data keys from the KMS and encrypts files with them; each file holds its wrapped key.
 
 use std::fs::File;
 use std::io::{self, IsTerminal};

@@ -1,4 +1,4 @@
-//! `bulla inspect`: what a header says about itself. Nothing of it is verified, and no key is needed.
+//! `bulla inspect`: prints what the header of a file contains, unverified, without a key.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -115,7 +115,7 @@ fn native_json(header: &Header, plaintext_len: Option<u64>) -> Value {
 fn native_text(header: &Header, plaintext_len: Option<u64>) -> String {
     let mut text = String::from("  format    bulla 1, Cobblestone-256\n");
     let mut line = |name: &str, value: &dyn std::fmt::Display| {
-        // Whoever made the file chose the values: none of them makes a line of its own.
+        // The author of the file chose the values, so none of them may break out of its line.
         let _ = writeln!(text, "  {name:<8}  {}", on_one_line(&value.to_string()));
     };
     match (plaintext_len, header.source().size) {

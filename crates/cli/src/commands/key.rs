@@ -1,4 +1,4 @@
-//! `bulla key`: keys for people.
+//! `bulla key`: creates, shows, changes and deletes keys.
 
 mod backups;
 mod uses;
@@ -11,7 +11,7 @@ use bulla_wire::kms::{
     KeyMetadata, ListAliases, ListAliasesByKeyId, ListKeys, ScheduleKeyDeletion,
 };
 
-use self::backups::{tell_if_deleted, tell_of_backups};
+use self::backups::{report_backups, report_if_deleted};
 use self::uses::{Unused, warn_of_late_use};
 use super::pages::{self, PAGE_SIZE};
 use super::people::{NOT_YOURS_TO_SEE, unless_denied};
@@ -40,7 +40,7 @@ pub(crate) fn run(kms: &KmsFlags, command: Key) -> Result<(), Failure> {
             create(&kms, &request, alias.as_ref())
         }
         Key::List { unused_since } => list(&kms, unused_since),
-        Key::Show { key } => show(&kms, &key).map_err(|failure| tell_if_deleted(&kms, &key, failure)),
+        Key::Show { key } => show(&kms, &key).map_err(|failure| report_if_deleted(&kms, &key, failure)),
         Key::Enable { key } => {
             let key_id = resolve(&kms, &key)?;
             kms.call(&EnableKey { key_id: key_id.clone() })?;
@@ -57,7 +57,8 @@ pub(crate) fn run(kms: &KmsFlags, command: Key) -> Result<(), Failure> {
         }
         Key::ScheduleDeletion { key, days } => {
             let key_id = resolve(&kms, &key)?;
-            schedule_deletion(&kms, &key_id, days).map_err(|failure| tell_if_deleted(&kms, &key_id, failure))
+            schedule_deletion(&kms, &key_id, days)
+                .map_err(|failure| report_if_deleted(&kms, &key_id, failure))
         }
         Key::CancelDeletion { key } => {
             let key_id = resolve(&kms, &key)?;
@@ -75,7 +76,7 @@ fn schedule_deletion(kms: &KmsConnection, key_id: &str, days: u32) -> Result<(),
     print(format_args!(
         "{key_id} is scheduled for deletion at {at}, and cannot be used meanwhile; what it encrypted is lost then{used}"
     ))?;
-    tell_of_backups(kms, key_id)
+    report_backups(kms, key_id)
 }
 
 fn create(kms: &KmsConnection, request: &CreateKey, alias: Option<&AliasName>) -> Result<(), Failure> {
@@ -83,7 +84,7 @@ fn create(kms: &KmsConnection, request: &CreateKey, alias: Option<&AliasName>) -
     let key_id = kms.call(request)?.key_metadata.key_id;
     let named =
         alias.map(|alias| kms.call(&CreateAlias { key_id: key_id.clone(), alias_name: alias.to_string() }));
-    // Whatever becomes of the alias and of the output, neither stops the other: the key is there.
+    // A failure of the alias and one of the output must not hide each other: the key exists.
     let printed = print(&key_id);
     match (alias, named) {
         (Some(alias), Some(Err(error))) => Err(left_without(alias, &key_id, &error)),
@@ -91,21 +92,21 @@ fn create(kms: &KmsConnection, request: &CreateKey, alias: Option<&AliasName>) -
     }
 }
 
-/// Refuses a name that cannot be given, so that no key is created for it.
-fn check_free(kms: &KmsConnection, alias: &AliasName) -> Result<(), Failure> {
+/// Refuses an alias that exists, so that no key is created for it.
+fn check_free(kms: &Kms, alias: &AliasName) -> Result<(), Failure> {
     alias.check()?;
     match kms.call(&DescribeKey { key_id: alias.to_string() }) {
         Ok(found) => {
             let what = format!("{alias} is a name of key {} already", found.key_metadata.key_id);
             Err(Failure::new(Exit::Kms, what, "choose another alias, or move it with `bulla alias update`"))
         }
-        // Not found, or not for the caller to see: CreateAlias has the last word.
+        // The alias does not exist, or the caller may not see it: CreateAlias decides.
         Err(CallError::Refused(refusal)) if refusal.code.starts_with("Forbidden.") => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Names the key that is left: another caller took the alias meanwhile, or the KMS became unavailable.
+/// Reports the key without an alias: another caller took the alias meanwhile, or the KMS became unavailable.
 fn left_without(alias: &AliasName, key_id: &str, error: &CallError) -> Failure {
     let what =
         format!("key {key_id} was created, but giving it the name {alias} failed: {}", with_causes(error));
@@ -189,8 +190,8 @@ fn show(kms: &KmsConnection, key: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The id of a key.
-pub(super) fn resolve(kms: &KmsConnection, key: &KeyName) -> Result<String, Failure> {
+/// Returns the id of a key.
+pub(super) fn resolve(kms: &Kms, key: &KeyName) -> Result<String, Failure> {
     match key {
         KeyName::Id(id) => Ok(id.clone()),
         KeyName::Arn(name) | KeyName::Alias(name) => Ok(describe(kms, name)?.key_id),
@@ -201,8 +202,8 @@ fn describe(kms: &KmsConnection, key: &str) -> Result<KeyMetadata, Failure> {
     Ok(kms.call(&DescribeKey { key_id: key.to_owned() })?.key_metadata)
 }
 
-/// Every alias, by the ids of their keys.
-fn all_aliases(kms: &KmsConnection) -> Result<HashMap<String, Vec<String>>, CallError> {
+/// Returns all aliases by the ids of their keys.
+fn all_aliases(kms: &Kms) -> Result<HashMap<String, Vec<String>>, CallError> {
     let mut aliases = HashMap::<_, Vec<_>>::new();
     let ask = |number| {
         let page = kms.call(&ListAliases { page_number: Some(number), page_size: Some(PAGE_SIZE) })?;

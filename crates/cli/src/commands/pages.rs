@@ -1,11 +1,11 @@
-//! Lists that come in pages.
+//! Lists that a server returns in pages.
 
 use bulla_client::CallError;
 
-/// How many entries a page holds; the most that the API gives.
+/// The entries of a page: the maximum of the KMS API.
 pub(super) const PAGE_SIZE: u32 = 100;
 
-/// Asks for page after page, each with the total of entries, and hands over every entry.
+/// Requests page after page, each with the total number of entries, and passes every entry to `each`.
 pub(super) fn for_each<T, E>(
     ask: impl Fn(u32) -> Result<(Vec<T>, u64), E>,
     mut each: impl FnMut(T) -> Result<(), E>,
@@ -23,11 +23,11 @@ pub(super) fn for_each<T, E>(
     Ok(())
 }
 
-/// How many entries a page of RAM holds; the most that every list of the cloud gives.
+/// The entries of a page of RAM: the maximum of every list of the cloud.
 pub(super) const MAX_ITEMS: u32 = 100;
 
-/// All entries of a list of RAM. `ask` gets the marker of a page, none for the first one, and returns its entries and the
-/// marker of the next page.
+/// Returns all entries of a list of RAM. `ask` gets the marker of a page, `None` for the first one, and returns the
+/// entries of the page and the marker of the next one.
 pub(super) fn all<T>(
     ask: impl Fn(Option<String>) -> Result<(Vec<T>, Option<String>), CallError>,
 ) -> Result<Vec<T>, CallError> {

@@ -1,4 +1,4 @@
-//! `bulla user`, `group`, `role` and `access-key`: people and programs that share a server, by the RAM API.
+//! `bulla user`, `group`, `role` and `access-key`: the users of a server, with the RAM API.
 
 pub(crate) mod access_key;
 mod assume;
@@ -18,7 +18,7 @@ use crate::failure::{Exit, Failure};
 use crate::paths::Source;
 use crate::principals::type_name;
 
-/// A list inside an answer that the caller is not permitted to see becomes a note, so that the rest is shown.
+/// Converts a missing permission into `None`, so that the rest of an answer is shown.
 pub(super) fn unless_denied<T>(reply: Result<T, CallError>) -> Result<Option<T>, Failure> {
     match reply {
         Ok(reply) => Ok(Some(reply)),
@@ -27,22 +27,22 @@ pub(super) fn unless_denied<T>(reply: Result<T, CallError>) -> Result<Option<T>,
     }
 }
 
-/// Whether a code means that the caller lacks a permission.
+/// Returns whether a code means that the caller lacks a permission.
 pub(super) fn is_denial(code: &str) -> bool {
     code == "NoPermission" || code == "Forbidden.NoPermission"
 }
 
-/// Whether a reply says that what was named does not exist.
+/// Returns whether an error means that the named entity does not exist.
 pub(super) fn is_missing(error: &CallError) -> bool {
     matches!(error, CallError::Refused(refusal) if refusal.code.starts_with("EntityNotExist."))
 }
 
-/// The text of a policy document, without blanks around it.
+/// Returns the text of a policy document, trimmed.
 pub(super) fn document(source: &Source) -> Result<String, Failure> {
     Ok(document_as_written(source)?.trim().to_owned())
 }
 
-/// The text of a policy document.
+/// Returns the text of a policy document as it is in the file.
 pub(super) fn document_as_written(source: &Source) -> Result<String, Failure> {
     let failed = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::InvalidData => {
@@ -60,18 +60,18 @@ pub(super) fn document_as_written(source: &Source) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// A field that stays as it is if no text is given, and is cleared by an empty one.
+/// Returns the value of a field: unchanged without a text, cleared by an empty one.
 fn changed(text: Option<String>) -> Option<MaybeEmpty> {
     text.map(MaybeEmpty)
 }
 
-/// The names of policies, on one line.
+/// Returns the names of policies on one line.
 fn joined<'a>(policies: impl IntoIterator<Item = (PolicyType, &'a str)>) -> String {
     let names = policies.into_iter().map(|(kind, name)| format!("{}/{name}", type_name(kind)));
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// In the place of what the caller has no permission to read.
+/// Printed in place of a list that the caller has no permission to read.
 pub(super) const NOT_YOURS_TO_SEE: &str = "(no permission to list them)";
-/// Twice the longest document that a server takes.
+/// Twice the longest document that a server accepts.
 const LONGEST: u64 = 65_536;

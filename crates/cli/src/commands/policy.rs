@@ -1,4 +1,4 @@
-//! `bulla policy`: policies of an account, and what they amount to.
+//! `bulla policy`: the policies of an account, and the permissions that result from them.
 
 mod action;
 mod check;

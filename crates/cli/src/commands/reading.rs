@@ -1,4 +1,4 @@
-//! What the commands that read encrypted files share.
+//! The part that the commands which read encrypted files share.
 
 use std::fs::File;
 
@@ -9,13 +9,13 @@ use crate::failure::Failure;
 use crate::kms::KmsConnection;
 use crate::streams;
 
-/// The options that say what may be read.
-pub(super) fn decrypt_options(args: &Reading, kms: &KmsConnection) -> Result<DecryptOptions, Failure> {
+/// Returns the options that restrict which files may be read.
+pub(super) fn decrypt_options(args: &Reading, kms: &Kms) -> Result<DecryptOptions, Failure> {
     let format = args.format.map(Into::into);
     Ok(DecryptOptions::new().format(format).allowed(kms.allowed(&args.opening.allowed)?))
 }
 
-/// Standard output for a result that is not text.
+/// Returns standard output for a binary result.
 pub(super) fn standard_output() -> Result<File, Failure> {
     streams::standard_output().map_err(|error| Failure::output(&error))
 }

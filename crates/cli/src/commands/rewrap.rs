@@ -1,4 +1,4 @@
-//! `bulla rewrap` and `bulla rekey`: other keys for files that are there.
+//! `bulla rewrap` and `bulla rekey`: change the keys of encrypted files in place.
 
 use std::path::Path;
 
@@ -33,7 +33,7 @@ enum Change {
     Rekey,
 }
 
-/// What was typed of either command.
+/// The arguments of either command.
 struct Request<'a> {
     change: Change,
     inputs: &'a [Input],
@@ -50,7 +50,7 @@ impl Request<'_> {
         let kms = KmsConnection::connect(kms)?;
         process::clean_up_on_signals()?;
         let options = match keys {
-            [] => options, // -k was not given
+            [] => options, // without -k
             keys => options.keys(keys.iter().map(KeyName::to_string)),
         };
         let options = options
@@ -73,7 +73,7 @@ impl Change {
     }
 }
 
-/// A change of files in their places.
+/// A change of files in place.
 struct InPlace<K> {
     change: Change,
     rewrapper: Rewrapper<K>,

@@ -1,4 +1,4 @@
-//! `bulla serve`: the KMS as a server.
+//! `bulla serve`: runs the KMS as a server.
 
 mod access_key;
 mod audit;
@@ -90,7 +90,7 @@ pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
     server.run().map_err(serve_failure)
 }
 
-/// The settings with which the server runs: account and region are what the store keeps, and none if no start has named
+/// Returns the settings of the running server: account and region are those in the store, or `None` if no start has set
 /// them.
 fn running(settings: &Serve, kms: &Kms) -> Serve {
     let region = kms.settled_region().map(str::to_owned);
@@ -98,8 +98,8 @@ fn running(settings: &Serve, kms: &Kms) -> Serve {
     Serve { region, account, ..settings.clone() }
 }
 
-/// The address under which a client on this machine reaches the server, and its certificate is good: not the one that means all
-/// addresses.
+/// Returns the address at which clients on this machine reach the server with a valid certificate, instead of a
+/// wildcard address.
 fn for_clients(listen: SocketAddr, names: &[String]) -> String {
     let port = listen.port();
     match (listen.ip(), names.first()) {
@@ -110,7 +110,7 @@ fn for_clients(listen: SocketAddr, names: &[String]) -> String {
     }
 }
 
-/// One line for programs on standard output, and what a client needs for people on standard error.
+/// Prints one line for programs on standard output, and the environment of a client for people on standard error.
 fn announce(kms: &Kms, server: &Server, settings: &Serve, first: &FirstAccessKey) -> io::Result<()> {
     let scheme = if settings.http { "http" } else { "https" };
     let url = format!("{scheme}://{}", server.local_addr());

@@ -1,4 +1,4 @@
-//! `bulla status`: how the server of a data directory is. Without a server, what its files tell.
+//! `bulla status`: the state of the server of a data directory; without a server, the state of its files.
 
 mod report;
 mod stopped;

@@ -1,4 +1,4 @@
-//! `bulla store`: what an operator does with a store. A server that has it open does it on request.
+//! `bulla store`: checks a store. A server that has the store open runs the check on request.
 
 use std::io;
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::args::{CheckStore, KmsFlags, Store};
 use crate::control::{connect, refused, show_progress};
-use crate::embedded::tell_of_wait;
+use crate::embedded::report_wait;
 use crate::failure::{Exit, Failure};
 use crate::location::KmsLocation;
 use crate::results::{print, print_json};
@@ -52,18 +52,18 @@ fn run_check(flags: &KmsFlags, check: &CheckStore) -> Result<(), Failure> {
     }
 }
 
-/// The report of the server that has the store open, or else of a check by this process.
+/// Returns the report of the server that has the store open, otherwise that of a check in this process.
 fn report(data: &Path, check: &CheckStore) -> Result<Value, Failure> {
     if let Some(server) = connect(data)? {
         return server.call(Call::StoreCheck, show_progress()).map_err(|error| refused(data, &error));
     }
     let root_key = check.root_key.clone();
-    let options = Options { root_key, on_wait: tell_of_wait, ..Options::new(data, Role::Command) };
+    let options = Options { root_key, on_wait: report_wait, ..Options::new(data, Role::Command) };
     let report = bulla_kms::check_store(&options).map_err(|error| open_failure(&error))?;
     Ok(serde_json::to_value(&report).expect("all of it is JSON"))
 }
 
-/// What a check has found, as a server or this process says it.
+/// The findings of a check, from a server or this process.
 #[derive(Deserialize)]
 struct Report {
     records: u64,
@@ -98,7 +98,7 @@ fn open_failure(error: &OpenError) -> Failure {
         OpenError::Directory { source, .. } if source.kind() == io::ErrorKind::NotFound => {
             "name the data directory of the store with --data".into()
         }
-        OpenError::Provider(error) => error.hint(Role::Server), // it may be named, as for a server
+        OpenError::Provider(error) => error.hint(Role::Server), // the root key can be named, as for a server
         error => error.hint(Role::Command),
     };
     Failure::new(Exit::Kms, error.to_string(), hint)

@@ -1,4 +1,4 @@
-//! `bulla verify`: every chunk opened, nothing kept.
+//! `bulla verify`: decrypts every chunk of files and discards the plaintext.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! The one walk over the inputs of a command. An input that fails stops no other one.
+//! The walk over the inputs of a command. An input that fails does not stop the others.
 
 use std::path::Path;
 
@@ -14,18 +14,18 @@ use crate::report::Report;
 pub(super) trait Work {
     fn progress(&self) -> &Progress;
 
-    /// Refuses an input before it is touched.
+    /// Refuses an input before it is opened.
     fn check(&self, _input: &Input) -> Result<(), Failure> {
         Ok(())
     }
 
-    /// Works on one source. None if the result was printed.
+    /// Processes one source. Returns `None` if the result was printed.
     fn source(&self, source: &Source) -> Result<Option<FileSummary>, Failure>;
 
-    /// Works on every file below a directory. `to` is what [`Work::tree_output`] gave.
+    /// Processes every file below a directory. `to` is the result of [`Work::tree_output`].
     fn tree(&self, tree: &Path, to: Option<&Path>, listener: Listener<'_>) -> Result<TreeSummary, FileError>;
 
-    /// The directory for the results of a tree; None if they stay beside or in their sources.
+    /// Returns the directory for the results of a tree; `None` if they are written beside or into their sources.
     fn tree_output(&self, _tree: &Path) -> Result<Option<&Path>, Failure> {
         Ok(None)
     }
@@ -34,7 +34,7 @@ pub(super) trait Work {
         Total::Unknown
     }
 
-    /// Whether a directory without encrypted files is a failure: it is hardly the one that was meant.
+    /// Returns whether a directory without encrypted files is a failure, because it is probably not the intended one.
     fn expects_encrypted_files(&self) -> bool {
         true
     }
@@ -42,7 +42,7 @@ pub(super) trait Work {
 
 pub(super) type Listener<'a> = &'a (dyn Fn(TreeEvent<'_>) + Sync);
 
-/// Does the work on each input, and tells at the end which ones failed.
+/// Processes each input, and reports at the end which ones failed.
 pub(super) fn walk(inputs: &[Input], work: &dyn Work, report: Report) -> Result<(), Failure> {
     for input in inputs {
         let outcome = work.check(input).and_then(|()| match input {

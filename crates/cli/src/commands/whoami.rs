@@ -1,4 +1,4 @@
-//! `bulla whoami`: which identity calls the KMS, and which credentials prove it.
+//! `bulla whoami`: the identity that calls the KMS, and the credentials that it uses.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ pub(crate) fn run(kms: &KmsFlags, args: &Whoami) -> Result<(), Failure> {
     }
 }
 
-/// The embedded KMS has one caller, who is above its policies.
+/// Prints the owner of the embedded KMS, its only caller, to whom no policies apply.
 fn embedded(data: &Path, as_json: bool) -> Result<(), Failure> {
     let data = data.display().to_string();
     if as_json {
@@ -56,7 +56,7 @@ fn print_lines(
     print(format_args!("answered by {}", sts.endpoint()))
 }
 
-/// The reply of the API, and what only the client knows.
+/// Returns the reply of the API, with what only the client knows.
 fn as_value(
     identity: &GetCallerIdentityReply,
     access_key: &str,
@@ -70,7 +70,7 @@ fn as_value(
     value
 }
 
-/// As the API spells it.
+/// Returns the type as the API spells it.
 fn type_name(identity: &GetCallerIdentityReply) -> String {
     let value = serde_json::to_value(identity.identity_type).expect("a name is JSON");
     value.as_str().unwrap_or_default().to_owned()

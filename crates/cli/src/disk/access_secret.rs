@@ -1,8 +1,8 @@
-//! The secret of a machine's access key: in the file that disk.toml names, or sealed by the TPM in the file beside it, whose
-//! name ends in `.tpm2`.
+//! The secret of a machine's access key: in the file that disk.toml names, or sealed by the TPM in a file beside it,
+//! whose name ends in `.tpm2`.
 //!
-//! A boot image gets the sealed file if there is one, and the plain file stays on the system. Where the plain file is missing,
-//! as in such an image, the sealed one is used.
+//! A boot image gets the sealed file if it exists, and the plain file stays on the system. Where the plain file is
+//! missing, as in such an image, the sealed file is used.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -17,11 +17,11 @@ use super::tpm::{Pcrs, Tpm, TpmFault};
 use crate::failure::{Exit, Failure};
 use crate::messages::note;
 
-/// Both files, which need not exist.
+/// The plain and the sealed file, either of which may be missing.
 pub(super) struct AccessSecret {
-    /// As disk.toml names it.
+    /// The path in disk.toml.
     name: PathBuf,
-    /// Where it is.
+    /// The path of the plain file.
     plain: PathBuf,
     sealed: PathBuf,
 }
@@ -30,13 +30,13 @@ impl AccessSecret {
     const MAX_PLAIN: usize = 512;
     const MAX_SEALED: usize = 16 << 10;
 
-    /// The secret that a configuration of the system below `root` names.
+    /// Returns the secret that the configuration of the system below `root` names.
     pub(super) fn of(root: &Path, name: &Path) -> Self {
         let plain = below(root, name);
         Self { name: name.to_owned(), sealed: sealed_name(&plain), plain }
     }
 
-    /// Reads the plain file, or else unseals the sealed one.
+    /// Reads the plain file if it exists, otherwise unseals the sealed one.
     pub(super) fn read(&self, tpm: &Tpm, patience: Duration) -> Result<Zeroizing<String>, Failure> {
         if exists(&self.plain) || !exists(&self.sealed) {
             return read_text(&self.plain);
@@ -46,7 +46,7 @@ impl AccessSecret {
         text(&secret, &self.sealed)
     }
 
-    /// Seals the secret for the present values of the registers, and checks that the TPM unseals it.
+    /// Seals the secret for the current values of the registers, and checks that the TPM unseals it.
     pub(super) fn seal(&self, tpm: &Tpm, pcrs: &Pcrs) -> Result<(), Failure> {
         let secret = self.read(tpm, Tpm::PATIENCE)?;
         let seal = || -> Result<_, TpmFault> {
@@ -72,18 +72,18 @@ impl AccessSecret {
         Ok(())
     }
 
-    /// Removes the sealed file unless it is all that is left of the secret; returns its place if it was there.
+    /// Removes the sealed file unless it is the only copy of the secret. Returns its path if it was removed.
     pub(super) fn forget_sealed(&self) -> Result<Option<PathBuf>, Failure> {
         let is_removed = exists(&self.plain) && remove(&self.sealed)?;
         Ok(is_removed.then(|| self.sealed.clone()))
     }
 
-    /// The sealed file, if there is one.
+    /// Returns the sealed file if it exists.
     pub(super) fn sealed(&self) -> Option<&Path> {
         exists(&self.sealed).then_some(&self.sealed)
     }
 
-    /// The file for boot images, by its name on the system that boots.
+    /// Returns the file for boot images, by its path on the booted system.
     pub(super) fn boot_file(&self) -> Result<PathBuf, Failure> {
         if !exists(&self.sealed) {
             read_text(&self.plain)?;
@@ -123,17 +123,17 @@ fn sealed_name(plain: &Path) -> PathBuf {
     name.into()
 }
 
-/// Whether something is there; what cannot be looked at is taken for there, so that reading it says why.
+/// Returns whether a file exists. One that cannot be checked counts as existing, so that reading it reports the error.
 fn exists(path: &Path) -> bool {
     path.try_exists().unwrap_or(true)
 }
 
-/// When the file at a path was written or put there: a copy may keep its modification time.
+/// Returns when a file was written or put in place; a copy may keep its modification time.
 fn changed_at(path: &Path) -> Option<(i64, i64)> {
     fs::metadata(path).ok().map(|found| (found.ctime(), found.ctime_nsec()))
 }
 
-/// Reads a file that other users cannot read.
+/// Reads a file, which other users must not be able to read.
 fn read_file(path: &Path, max_len: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
     read_secret_file(path, max_len, SecretReaders::OwnerOnly)
         .map_err(|error| Failure::new(Exit::Usage, error.to_string(), error.hint()))
@@ -215,8 +215,8 @@ mod tests {
         without_device(&tpm);
         assert_eq!(system.read(&tpm).unwrap(), "secret", "no TPM is asked");
         fs::remove_file(system.place("disk-secret")).unwrap();
-        let told = system.read(&tpm).unwrap_err();
-        assert!(told.contains("disk-secret.tpm2 is not unsealed: this machine has no TPM"), "{told}");
+        let message = system.read(&tpm).unwrap_err();
+        assert!(message.contains("disk-secret.tpm2 is not unsealed: this machine has no TPM"), "{message}");
     }
 
     #[test]
@@ -239,10 +239,10 @@ mod tests {
         system.secret().seal(&fake(&system.programs), &pcrs()).unwrap();
         thread::sleep(Duration::from_millis(20)); // longer than a tick of the file system's clock
         system.put("disk-secret", "another\n");
-        // As a copy that keeps the time.
+        // A copy that keeps the modification time.
         fs::File::open(system.place("disk-secret")).unwrap().set_modified(UNIX_EPOCH).unwrap();
-        let told = system.secret().boot_file().unwrap_err().into_what();
-        assert!(told.ends_with("disk-secret has changed since the TPM sealed it"), "{told}");
+        let message = system.secret().boot_file().unwrap_err().into_what();
+        assert!(message.ends_with("disk-secret has changed since the TPM sealed it"), "{message}");
         assert_eq!(system.secret().forget_sealed().unwrap(), Some(system.place("disk-secret.tpm2")));
         assert_eq!(system.secret().boot_file().unwrap(), Path::new(NAME));
     }

@@ -1,8 +1,8 @@
-//! Opening volumes at boot: the scripts that initramfs-tools and dracut put into boot images, and when they may not.
+//! Opens volumes at boot: installs scripts for boot images of initramfs-tools and dracut, unless that would be unsafe.
 //!
-//! A boot image holds the secret of the access key, sealed by the TPM if the machine has one, and no other user may read it.
-//! The scripts run `cryptsetup open
-//! --token-only`; what is opened, and by which KMS, is for `disk unlock` and [`DiskConfig`] to decide, as on the running system.
+//! A boot image holds the secret of the access key, sealed by the TPM if the machine has one, and no other user may
+//! read the image. The scripts run `cryptsetup open --token-only`. `disk unlock` and [`DiskConfig`] decide which
+//! volumes are opened and by which KMS, as on the running system.
 
 use std::fs;
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
@@ -21,26 +21,26 @@ pub(crate) struct BootScripts<'r> {
     root: &'r Path,
 }
 
-/// How boot images are to get the secret of the access key.
+/// In which form boot images get the secret of the access key.
 pub(crate) enum BootSecret {
-    /// As they get it now.
+    /// Unchanged.
     Kept,
-    /// In the plain.
+    /// As plain text.
     Plain,
-    /// Sealed by this TPM, bound to these registers; in the plain if the machine has no TPM.
+    /// Sealed by this TPM and bound to these registers; as plain text if the machine has no TPM.
     SealedBy(Tpm, Pcrs),
 }
 
-/// What was installed.
+/// The result of an installation.
 #[derive(Debug)]
 pub(crate) struct Installed {
-    /// The places of the scripts.
+    /// The paths of the scripts.
     pub(crate) scripts: Vec<PathBuf>,
-    /// The file with the sealed secret, unless boot images hold the plain one.
+    /// The file with the sealed secret; `None` if boot images hold the plain one.
     pub(crate) sealed: Option<PathBuf>,
 }
 
-/// A file that is installed.
+/// An installed file.
 struct Script {
     tool: Tool,
     place: &'static str,
@@ -48,7 +48,7 @@ struct Script {
     content: &'static str,
 }
 
-/// What makes boot images.
+/// A program that makes boot images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tool {
     Both,
@@ -56,8 +56,8 @@ enum Tool {
     Dracut,
 }
 
-/// Everything that is installed. Scripts below /etc/initramfs-tools would run after cryptroot, which lists the scripts that run
-/// before it by the folder that it is in itself.
+/// All installed files. Scripts below /etc/initramfs-tools would run after cryptroot, which orders only the scripts in
+/// its own folder before itself.
 const SCRIPTS: [Script; 9] = [
     Script {
         tool: Tool::Both,
@@ -116,7 +116,7 @@ const SCRIPTS: [Script; 9] = [
 ];
 
 impl Tool {
-    /// Whether the system has the tool.
+    /// Returns whether the system has the program.
     fn is_in(self, root: &Path) -> bool {
         let has = |folder: &str| below(root, Path::new(folder)).is_dir();
         match self {
@@ -132,11 +132,11 @@ impl<'r> BootScripts<'r> {
         Self { root }
     }
 
-    /// Installs the scripts for the tools that the system has, after it has sealed the secret of the access key.
+    /// Seals the secret of the access key, and installs the scripts for the programs that the system has.
     ///
     /// # Errors
-    /// The system has no such tool, other users can read a boot image, the configuration cannot be used at boot, or the TPM
-    /// does not seal. A package that is built below another directory has no configuration yet;
+    /// The system has no such program, other users can read a boot image, the configuration cannot be used at boot, or
+    /// the TPM does not seal. A package that is built below another directory has no configuration yet;
     /// [`boot_files`](Self::boot_files) checks it again for each boot image.
     pub(crate) fn install(&self, secret: &BootSecret) -> Result<Installed, Failure> {
         if !Tool::Both.is_in(self.root) {
@@ -157,14 +157,14 @@ impl<'r> BootScripts<'r> {
         Ok(Installed { scripts, sealed })
     }
 
-    /// Removes the scripts and the sealed secret; returns the places of what was there. The images keep theirs until they are
-    /// made again. A sealed secret stays if it is nowhere in the plain.
+    /// Removes the scripts and the sealed secret, and returns the paths of the removed files. Boot images keep their
+    /// copies until they are rebuilt. A sealed secret stays if no plain copy exists.
     pub(crate) fn remove(&self) -> Result<Vec<PathBuf>, Failure> {
         let mut places = Vec::new();
         for script in &SCRIPTS {
             let place = self.below(script.place);
             if remove(&place)? {
-                // The folders that only these files make necessary.
+                // Folders that only these files need.
                 let own = ["bulla", "95bulla"];
                 let folder = place.parent().unwrap_or(self.root);
                 if folder.file_name().is_some_and(|name| own.iter().any(|own| name == *own)) {
@@ -173,14 +173,14 @@ impl<'r> BootScripts<'r> {
                 places.push(place);
             }
         }
-        // Without a configuration that can be read, there is no secret that boot images could have.
+        // Without a readable configuration, there is no secret for boot images.
         if let Ok(config) = DiskConfig::read(&self.below(DiskConfig::PATH)) {
             places.extend(config.secret(self.root).forget_sealed()?);
         }
         Ok(places)
     }
 
-    /// The files of the configuration, which a boot image needs, after a check that they can be used at boot.
+    /// Returns the files of the configuration that a boot image needs, after checking that they can be used at boot.
     pub(crate) fn boot_files(&self) -> Result<Vec<PathBuf>, Failure> {
         let config = self.config()?;
         let secret = config.secret(self.root).boot_file()?;
@@ -190,7 +190,8 @@ impl<'r> BootScripts<'r> {
         Ok(files)
     }
 
-    /// Gives boot images the secret as it is wanted, after a check of the configuration; returns the sealed file.
+    /// Checks the configuration, and provides the secret for boot images in the requested form. Returns the sealed
+    /// file.
     fn place_secret(&self, wanted: &BootSecret) -> Result<Option<PathBuf>, Failure> {
         let secret = self.config()?.secret(self.root);
         match wanted {
@@ -209,7 +210,7 @@ impl<'r> BootScripts<'r> {
         Ok(secret.sealed().map(Path::to_owned))
     }
 
-    /// The configuration, after a check that it can be used at boot.
+    /// Returns the configuration, after checking that it can be used at boot.
     fn config(&self) -> Result<DiskConfig, Failure> {
         let config = DiskConfig::read(&self.below(DiskConfig::PATH))?;
         if config.is_empty() {
@@ -239,7 +240,7 @@ impl<'r> BootScripts<'r> {
         Ok(())
     }
 
-    /// Refuses while other users can read a boot image, because the next one may replace it with the same permissions.
+    /// Refuses while other users can read a boot image, because its replacement may get the same permissions.
     fn check_images(&self) -> Result<(), Failure> {
         let boot = self.below("/boot");
         let Ok(entries) = fs::read_dir(&boot) else {
@@ -267,10 +268,10 @@ impl<'r> BootScripts<'r> {
     }
 }
 
-/// Refuses a KMS on this machine: it would need the disk to be open before it can open the disk.
+/// Refuses a KMS on this machine: it needs the disk to be open before it can open the disk.
 fn check_is_elsewhere(kms: &Endpoint, is_this_system: bool) -> Result<(), Failure> {
     let host = kms.host().trim_start_matches('[').trim_end_matches(']');
-    // A name that is not known now may be known at boot.
+    // A name that does not resolve now may resolve at boot.
     let addresses = || (host, 1).to_socket_addrs().into_iter().flatten();
     let is_here = kms.is_loopback()
         || host.ends_with(".localhost")
@@ -285,7 +286,8 @@ fn check_is_elsewhere(kms: &Endpoint, is_this_system: bool) -> Result<(), Failur
     Err(Failure::new(Exit::Usage, what, "name a KMS on another machine"))
 }
 
-/// Whether this machine has the address: packets to it then come from it. None is sent.
+/// Returns whether this machine has the address: a socket connected to it then has the same source address. No packet
+/// is sent.
 fn is_own_address(address: SocketAddr) -> bool {
     let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let ip = address.ip();

@@ -1,11 +1,12 @@
-//! What a command changed, key slot by key slot. What one KMS wrapped, another one does not open, so some may be left.
+//! The result of a change, key slot by key slot. A KMS cannot open what another KMS wrapped, so some key slots may stay
+//! unchanged.
 
 use super::header::SlotId;
 use super::volume::Volume;
 use crate::failure::{Exit, Failure};
 use crate::messages::note;
 
-/// What was done with each key slot that could be changed, and why the others are as they were.
+/// The results of the changed key slots, and why the others are unchanged.
 pub(crate) struct Changed<T> {
     pub(crate) done: Vec<T>,
     left: Vec<(SlotId, Failure)>,
@@ -15,7 +16,7 @@ impl<T> Changed<T> {
     /// Changes one key slot after the other.
     ///
     /// # Errors
-    /// That of the first key slot, if none could be changed.
+    /// The failure of the first key slot, if none could be changed.
     pub(super) fn each<S>(
         slots: impl IntoIterator<Item = (SlotId, S)>,
         change: impl Fn(SlotId, &S) -> Result<T, Failure>,
@@ -31,7 +32,7 @@ impl<T> Changed<T> {
         if done.is_empty() && !left.is_empty() { Err(left.swap_remove(0).1) } else { Ok(Self { done, left }) }
     }
 
-    /// Tells which key slots are left, and fails if there are any.
+    /// Reports the unchanged key slots, and fails if there are any.
     pub(crate) fn check_whole(&self, volume: &Volume) -> Result<(), Failure> {
         for (slot, failure) in &self.left {
             note(format_args!("key slot {slot} of {volume} could not be changed: {}", failure.texts().0));

@@ -1,4 +1,4 @@
-//! cryptsetup as a process. Keys reach it through its standard input alone, never by an argument, the environment or a file.
+//! Runs cryptsetup. Keys are passed on its standard input only, never in an argument, the environment or a file.
 
 use std::ffi::OsStr;
 use std::io::{self, Read, Write};
@@ -8,20 +8,20 @@ use std::{fmt, thread};
 use crate::failure::{Exit, Failure};
 use crate::messages::on_one_line;
 
-/// What a run of cryptsetup ended with.
+/// The failure of a run of cryptsetup.
 #[derive(Debug)]
 pub(crate) enum CryptsetupError {
-    /// There is no cryptsetup on this machine.
+    /// cryptsetup is not installed.
     Missing,
-    /// No key slot opens by this key.
+    /// The key opens no key slot.
     WrongKey,
-    /// It refused, or failed.
+    /// cryptsetup refused or failed.
     Failed { code: Option<i32>, text: String },
-    /// It could not be run.
+    /// cryptsetup could not be run.
     Io(io::Error),
 }
 
-/// Runs cryptsetup with the keys, one after the other, on its standard input, and answers what it prints.
+/// Runs cryptsetup with the keys, one after the other, on its standard input, and returns its output.
 ///
 /// # Errors
 /// [`CryptsetupError`].
@@ -32,7 +32,7 @@ pub(crate) fn cryptsetup<S: AsRef<OsStr>>(
     run(Command::new("cryptsetup").arg("--batch-mode").args(arguments), keys)
 }
 
-/// Runs a program that belongs to the system, found where those are, with nothing of our environment.
+/// Runs a program of the system, found in [`SYSTEM_PATH`], with an empty environment.
 pub(super) fn run(command: &mut Command, input: &[&[u8]]) -> Result<Vec<u8>, CryptsetupError> {
     command.env_clear().env("PATH", SYSTEM_PATH).env("LC_ALL", "C");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -40,24 +40,24 @@ pub(super) fn run(command: &mut Command, input: &[&[u8]]) -> Result<Vec<u8>, Cry
     let mut stdin = child.stdin.take().expect("it is a pipe");
     let stderr = child.stderr.take().expect("it is a pipe");
     let stdout = child.stdout.take().expect("it is a pipe");
-    let (written, printed, told) = thread::scope(|scope| {
-        let told = scope.spawn(|| read(stderr));
+    let (written, printed, messages) = thread::scope(|scope| {
+        let messages = scope.spawn(|| read(stderr));
         let written = scope.spawn(move || input.iter().try_for_each(|part| stdin.write_all(part)));
         let printed = read(stdout);
-        (written.join(), printed, told.join())
+        (written.join(), printed, messages.join())
     });
     let status = child.wait().map_err(CryptsetupError::Io)?;
-    let (Ok(written), Ok(told)) = (written, told) else {
+    let (Ok(written), Ok(messages)) = (written, messages) else {
         return Err(CryptsetupError::Io(io::ErrorKind::Other.into()));
     };
     if !status.success() {
-        return Err(CryptsetupError::of(status.code(), &told.map_err(CryptsetupError::Io)?));
+        return Err(CryptsetupError::of(status.code(), &messages.map_err(CryptsetupError::Io)?));
     }
-    // It may end before it read everything only if it fails.
+    // A program ends before reading its input only if it fails.
     written.and(printed).map_err(CryptsetupError::Io)
 }
 
-/// What a program prints, up to a limit that no good one reaches; the rest is read and dropped.
+/// Reads the output of a program up to a limit that no valid one reaches; the rest is discarded.
 pub(super) fn read(mut pipe: impl Read) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     (&mut pipe).take(MAX_OUTPUT).read_to_end(&mut text)?;
@@ -70,7 +70,7 @@ impl CryptsetupError {
         if error.kind() == io::ErrorKind::NotFound { Self::Missing } else { Self::Io(error) }
     }
 
-    /// What the program said, without its name.
+    /// Returns the message of the program, without its name.
     pub(super) fn cause(&self) -> String {
         match self {
             Self::Failed { text, .. } if !text.is_empty() => text.clone(),
@@ -80,12 +80,12 @@ impl CryptsetupError {
         }
     }
 
-    fn of(code: Option<i32>, told: &[u8]) -> Self {
+    fn of(code: Option<i32>, messages: &[u8]) -> Self {
         if code == Some(NO_KEY_OPENS) {
             return Self::WrongKey;
         }
-        let told = String::from_utf8_lossy(told);
-        let text = told.lines().map(str::trim).filter(|line| !line.is_empty());
+        let messages = String::from_utf8_lossy(messages);
+        let text = messages.lines().map(str::trim).filter(|line| !line.is_empty());
         Self::Failed { code, text: on_one_line(&text.collect::<Vec<_>>().join(" ")) }
     }
 }
@@ -124,7 +124,7 @@ impl From<CryptsetupError> for Failure {
 const NO_KEY_OPENS: i32 = 2;
 const NO_DEVICE: i32 = 4;
 const BUSY: i32 = 5;
-/// Where the programs of a system are.
+/// The directories of system programs.
 pub(super) const SYSTEM_PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
-/// More than the largest header has.
+/// More than the largest header.
 const MAX_OUTPUT: u64 = 16 << 20;

@@ -1,17 +1,17 @@
-//! Which key slots a KMS opens, and how that changes without losing a way in.
+//! The key slots that a KMS opens, and changes of them that never lose access to the data.
 //!
-//! Each change is a sequence of writes of the header, each of which is whole or not there. A command that is killed between two
-//! of them leaves a volume that opens as before, and the next command ends what was begun ([`Enrolment::tidy`]):
+//! Each change is a sequence of atomic writes of the header. A command that is killed between two of them leaves a
+//! volume that opens as before, and the next command completes or reverts the change ([`Enrolment::tidy`]):
 //!
-//! 1. a token names the key slot that is to be (pending);
-//! 2. the key slot is made;
-//! 3. the tokens of all keys but the first are written; then the first one stops being pending. A new key slot that replaces one
-//!    is named so by its tokens;
-//! 4. after the KMS has opened the new key slot, the one that it replaces is destroyed, then the tokens of that are removed, then
-//!    the new tokens no longer name it.
+//! 1. a token names the future key slot (pending);
+//! 2. the key slot is created;
+//! 3. the tokens of all keys but the first are written; then the first one stops being pending. The tokens of a new key
+//!    slot name the one that it replaces;
+//! 4. after the KMS has opened the new key slot, the replaced one is destroyed, then its tokens are removed, then the
+//!    new tokens stop naming it.
 //!
-//! **A key slot is destroyed only if a token of bulla names it, the key unwrapped from that token opens it, and another key slot
-//! stays.** A header can say anything; the KMS and cryptsetup have to agree with it.
+//! **A key slot is destroyed only if a token of bulla names it, the key unwrapped from that token opens it, and another
+//! key slot stays.** A header is untrusted; the KMS and cryptsetup have to confirm it.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ pub(crate) struct Enrolment<'e> {
     kms: VolumeKms<'e>,
 }
 
-/// A key slot that was opened by a KMS.
+/// A key slot that a KMS opened.
 pub(crate) struct Unlocked {
     pub(crate) slot: SlotId,
     pub(crate) key_id: String,
@@ -44,7 +44,7 @@ impl<'e> Enrolment<'e> {
         Self { volume, kms: VolumeKms { kms, volume: &volume.uuid } }
     }
 
-    /// Ends what a command began that was killed. Without such, the KMS is not called.
+    /// Completes or reverts what a killed command began. If there is none, the KMS is not called.
     pub(crate) fn tidy(&self) -> Result<(), Failure> {
         let header = self.volume.checked_header()?;
         for (id, token) in header.good_tokens() {
@@ -57,10 +57,11 @@ impl<'e> Enrolment<'e> {
                 self.volume.remove_token(id)?;
             }
         }
-        // Tokens of key slots that are gone say nothing any more about others.
+        // Tokens of removed key slots are obsolete, including what they replace.
         self.forget_gone()?;
         for (slot, tokens) in by_slot(&self.volume.header()?) {
-            // Another KMS may have wrapped these. Until it finishes them, the volume opens by both key slots.
+            // Another KMS may have wrapped these. Until a command with that KMS finishes, both key slots open the
+            // volume.
             if let Err(failure) = self.finish_replacing(slot, &tokens) {
                 note(format_args!(
                     "key slot {slot} of {} does not replace another one yet: {}",
@@ -72,13 +73,13 @@ impl<'e> Enrolment<'e> {
         Ok(())
     }
 
-    /// A key for a new key slot.
+    /// Returns a new key for a key slot.
     pub(crate) fn prepare(&self, wrapping: &Wrapping) -> Result<NewKey, Failure> {
         self.kms.prepare(wrapping)
     }
 
-    /// Makes a key slot that keys of the KMS open. `opens` is a key that opens the volume now.
-    pub(crate) fn enroll(&self, opens: &[u8], new: NewKey) -> Result<SlotId, Failure> {
+    /// Creates a key slot that keys of the KMS open. `opens` is a key that opens the volume now.
+    pub(crate) fn enroll(&self, opens: &[u8], new: NewKey) -> Result<Slot, Failure> {
         let header = self.volume.checked_header()?;
         let enrolled = header.good_tokens();
         let is_new = |token: &Token| {
@@ -94,8 +95,9 @@ impl<'e> Enrolment<'e> {
         self.make_slot(opens, new, None)
     }
 
-    /// Gives each key slot that this KMS opens another key, wrapped by the same keys of the KMS or by these.
-    pub(crate) fn rekey(&self, keys: &[String]) -> Result<Changed<SlotId>, Failure> {
+    /// Replaces the key of each key slot that this KMS opens. The new key is wrapped by the same keys of the KMS, or by
+    /// `keys`.
+    pub(crate) fn rekey(&self, keys: &[String]) -> Result<Changed<Slot>, Failure> {
         let slots = self.enrolled_slots(&self.volume.checked_header()?)?;
         Changed::each(slots, |slot, tokens| {
             let (key, token) = self.key_of(slot, tokens)?;
@@ -113,8 +115,8 @@ impl<'e> Enrolment<'e> {
         })
     }
 
-    /// Wraps the keys of all tokens by the current versions of their keys, or by these keys. Key slots stay as they are. The
-    /// answer has the number of tokens of each key slot.
+    /// Re-wraps the keys of all tokens with the newest versions of their KMS keys, or with `keys`. Key slots stay.
+    /// Returns the number of tokens of each key slot.
     pub(crate) fn rewrap(&self, keys: &[String], kms: &str) -> Result<Changed<usize>, Failure> {
         let slots = self.enrolled_slots(&self.volume.checked_header()?)?;
         Changed::each(slots, |slot, tokens| {
@@ -128,8 +130,8 @@ impl<'e> Enrolment<'e> {
         })
     }
 
-    /// Lets these keys of the KMS open the volume no longer; all of them if none is named. A key slot that no key of the KMS
-    /// opens any longer is destroyed. The answer has the number of tokens that each key slot lost.
+    /// Removes the tokens of these keys of the KMS, or of all. A key slot that no key of the KMS opens any longer is
+    /// destroyed. Returns the number of tokens that each key slot lost.
     pub(crate) fn unenroll(&self, keys: &[String]) -> Result<Changed<usize>, Failure> {
         let header = self.volume.checked_header()?;
         let is_meant = |token: &Token| keys.is_empty() || keys.contains(&token.wrapped.key_id);
@@ -151,9 +153,9 @@ impl<'e> Enrolment<'e> {
         })
     }
 
-    /// Refuses to remove tokens, and with them key slots, if neither a key slot stays that no KMS opens, nor one that this KMS
-    /// opens now by another token.
-    fn check_way_in(&self, header: &LuksHeader, is_meant: impl Fn(&Token) -> bool) -> Result<(), Failure> {
+    /// Refuses to remove tokens, and with them key slots, unless a key slot stays that no KMS opens, or one that this
+    /// KMS opens now with another token.
+    fn check_way_in(&self, header: &Header, is_meant: impl Fn(&Token) -> bool) -> Result<(), Failure> {
         if !header.slots_without_kms().is_empty() {
             return Ok(());
         }
@@ -167,8 +169,8 @@ impl<'e> Enrolment<'e> {
         Err(self.last_way_in())
     }
 
-    /// The key of the first key slot that the KMS opens.
-    pub(crate) fn unlock(&self, header: &LuksHeader) -> Result<Unlocked, Failure> {
+    /// Returns the key of the first key slot that the KMS opens.
+    pub(crate) fn unlock(&self, header: &Header) -> Result<Unlocked, Failure> {
         let mut failed = None;
         for (_, token) in header.good_tokens() {
             let Some(slot) = token.ready_slot() else { continue };
@@ -192,7 +194,7 @@ impl<'e> Enrolment<'e> {
         let (first, others) = tokens.split_first().expect("there is at least one key");
         self.volume.add_token(first.0, &first.1.clone().with_slot(TokenSlot::Pending(slot)))?;
         if let Err(failure) = self.volume.add_slot(slot, opens, new.key.bytes()) {
-            // What it did not make needs no tidying later.
+            // If no key slot was created, the token is removed at once.
             if self.volume.header().is_ok_and(|header| !header.has_slot(slot)) {
                 let _ = self.volume.remove_token(first.0);
             }
@@ -203,8 +205,8 @@ impl<'e> Enrolment<'e> {
         Ok(slot)
     }
 
-    /// Replaces each token by one of the current version of its key.
-    fn rewrap_each(&self, slot: SlotId, key: &SlotKey, tokens: &Tokens) -> Result<usize, Failure> {
+    /// Replaces the wrapped key of each token by one of the newest version of its KMS key.
+    fn rewrap_each(&self, slot: Slot, key: &SlotKey, tokens: &Tokens) -> Result<usize, Failure> {
         self.wrapping_keys(slot, key, tokens)?;
         for (id, token) in tokens {
             let keys = vec![token.wrapped.key_id.clone()];
@@ -216,7 +218,7 @@ impl<'e> Enrolment<'e> {
         Ok(tokens.len())
     }
 
-    /// Writes tokens for other keys of a key slot beside its tokens, then removes those.
+    /// Writes tokens for other keys beside the tokens of a key slot, then removes those.
     fn rewrap_by(
         &self,
         key: &SlotKey,
@@ -235,15 +237,15 @@ impl<'e> Enrolment<'e> {
         Ok(new.len())
     }
 
-    /// The keys of the KMS by which the tokens of a key slot open it. A header can name any key, so that its tokens alone would
-    /// let an attacker who wrote it choose who gets the next key: each key has to unwrap the present one.
-    fn wrapping_keys(&self, slot: SlotId, key: &SlotKey, tokens: &Tokens) -> Result<Vec<String>, Failure> {
+    /// Returns the keys of the KMS with which the tokens of a key slot open it. Each of them must unwrap the current
+    /// key: an attacker who wrote the header could otherwise choose which key wraps the next one.
+    fn wrapping_keys(&self, slot: Slot, key: &SlotKey, tokens: &Tokens) -> Result<Vec<String>, Failure> {
         let mut keys = Vec::new();
         for (_, token) in tokens {
             if !self.kms.unwraps(token, key)? {
                 return Err(self.wrong_key(slot));
             }
-            // A rewrap that was killed leaves the tokens of both keys, which may be one key.
+            // A killed rewrap leaves the tokens of both keys, which may be the same key.
             if !keys.contains(&token.wrapped.key_id) {
                 keys.push(token.wrapped.key_id.clone());
             }
@@ -251,11 +253,11 @@ impl<'e> Enrolment<'e> {
         Ok(keys)
     }
 
-    /// Destroys the key slot that this one replaces, after the KMS has opened this one.
-    fn finish_replacing(&self, slot: SlotId, tokens: &Tokens) -> Result<(), Failure> {
+    /// Destroys the key slot that `slot` replaces, after the KMS has opened `slot`.
+    fn finish_replacing(&self, slot: Slot, tokens: &Tokens) -> Result<(), Failure> {
         let Some(replaced) = tokens.iter().find_map(|(_, token)| token.replaces) else { return Ok(()) };
         self.key_of(slot, tokens)?;
-        // A key slot of this number that no token names is made by another program since.
+        // If no token names the replaced key slot, another program has created a key slot of this number since.
         if let Some(of_replaced) = by_slot(&self.volume.header()?).remove(&replaced) {
             self.key_of(replaced, &of_replaced)?;
             self.destroy(replaced)?;
@@ -264,23 +266,23 @@ impl<'e> Enrolment<'e> {
         tokens.iter().try_for_each(|(id, token)| self.volume.write_token(*id, &token.clone().replacing(None)))
     }
 
-    /// Removes the tokens of key slots that are gone.
+    /// Removes the tokens of removed key slots.
     fn forget_gone(&self) -> Result<(), Failure> {
         let tokens = self.volume.header()?.good_tokens();
         let gone = tokens.iter().filter(|(_, token)| token.slot == TokenSlot::Gone);
         gone.map(|(id, _)| *id).try_for_each(|id| self.volume.remove_token(id))
     }
 
-    /// Destroys a key slot whose key was shown to open it, unless it is the last one.
-    fn destroy(&self, slot: SlotId) -> Result<(), Failure> {
+    /// Destroys a key slot, unless it is the last one. The caller has shown that its key opens it.
+    fn destroy(&self, slot: Slot) -> Result<(), Failure> {
         if self.volume.header()?.slots().all(|other| other == slot) {
             return Err(self.last_way_in());
         }
         self.volume.destroy_slot(slot)
     }
 
-    /// The key of a key slot, which was tried, and the token that it is from: the first one that the KMS opens.
-    fn key_of<'t>(&self, slot: SlotId, tokens: &'t Tokens) -> Result<(SlotKey, &'t Token), Failure> {
+    /// Returns the key of a key slot, verified by opening it, and its token: the first one that the KMS opens.
+    fn key_of<'t>(&self, slot: Slot, tokens: &'t Tokens) -> Result<(SlotKey, &'t Token), Failure> {
         let mut failed = self.wrong_key(slot);
         for (_, token) in tokens {
             match self.kms.unwrap(token) {
@@ -312,7 +314,7 @@ impl<'e> Enrolment<'e> {
         Failure::new(Exit::Usage, what, hint)
     }
 
-    /// A token of an interrupted command that the KMS does not open: nothing is destroyed without it.
+    /// Reports a token of an interrupted command that the KMS does not open. Without its key, nothing is destroyed.
     fn interrupted(&self, id: TokenId, failure: Failure) -> Failure {
         let remove = format!("`cryptsetup token remove --token-id {id} {}`", self.volume);
         let hint = match failure.exit {
@@ -334,8 +336,8 @@ impl<'e> Enrolment<'e> {
         Failure::new(Exit::Damaged, what, hint)
     }
 
-    /// The tokens of each key slot; there is at least one.
-    fn enrolled_slots(&self, header: &LuksHeader) -> Result<BTreeMap<SlotId, Tokens>, Failure> {
+    /// Returns the tokens of each key slot. There is at least one.
+    fn enrolled_slots(&self, header: &Header) -> Result<BTreeMap<Slot, Tokens>, Failure> {
         let slots = by_slot(header);
         if slots.is_empty() { Err(self.not_enrolled(header)) } else { Ok(slots) }
     }
@@ -351,9 +353,9 @@ impl<'e> Enrolment<'e> {
     }
 }
 
-/// The tokens of each key slot that is there.
-fn by_slot(header: &LuksHeader) -> BTreeMap<SlotId, Tokens> {
-    let mut slots = BTreeMap::<SlotId, Tokens>::new();
+/// Returns the tokens of each existing key slot.
+fn by_slot(header: &Header) -> BTreeMap<Slot, Tokens> {
+    let mut slots = BTreeMap::<Slot, Tokens>::new();
     for (id, token) in header.good_tokens() {
         if let Some(slot) = token.ready_slot().filter(|slot| header.has_slot(*slot)) {
             slots.entry(slot).or_default().push((id, token));
@@ -362,13 +364,13 @@ fn by_slot(header: &LuksHeader) -> BTreeMap<SlotId, Tokens> {
     slots
 }
 
-/// Gives a new token the members that are not known, of the old token of its key; of `other` if its key is new.
+/// Copies unknown members to a new token: from the old token of the same key, or from `other` if the key is new.
 fn keep_unknown(new: &mut Token, tokens: &Tokens, other: &Token) {
     let of_key = tokens.iter().map(|(_, old)| old).find(|old| old.wrapped.key_id == new.wrapped.key_id);
     new.keep_unknown(of_key.unwrap_or(other));
 }
 
-/// What is wrong with tokens of bulla that cannot be used.
-pub(crate) fn faulty_tokens(header: &LuksHeader) -> Vec<(TokenId, TokenFault)> {
+/// Returns the faults of tokens of bulla that cannot be used.
+pub(crate) fn faulty_tokens(header: &Header) -> Vec<(TokenId, TokenFault)> {
     header.tokens().filter_map(|(id, token)| Some((id, token.err()?))).collect()
 }

@@ -1,8 +1,9 @@
 //! The header of a LUKS2 volume: its JSON metadata, as `cryptsetup luksDump --dump-json-metadata` prints it and as
-//! libcryptsetup gives it to a token plugin (LUKS2 On-Disk Format Specification 1.1.1, section 3).
+//! libcryptsetup passes it to a token plugin (LUKS2 On-Disk Format Specification 1.1.1, section 3).
 //!
-//! A stolen disk can come back with a header that a thief wrote, and LUKS2 authenticates neither header nor data. What can be
-//! checked is checked before a KMS is asked for a key ([`LuksHeader::check`]): the ciphers, and how long the key slots of bulla take to try.
+//! A stolen disk may come back with a header that a thief wrote, and LUKS2 authenticates neither header nor data.
+//! [`Header::check`] verifies what can be verified before a KMS unwraps a key: the ciphers, and the time that the key
+//! slots of bulla take to try.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -23,7 +24,7 @@ pub(crate) struct SlotId(pub(crate) u32);
 #[serde(transparent)]
 pub(crate) struct TokenId(pub(crate) u32);
 
-/// The parts of the metadata that decide something here.
+/// The parts of the metadata that are used here.
 #[derive(Debug, Deserialize)]
 pub(crate) struct LuksHeader {
     keyslots: BTreeMap<SlotId, Keyslot>,
@@ -51,7 +52,7 @@ struct Area {
     key_size: u32,
 }
 
-/// How the key of a key slot follows from a passphrase. Argon2 has no iterations.
+/// The derivation of a key from a passphrase. Argon2 has no iterations.
 #[derive(Debug, Default, Deserialize)]
 struct Derivation {
     #[serde(rename = "type")]
@@ -98,25 +99,25 @@ pub(crate) enum HeaderFault {
     Unreadable,
     /// A reencryption has begun and not ended.
     Reencrypting,
-    /// The volume asks for something that is not known here.
+    /// The volume requires an unknown feature.
     Requirement(String),
-    /// The data is not encrypted by AES-XTS with a key of 512 bits; a cipher of none can be among these.
+    /// The data is not encrypted by AES-XTS with a key of 512 bits; the null cipher is one of the possible ones.
     DataCipher(String),
-    /// A key slot is not encrypted like that.
-    SlotCipher(SlotId, String),
-    /// A key slot that a token of bulla names would take long to try, or more memory than there is.
-    SlotDerivation(SlotId, String),
-    /// Any key would take long to compare with the digest of the key of the data.
+    /// A key slot is not encrypted by that cipher.
+    SlotCipher(Slot, String),
+    /// Trying a key slot that a token of bulla names would take too long, or too much memory.
+    SlotDerivation(Slot, String),
+    /// Comparing any key with the digest of the volume key would take too long.
     DigestIterations(u64),
 }
 
-impl LuksHeader {
-    /// The most bytes that the metadata of a volume can have (4 MiB less the binary header).
+impl Header {
+    /// The maximum size of the metadata of a volume (4 MiB less the binary header).
     pub(crate) const MAX_BYTES: usize = 4 << 20;
     const MAX_SLOTS: u32 = 32;
     const MAX_TOKENS: u32 = 32;
 
-    /// Reads the metadata.
+    /// Parses the metadata.
     ///
     /// # Errors
     /// [`HeaderFault::Unreadable`].
@@ -127,8 +128,8 @@ impl LuksHeader {
         serde_json::from_slice(json).map_err(|_| HeaderFault::Unreadable)
     }
 
-    /// Refuses a volume that gives no secrecy, although the right key opens it, that is being changed, or that would keep the
-    /// processor busy for long.
+    /// Refuses a volume that is not encrypted as bulla encrypts, although the right key opens it, one that is being
+    /// changed, and one whose key takes too long to try.
     ///
     /// # Errors
     /// All of [`HeaderFault`] but `Unreadable`.
@@ -145,7 +146,7 @@ impl LuksHeader {
                 return Err(HeaderFault::DataCipher(format!("{} {}", segment.kind, segment.encryption)));
             }
         }
-        // Only a reencryption needs several; under one key, they could encrypt different data alike.
+        // Only a reencryption needs several segments; under one key, they could encrypt different data identically.
         if self.segments.len() != 1 {
             return Err(HeaderFault::DataCipher(format!("{} segments", self.segments.len())));
         }
@@ -167,7 +168,7 @@ impl LuksHeader {
         Ok(())
     }
 
-    /// Refuses what an attacker may have written to keep a boot from going on. Key slots of passphrases are not tried here.
+    /// Refuses a cost that an attacker may have written to delay a boot. Key slots of passphrases are not tried here.
     fn check_cost(&self) -> Result<(), HeaderFault> {
         for slot in self.good_tokens().iter().filter_map(|(_, token)| token.any_slot()) {
             let Some(Keyslot { kdf, .. }) = self.keyslots.get(&slot) else { continue };
@@ -182,7 +183,7 @@ impl LuksHeader {
         }
     }
 
-    /// Refuses a volume in the middle of a reencryption, and one with a feature that is not known here.
+    /// Refuses a volume in the middle of a reencryption, and one with an unknown feature.
     fn check_quiet(&self) -> Result<(), HeaderFault> {
         let mut mandatory = self.config.requirements.mandatory.iter();
         if mandatory.clone().any(|requirement| requirement.contains("reencrypt"))
@@ -194,18 +195,19 @@ impl LuksHeader {
         mandatory.next().map_or(Ok(()), |requirement| Err(HeaderFault::Requirement(requirement.clone())))
     }
 
-    /// The tokens of bulla, with what is wrong with those that cannot be used.
+    /// Returns the tokens of bulla, with the faults of those that cannot be used.
     pub(crate) fn tokens(&self) -> impl Iterator<Item = (TokenId, Result<Token, TokenFault>)> {
         self.tokens.iter().filter_map(|(id, json)| Some((*id, Token::parse(json)?)))
     }
 
-    /// The tokens of bulla that can be read.
+    /// Returns the usable tokens of bulla.
     pub(crate) fn good_tokens(&self) -> Vec<(TokenId, Token)> {
         self.tokens().filter_map(|(id, token)| Some((id, token.ok()?))).collect()
     }
 
-    /// The key slots that hold the key of the data. Others, which `cryptsetup luksAddKey --unbound` makes, open nothing.
-    pub(crate) fn slots(&self) -> impl Iterator<Item = SlotId> {
+    /// Returns the key slots that hold the volume key. Others, which `cryptsetup luksAddKey --unbound` creates, open
+    /// nothing.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> {
         let of_data = self.digests.values().filter(|digest| !digest.segments.is_empty());
         let bound: Vec<&str> = of_data.flat_map(|digest| &digest.keyslots).map(String::as_str).collect();
         self.keyslots.keys().copied().filter(move |slot| bound.contains(&&*slot.to_string()))
@@ -215,24 +217,24 @@ impl LuksHeader {
         self.keyslots.contains_key(&slot)
     }
 
-    /// The key slots that no token of bulla names: no KMS opens them.
-    pub(crate) fn slots_without_kms(&self) -> Vec<SlotId> {
+    /// Returns the key slots that no token of bulla names, so that no KMS opens them.
+    pub(crate) fn slots_without_kms(&self) -> Vec<Slot> {
         let named = self.named_slots();
         self.slots().filter(|slot| !named.contains(slot)).collect()
     }
 
-    /// The lowest key slot that is neither in use nor named by a token of bulla.
-    pub(crate) fn free_slot(&self) -> Option<SlotId> {
+    /// Returns the lowest key slot that is neither in use nor named by a token of bulla.
+    pub(crate) fn free_slot(&self) -> Option<Slot> {
         let named = self.named_slots();
         (0..Self::MAX_SLOTS).map(SlotId).find(|slot| !self.has_slot(*slot) && !named.contains(slot))
     }
 
-    /// The key slots that tokens of bulla name, also those that a later version wrote.
-    fn named_slots(&self) -> Vec<SlotId> {
+    /// Returns the key slots that tokens of bulla name, including those that a later version wrote.
+    fn named_slots(&self) -> Vec<Slot> {
         self.tokens.values().flat_map(Token::named_slots).collect()
     }
 
-    /// The numbers that no token has.
+    /// Returns the unused token numbers.
     pub(crate) fn free_tokens(&self) -> impl Iterator<Item = TokenId> {
         (0..Self::MAX_TOKENS).map(TokenId).filter(|id| !self.tokens.contains_key(id))
     }
@@ -283,7 +285,7 @@ pub(super) const CIPHER: &str = "aes-xts-plain64";
 pub(super) const KEY_BYTES: u32 = 64;
 /// bulla writes 1,000.
 const MAX_SLOT_ITERATIONS: u64 = 10_000;
-/// Some seconds; cryptsetup takes as many as last an eighth of a second.
+/// A few seconds; cryptsetup chooses a number that takes an eighth of a second.
 const MAX_DIGEST_ITERATIONS: u64 = 10_000_000;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Files of other programs' folders that bulla installs and removes, below the directory of a system.
+//! Installs and removes files in folders of other programs, below the root directory of a system.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 
-/// The place of `path`, which is absolute, in the system below `root`.
+/// Returns an absolute path in the system below `root`.
 pub(super) fn below(root: &Path, path: &Path) -> PathBuf {
     root.join(path.strip_prefix("/").unwrap_or(path))
 }
 
-/// Writes a file whole or not at all: programs that read the folder see the old file or the new one.
+/// Writes a file atomically: programs that read the folder see the old file or the new one.
 pub(super) fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), Failure> {
     let directory = path.parent().unwrap_or(Path::new("/"));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    // The tools that read these folders ignore names with a dot in front.
+    // The programs that read these folders ignore names that begin with a dot.
     let new = directory.join(format!(".{name}.new"));
     DirBuilder::new()
         .recursive(true)
@@ -35,12 +35,12 @@ pub(super) fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), Failur
 fn fill(new: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let _ = fs::remove_file(new); // of an interrupted run
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(new)?;
-    file.set_permissions(Permissions::from_mode(mode))?; // whatever the umask is
+    file.set_permissions(Permissions::from_mode(mode))?; // regardless of the umask
     file.write_all(content)?;
     file.sync_all()
 }
 
-/// Removes a file; returns whether there was one.
+/// Removes a file. Returns whether it existed.
 pub(super) fn remove(path: &Path) -> Result<bool, Failure> {
     match fs::remove_file(path) {
         Ok(()) => Ok(true),

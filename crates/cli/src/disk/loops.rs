@@ -1,4 +1,4 @@
-//! Loop devices, by which image files are block devices.
+//! Loop devices, which make image files available as block devices.
 
 use std::ffi::OsStr;
 use std::fs::{self, Metadata};
@@ -6,19 +6,19 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// The loop device that an image file is attached to.
+/// Returns the loop device to which an image file is attached.
 pub(super) fn loop_device_of(image: &Metadata) -> Option<PathBuf> {
     attached(Path::new("/sys/block"), image).map(|name| Path::new("/dev").join(name))
 }
 
-/// Whether the block device with this folder in sysfs is a loop device of this file.
+/// Returns whether the block device with this folder in sysfs is a loop device of this file.
 pub(super) fn is_backed_by(device: &Path, image: &Metadata) -> bool {
     let Ok(backing) = fs::read(device.join("loop/backing_file")) else { return false };
     let backing = Path::new(OsStr::from_bytes(backing.strip_suffix(b"\n").unwrap_or(&backing)));
     fs::metadata(backing).is_ok_and(|file| (file.dev(), file.ino()) == (image.dev(), image.ino()))
 }
 
-/// The name of the first device in this folder of sysfs that is a loop device of this file.
+/// Returns the name of the first device in this folder of sysfs that is a loop device of this file.
 fn attached(devices: &Path, image: &Metadata) -> Option<PathBuf> {
     let mut names: Vec<_> =
         fs::read_dir(devices).ok()?.filter_map(|entry| Some(entry.ok()?.file_name())).collect();

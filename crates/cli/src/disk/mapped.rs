@@ -1,7 +1,7 @@
-//! What the kernel has mapped.
+//! Verifies what the kernel has mapped.
 //!
-//! A header is checked, tested and opened in separate runs of cryptsetup, so an attacker who controls the disk may exchange it in
-//! between. `cryptsetup status` reads the header again; the kernel knows what it encrypts by.
+//! A header is checked, tested and opened in separate runs of cryptsetup, so an attacker who controls the disk may
+//! exchange it between them. `cryptsetup status` reads the header again, but the kernel knows which cipher it uses.
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -40,13 +40,13 @@ pub(super) fn check_mapped(name: &str, device: &Path, volume: &VolumeUuid) -> Re
 struct Mapped<'t> {
     cipher: &'t str,
     key_bytes: usize,
-    /// Its numbers.
+    /// The major and minor number of the device.
     device: &'t str,
     has_integrity: bool,
 }
 
 impl<'t> Mapped<'t> {
-    /// Reads the table of a mapping of one segment.
+    /// Parses the table of a mapping of one segment.
     fn parse(table: &'t str) -> Option<Self> {
         let mut lines = table.lines();
         let fields: Vec<_> = lines.next()?.split_ascii_whitespace().collect();
@@ -59,7 +59,8 @@ impl<'t> Mapped<'t> {
     }
 }
 
-/// The length of a key in the kernel's keyring (`:64:logon:…`), or of one in hexadecimal digits, which dmsetup shows as zeros.
+/// Returns the length of a key: of one in the kernel's keyring (`:64:logon:…`), or of hexadecimal digits, which dmsetup
+/// prints as zeros.
 fn key_bytes(key: &str) -> Option<usize> {
     match key.strip_prefix(':') {
         Some(reference) => reference.split(':').next()?.parse().ok(),
@@ -67,7 +68,7 @@ fn key_bytes(key: &str) -> Option<usize> {
     }
 }
 
-/// Whether the device with these numbers is this one, or a loop device of this file.
+/// Returns whether the device with these numbers is this one, or a loop device of this file.
 fn is_device(numbers: &str, device: &Path) -> bool {
     let Ok(metadata) = fs::metadata(device) else { return false };
     if metadata.file_type().is_block_device() {
@@ -77,7 +78,7 @@ fn is_device(numbers: &str, device: &Path) -> bool {
     is_backed_by(&Path::new("/sys/dev/block").join(numbers), &metadata)
 }
 
-/// The UUID that libcryptsetup gives to the mapping of a volume.
+/// Returns the UUID that libcryptsetup gives to the mapping of a volume.
 fn mapping_uuid(volume: &VolumeUuid, name: &str) -> String {
     format!("CRYPT-LUKS2-{}-{name}", volume.to_string().replace('-', ""))
 }

@@ -1,4 +1,4 @@
-//! Mapped volumes, and devices that are in use.
+//! Mapped volumes, and devices in use.
 
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
@@ -13,7 +13,7 @@ use super::cryptsetup::{CryptsetupError, cryptsetup, run};
 use super::loops::loop_device_of;
 use crate::failure::{Exit, Failure};
 
-/// Refuses a name that device-mapper does not take, before anything is asked for.
+/// Refuses a name that device-mapper does not accept, before any prompt.
 pub(crate) fn check_mapping(name: &str) -> Result<(), Failure> {
     let is_good = |character: char| character.is_ascii_alphanumeric() || "#+-.:=@_".contains(character);
     if !name.is_empty() && name.len() < 128 && ![".", ".."].contains(&name) && name.chars().all(is_good) {
@@ -23,13 +23,13 @@ pub(crate) fn check_mapping(name: &str) -> Result<(), Failure> {
     Err(Failure::new(Exit::Usage, what, "use letters, digits and # + - . : = @ _, at most 127"))
 }
 
-/// Takes a mapping away.
+/// Removes a mapping.
 pub(crate) fn close(name: &str) -> Result<(), Failure> {
     cryptsetup([OsStr::new("close"), OsStr::new("--"), OsStr::new(name)], &[])?;
     Ok(())
 }
 
-/// Refuses to overwrite what holds something, unless that was forced, and what is in use.
+/// Refuses to overwrite a device that is in use, or, without `force`, one that holds data.
 pub(crate) fn check_unused(device: &Path, force: bool) -> Result<(), Failure> {
     let io = |error| Failure::io(device, &error);
     let metadata = device.metadata().map_err(io)?;
@@ -39,7 +39,7 @@ pub(crate) fn check_unused(device: &Path, force: bool) -> Result<(), Failure> {
         let hint = "unmount or close what is on it, then detach it with `losetup --detach`, or format the loop device";
         return Err(Failure::new(Exit::Usage, what, hint));
     }
-    // The kernel gives a block device to one exclusive holder, and a mount, a mapping or swap space is one.
+    // The kernel gives a block device to one exclusive holder, such as a mount, a mapping or swap space.
     let exclusive = if is_block { OFlags::EXCL } else { OFlags::empty() };
     let flags = i32::try_from((OFlags::CLOEXEC | exclusive).bits()).unwrap_or_default();
     let opened = OpenOptions::new().read(true).write(true).custom_flags(flags).open(device);
@@ -60,7 +60,7 @@ pub(crate) fn check_unused(device: &Path, force: bool) -> Result<(), Failure> {
     }
 }
 
-/// What a device holds, as blkid names it: a file system, a partition table, another volume.
+/// Returns what a device holds, as blkid names it: a file system, a partition table, another volume.
 fn content(device: &Path) -> Result<Option<String>, Failure> {
     let mut blkid = Command::new("blkid");
     blkid.args(["--probe", "--output", "export", "--"]).arg(device);

@@ -1,4 +1,4 @@
-//! Passphrases that people type or keep in key files, as cryptsetup takes them.
+//! Passphrases that users type or keep in key files, as cryptsetup reads them.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -15,19 +15,19 @@ use crate::failure::{Exit, Failure};
 pub(crate) struct Passphrase(Zeroizing<Vec<u8>>);
 
 impl Passphrase {
-    /// As cryptsetup limits what people type, in bytes.
+    /// The limit of cryptsetup for typed passphrases, in bytes.
     const MAX_TYPED: usize = 512;
-    /// As cryptsetup limits key files.
+    /// The limit of cryptsetup for key files.
     const MAX_FILE: usize = 8 << 20;
 
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// The content of a key file, with all its bytes (`-` is standard input), or what the user types.
+    /// Reads all bytes of a key file (`-` is standard input), or prompts for a passphrase.
     pub(crate) fn ask(key_file: Option<&Path>, what: &str) -> Result<Self, Failure> {
         let bytes = match key_file {
-            // Standard input has a buffer that would keep a copy.
+            // The buffer of standard input would keep a copy.
             Some(path) if path == Path::new("-") => read_all(path, unbuffered_stdin(path)?)?,
             Some(path) => read_all(path, File::open(path).map_err(|error| Failure::io(path, &error))?)?,
             None => typed(what)?,
@@ -39,7 +39,7 @@ impl Passphrase {
         Ok(Self(bytes))
     }
 
-    /// A new passphrase, typed twice.
+    /// Prompts for a new passphrase twice.
     pub(crate) fn ask_twice(what: &str) -> Result<Self, Failure> {
         let first = Self::ask(None, what)?;
         let again = Self::ask(None, &format!("{what}, again"))?;
@@ -50,13 +50,13 @@ impl Passphrase {
     }
 }
 
-/// A line that the user types at the terminal, shown while it is typed.
+/// Prompts for a line at the terminal, with echo.
 pub(crate) fn ask_line(question: &str) -> Result<String, Failure> {
     let terminal = Terminal::open()?;
     Ok(String::from_utf8_lossy(&terminal.line(question)?).into_owned())
 }
 
-/// Shows a text at the terminal, which no redirection catches.
+/// Writes a text to the terminal, regardless of redirections.
 pub(crate) fn show(text: &str) -> Result<(), Failure> {
     let terminal = Terminal::open()?;
     (&terminal.0).write_all(text.as_bytes()).map_err(|error| Failure::io(Path::new(TTY), &error))
@@ -68,7 +68,7 @@ fn unbuffered_stdin(path: &Path) -> Result<File, Failure> {
 }
 
 fn read_all(path: &Path, file: impl Read) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    // Never moved to a larger buffer, so no copy is left behind.
+    // The capacity is exact, so the bytes are never moved and no copy stays in memory.
     let mut bytes = Zeroizing::new(Vec::with_capacity(Passphrase::MAX_FILE + 1));
     let limit = u64::try_from(Passphrase::MAX_FILE).unwrap_or(u64::MAX) + 1;
     file.take(limit).read_to_end(&mut bytes).map_err(|error| Failure::io(path, &error))?;
@@ -88,7 +88,7 @@ fn typed(what: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
     line
 }
 
-/// The terminal of the session, also if standard input is something else.
+/// The terminal of the session, even if standard input is redirected.
 struct Terminal(File);
 
 impl Terminal {
@@ -100,8 +100,8 @@ impl Terminal {
         })
     }
 
-    /// Shows nothing that is typed until the answer is dropped. Keys that stop or abort a program are letters meanwhile: it would
-    /// leave a terminal that shows nothing, or one that shows the rest of a passphrase.
+    /// Turns echo off until the returned value is dropped. Keys that stop or abort a program are read as characters
+    /// meanwhile, because the program would leave a terminal without echo, or one that shows the rest of a passphrase.
     fn silence(&self) -> Option<Silent> {
         let before = tcgetattr(&self.0).ok()?;
         let mut silent = before.clone();
@@ -136,7 +136,7 @@ impl Terminal {
     }
 }
 
-/// Shows what is typed again when it is dropped.
+/// Turns echo on again when dropped.
 struct Silent;
 
 impl Drop for Silent {
@@ -145,14 +145,14 @@ impl Drop for Silent {
     }
 }
 
-/// Shows what is typed again, also when a signal ends the program while it asks for a passphrase.
+/// Turns echo on again, also when a signal ends the program during a prompt.
 pub(crate) fn restore_terminal() {
     if let Some((terminal, before)) = silenced().take() {
         let _ = tcsetattr(terminal, OptionalActions::Flush, &before);
     }
 }
 
-/// The terminal that shows nothing now, and how it was before.
+/// Returns the terminal without echo, and its former settings.
 fn silenced() -> MutexGuard<'static, Option<(File, Termios)>> {
     static SILENCED: Mutex<Option<(File, Termios)>> = Mutex::new(None);
     SILENCED.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,4 +1,4 @@
-//! The library that libcryptsetup loads to open volumes with tokens of bulla: where it belongs, and whether it is one.
+//! The library that libcryptsetup loads to open volumes with tokens of bulla: its path and its validation.
 
 use std::fs::File;
 use std::io::Read;
@@ -11,7 +11,7 @@ use crate::failure::{Exit, Failure};
 
 /// The token plugin of a system.
 pub(crate) struct Plugin {
-    /// Where libcryptsetup looks for it.
+    /// The path that libcryptsetup loads it from.
     place: PathBuf,
 }
 
@@ -19,7 +19,7 @@ impl Plugin {
     const NAME: &str = "libcryptsetup-token-bulla.so";
     const MAX_BYTES: u64 = 16 << 20;
 
-    /// The plugin of the system below `root`, in the folder that cryptsetup of this machine looks in.
+    /// Returns the plugin of the system below `root`, in the folder that cryptsetup of this machine uses.
     pub(crate) fn of(root: &Path) -> Result<Self, Failure> {
         let help = cryptsetup(["--help"], &[])?;
         let Some(folder) = folder(&String::from_utf8_lossy(&help)) else {
@@ -29,7 +29,7 @@ impl Plugin {
         Ok(Self { place: below(root, &resolved(&folder)).join(Self::NAME) })
     }
 
-    /// The library beside this program.
+    /// Returns the library beside this program.
     pub(crate) fn beside_program() -> Result<PathBuf, Failure> {
         let program = env::current_exe().map_err(|error| Failure::io(Path::new("/proc/self/exe"), &error))?;
         Ok(program.with_file_name(Self::NAME))
@@ -53,20 +53,20 @@ impl Plugin {
         Ok(&self.place)
     }
 
-    /// Removes it; returns its place if it was there.
+    /// Removes it. Returns its path if it existed.
     pub(crate) fn remove(&self) -> Result<Option<&Path>, Failure> {
         Ok(remove(&self.place)?.then_some(&*self.place))
     }
 }
 
-/// The folder of plugins, as `cryptsetup --help` prints it.
+/// Returns the folder of plugins, as `cryptsetup --help` prints it.
 fn folder(help: &str) -> Option<PathBuf> {
     let line = help.lines().find_map(|line| line.strip_prefix("LUKS2 external token plugin path: "))?;
     let folder = Path::new(line.trim_end().trim_end_matches('.'));
     folder.is_absolute().then(|| folder.to_owned())
 }
 
-/// The folder without links such as /lib, which is /usr/lib on merged systems; it may not exist yet.
+/// Resolves links such as /lib, which is /usr/lib on merged systems. The folder may not exist yet.
 fn resolved(folder: &Path) -> PathBuf {
     let exists = folder.ancestors().find_map(|path| Some((path, fs::canonicalize(path).ok()?)));
     match exists {
@@ -77,9 +77,9 @@ fn resolved(folder: &Path) -> PathBuf {
     }
 }
 
-/// Whether libcryptsetup finds its functions in this library, under the version that it asks for.
+/// Returns whether libcryptsetup finds its functions in this library, under the version that it requires.
 fn is_plugin(library: &[u8]) -> bool {
-    // With the zeros around them, which are not in this program, the texts are names in a table of symbols.
+    // The surrounding zeros, which are not in this program, show that the texts are names in a symbol table.
     let has_name = |name: &str| {
         let name = [b"\0", name.as_bytes(), b"\0"].concat();
         library.windows(name.len()).any(|part| part == name)

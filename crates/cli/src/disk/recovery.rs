@@ -1,4 +1,4 @@
-//! The random passphrase that opens a volume when the KMS is away.
+//! The random passphrase that opens a volume when the KMS is unavailable.
 
 use aws_lc_rs::rand;
 use zeroize::Zeroizing;
@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use super::passphrase::{ask_line, show};
 use crate::failure::{Exit, Failure};
 
-/// 160 random bits as eight groups of four letters and digits. It is typed as it is shown, with the hyphens.
+/// 160 random bits as eight groups of four letters and digits. It is typed as displayed, with the hyphens.
 pub(crate) struct RecoveryPassphrase(Zeroizing<String>);
 
 impl RecoveryPassphrase {
@@ -16,7 +16,7 @@ impl RecoveryPassphrase {
         Self::of(&random)
     }
 
-    /// 40 bits make eight digits of Crockford's base 32, which has no I, L, O and U.
+    /// Encodes 40 bits as eight digits of Crockford's base 32, which has no I, L, O and U.
     fn of(random: &[u8; BYTES]) -> Self {
         let mut text = Zeroizing::new(String::with_capacity(BYTES * 2));
         for five in random.chunks(5) {
@@ -36,7 +36,7 @@ impl RecoveryPassphrase {
         &self.0
     }
 
-    /// Shows it at the terminal and has a part of it typed, to see that it was written down.
+    /// Shows it at the terminal and prompts for a part of it, to check that it was written down.
     pub(crate) fn show_and_check(&self) -> Result<(), Failure> {
         let shown =
             format!("\nRecovery passphrase: {}\n\nWrite it down: it is shown only now.\n", self.text());

@@ -1,4 +1,4 @@
-//! The key of a key slot: 64 random bytes that a KMS makes, wraps and unwraps.
+//! The key of a key slot: 64 random bytes that a KMS generates, wraps and unwraps.
 
 use std::collections::BTreeMap;
 
@@ -23,16 +23,16 @@ pub(crate) struct VolumeKms<'k> {
     pub(crate) volume: &'k VolumeUuid,
 }
 
-/// What wraps the key of a new key slot.
+/// The keys that wrap the key of a new key slot.
 pub(crate) struct Wrapping {
     /// Key ids, aliases or ARNs; at least one.
     pub(crate) keys: Vec<String>,
     pub(crate) context: BTreeMap<String, String>,
-    /// The name of the KMS, for people only.
+    /// The name of the KMS, for display only.
     pub(crate) kms: String,
 }
 
-/// A key for a key slot that is to be made, and a token without key slot for each key that wraps it.
+/// A key for a future key slot, and for each key that wraps it a token that names no key slot yet.
 pub(crate) struct NewKey {
     pub(super) key: SlotKey,
     pub(super) tokens: Vec<Token>,
@@ -46,7 +46,7 @@ impl SlotKey {
     }
 
     fn from_base64(text: &SecretText) -> Result<Self, Failure> {
-        // One byte more than it can have, because decoding asks for room for whole groups.
+        // Decoding needs room for whole groups.
         let mut bytes = Zeroizing::new(vec![0; Self::BYTES + 3]);
         match STANDARD.decode_slice(text.expose(), &mut bytes) {
             Ok(Self::BYTES) => {
@@ -68,7 +68,8 @@ impl SlotKey {
 }
 
 impl VolumeKms<'_> {
-    /// A new key, wrapped by each of these keys. Each unwrapped it once, so nothing is changed for a key that cannot.
+    /// Returns a new key, wrapped by each of these keys. Each has unwrapped it, so a key that cannot unwrap causes no
+    /// change.
     pub(crate) fn prepare(&self, wrapping: &Wrapping) -> Result<NewKey, Failure> {
         let Wrapping { keys, context, kms } = wrapping;
         let (first, others) = keys.split_first().expect("there is at least one key");
@@ -78,14 +79,15 @@ impl VolumeKms<'_> {
         Ok(NewKey { key, tokens })
     }
 
-    /// Wraps a key by the current versions of these keys. Each unwrapped it once.
+    /// Wraps a key with the newest versions of these keys. Each has unwrapped it.
     pub(super) fn wrap_by_all(&self, key: &SlotKey, wrapping: &Wrapping) -> Result<Vec<Token>, Failure> {
         let Wrapping { keys, context, kms } = wrapping;
         let wrapped = keys.iter().map(|name| self.wrap(name, key, context));
         self.checked_tokens(key, wrapped, context, kms)
     }
 
-    /// A token without key slot for each wrapped key, after the KMS has unwrapped it by the key that it is said to be of.
+    /// Returns a token without key slot for each wrapped key, after the KMS has unwrapped it with the key that it
+    /// names.
     fn checked_tokens(
         &self,
         key: &SlotKey,
@@ -149,8 +151,8 @@ impl VolumeKms<'_> {
         })
     }
 
-    /// The key of a token. The KMS refuses the token of another volume. It is not asked to open the blob of another key than the
-    /// token names, as far as that can be seen: the id of the key was compared with those that are allowed.
+    /// Unwraps the key of a token. The KMS refuses the token of another volume. It is not called if the blob is visibly
+    /// of another key than the token names, because only the named key was compared with the allowed keys.
     pub(crate) fn unwrap(&self, token: &Token) -> Result<SlotKey, Failure> {
         if !token.wrapped.is_of_its_version() {
             let what = format!("the token names {}, and has no wrapped key of it", token.wrapped.key_id);
@@ -171,12 +173,12 @@ impl VolumeKms<'_> {
         SlotKey::from_base64(&reply.plaintext)
     }
 
-    /// Whether the key of a token is this one.
+    /// Returns whether the key of a token is this one.
     pub(super) fn unwraps(&self, token: &Token, key: &SlotKey) -> Result<bool, Failure> {
         Ok(self.unwrap(token)?.bytes() == key.bytes())
     }
 
-    /// What a refusal means: a KMS does not tell a damaged blob from another context, so from another volume.
+    /// Explains a refusal: a KMS does not distinguish a damaged blob from another context, and so from another volume.
     fn refused(&self, error: CallError) -> Failure {
         match &error {
             CallError::Refused(refusal)

@@ -2,12 +2,13 @@
 //!
 //! `{"type":"bulla","keyslots":["1"],"version":1,"key_id":…,"key_version_id":…,"wrapped_key":…,"context":{…},"kms":…}`
 //!
-//! `wrapped_key` is the blob that the KMS answered. `context` has the pairs of the user; [`volume_context`] adds the UUID of the
-//! volume, which is taken from the volume, never from a token. `kms` is shown to people only: addresses come from the
-//! configuration. Members that are not known are kept.
+//! `wrapped_key` is the ciphertext blob of the KMS. `context` has the pairs of the user; [`volume_context`] adds the
+//! UUID of the volume, which is read from the volume, never from a token. `kms` is only displayed: addresses come from
+//! the configuration. Unknown members are kept.
 //!
-//! A key slot must not be lost track of when a command is killed, so a token names a slot before it is made (`keyslots` is empty
-//! and `pending` has its number), and a token of a new slot names the one that it replaces (`replaces`) until that one is gone.
+//! A killed command must not leave a key slot that no token names. So a token names a key slot before it is created
+//! (`keyslots` is empty and `pending` has its number), and a token of a new key slot names the one that it replaces
+//! (`replaces`) until that one is removed.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -30,14 +31,14 @@ pub(crate) struct Token {
     /// The key slot to destroy once the KMS has opened this one.
     pub(crate) replaces: Option<SlotId>,
     pub(crate) wrapped: WrappedSlotKey,
-    /// What the user said about the volume.
+    /// The encryption context that the user named.
     pub(crate) context: BTreeMap<String, String>,
-    /// Where the key was wrapped.
+    /// The KMS that wrapped the key.
     pub(crate) kms: String,
     unknown: Map<String, Value>,
 }
 
-/// A wrapped key and what wrapped it.
+/// A wrapped key and the key that wrapped it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct WrappedSlotKey {
     pub(crate) key_id: String,
@@ -48,9 +49,9 @@ pub(crate) struct WrappedSlotKey {
 /// The key slot that the wrapped key opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TokenSlot {
-    Ready(SlotId),
-    /// A command is making it, or was killed while it did.
-    Pending(SlotId),
+    Ready(Slot),
+    /// A command is creating it, or was killed while doing so.
+    Pending(Slot),
     /// It was destroyed.
     Gone,
 }
@@ -64,11 +65,11 @@ pub(crate) enum TokenFault {
     Malformed,
     /// It is longer than any that bulla writes.
     TooLong,
-    /// Its context has a name that is bulla's own.
+    /// Its context has a name that is reserved for bulla.
     ReservedName,
 }
 
-/// The members as they are spelt.
+/// The members with their spelling in JSON.
 #[derive(Serialize, Deserialize)]
 struct Members {
     #[serde(rename = "type")]
@@ -89,7 +90,7 @@ struct Members {
 }
 
 impl Token {
-    /// The most bytes of a token: the area for all JSON of a volume has 12 KiB by default.
+    /// The maximum size of a token: the area for all JSON of a volume has 12 KiB by default.
     pub(crate) const MAX_BYTES: usize = 8 << 10;
 
     pub(crate) fn new(
@@ -101,13 +102,14 @@ impl Token {
         Self { slot, replaces: None, wrapped, context, kms, unknown: Map::new() }
     }
 
-    /// Reads a token of the header; none for the tokens of others.
+    /// Parses a token of the header; `None` for tokens of other programs.
     pub(crate) fn parse(json: &Map<String, Value>) -> Option<Result<Self, TokenFault>> {
         is_ours(json).then(|| Self::of_ours(json))
     }
 
-    /// The key slots that a token of bulla names, even one that cannot be used, or by which a slot is replaced that is gone.
-    pub(crate) fn named_slots(json: &Map<String, Value>) -> Vec<SlotId> {
+    /// Returns the key slots that a token of bulla names, even if it cannot be used, including a removed one that its
+    /// key slot replaces.
+    pub(crate) fn named_slots(json: &Map<String, Value>) -> Vec<Slot> {
         if !is_ours(json) {
             return Vec::new();
         }
@@ -142,7 +144,7 @@ impl Token {
         Ok(Self { slot, replaces, wrapped, context, kms, unknown })
     }
 
-    /// The token as it is written into the header.
+    /// Returns the token as it is written into the header.
     ///
     /// # Errors
     /// [`TokenFault::TooLong`].
@@ -170,16 +172,16 @@ impl Token {
         if json.len() > Self::MAX_BYTES { Err(TokenFault::TooLong) } else { Ok(json) }
     }
 
-    /// The key slot that opens by this token now.
-    pub(crate) fn ready_slot(&self) -> Option<SlotId> {
+    /// Returns the key slot that this token opens now.
+    pub(crate) fn ready_slot(&self) -> Option<Slot> {
         match self.slot {
             TokenSlot::Ready(slot) => Some(slot),
             TokenSlot::Pending(_) | TokenSlot::Gone => None,
         }
     }
 
-    /// The key slot that it names, also if that is only being made.
-    pub(crate) fn any_slot(&self) -> Option<SlotId> {
+    /// Returns the key slot that it names, including one that is being created.
+    pub(crate) fn any_slot(&self) -> Option<Slot> {
         match self.slot {
             TokenSlot::Ready(slot) | TokenSlot::Pending(slot) => Some(slot),
             TokenSlot::Gone => None,
@@ -202,20 +204,20 @@ impl Token {
         Self { kms, ..self }
     }
 
-    /// Takes over the members that are not known, as a later version of bulla wrote them.
+    /// Copies unknown members, which a later version of bulla wrote.
     pub(crate) fn keep_unknown(&mut self, of: &Self) {
         self.unknown.clone_from(&of.unknown);
     }
 
-    /// The context that the wrapped key is bound to in this volume.
+    /// Returns the encryption context to which the wrapped key is bound in this volume.
     pub(crate) fn encryption_context(&self, volume: &VolumeUuid) -> ContextParameter {
         volume_context(volume, &self.context)
     }
 }
 
 impl WrappedSlotKey {
-    /// Whether the blob is of the version of the key that the token names, as far as it tells: blobs of bulla and of Alibaba
-    /// Cloud begin with the id of the version. A blob that is no base64 is of none.
+    /// Returns whether the blob is of the key version that the token names, as far as visible: blobs of bulla and of
+    /// Alibaba Cloud begin with the id of the version. A blob that is not base64 is of none.
     pub(crate) fn is_of_its_version(&self) -> bool {
         STANDARD.decode(&self.blob).is_ok_and(|blob| {
             blob::version(&blob).is_none_or(|version| version.to_string() == self.key_version_id)
@@ -223,14 +225,14 @@ impl WrappedSlotKey {
     }
 }
 
-/// The encryption context of a key of a volume: the pairs of the user, and the volume.
+/// Returns the encryption context of a key of a volume: the pairs of the user, and the volume.
 pub(crate) fn volume_context(volume: &VolumeUuid, pairs: &BTreeMap<String, String>) -> ContextParameter {
     let mut context = pairs.clone();
     context.insert(VOLUME.into(), volume.to_string());
     ContextParameter(context)
 }
 
-/// Whether bulla keeps names like this one for itself.
+/// Returns whether bulla reserves names like this one.
 pub(crate) fn is_reserved(name: &str) -> bool {
     name.starts_with("bulla:")
 }
@@ -241,8 +243,8 @@ fn is_ours(json: &Map<String, Value>) -> bool {
 
 fn number(text: &str) -> Result<SlotId, TokenFault> {
     let slot: u32 = text.parse().map_err(|_| TokenFault::Malformed)?;
-    // cryptsetup takes no other spelling of a number, such as +1 or 01.
-    if slot < 32 && text == slot.to_string() { Ok(SlotId(slot)) } else { Err(TokenFault::Malformed) }
+    // cryptsetup accepts no other spelling of a number, such as +1 or 01.
+    if slot < 32 && text == slot.to_string() { Ok(Slot(slot)) } else { Err(TokenFault::Malformed) }
 }
 
 impl fmt::Display for TokenFault {
@@ -336,7 +338,7 @@ mod tests {
         }
     }
 
-    /// Every bit of every byte, also of those between the members.
+    /// Every bit of every byte, including those between the members.
     #[test]
     fn a_token_with_a_changed_byte_is_refused_or_read_as_it_is_written() {
         let (mut refused, mut read) = (0, 0);

@@ -1,7 +1,7 @@
-//! The TPM of this machine, by systemd-creds as a process: what it sealed opens on this machine alone, in the same boot state.
+//! The TPM of this machine, with systemd-creds: a sealed secret opens on this machine only, in the same boot state.
 //!
-//! Secrets reach systemd-creds and come back through pipes, never by an argument, the environment or a file. A TPM may be
-//! slow, so each run has a time limit.
+//! Secrets are passed to systemd-creds and back through pipes, never in an argument, the environment or a file. A TPM
+//! may be slow, so each run has a time limit.
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
@@ -19,38 +19,38 @@ use zeroize::Zeroizing;
 use super::cryptsetup::{SYSTEM_PATH, read};
 use crate::messages::on_one_line;
 
-/// A TPM, and the program that talks to it.
+/// A TPM, and the program that uses it.
 pub(crate) struct Tpm {
     program: OsString,
     device: PathBuf,
 }
 
-/// The registers of a TPM whose values a sealed secret is bound to, as systemd-creds takes them: numbers with `+` between
-/// them. systemd 252 also seals by none of them, but does not unseal that.
+/// The registers of a TPM to whose values a sealed secret is bound, in the syntax of systemd-creds: numbers joined by
+/// `+`. An empty list is refused: systemd 252 seals with it, but does not unseal the result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pcrs(String);
 
 /// A sealed secret.
 #[derive(Debug)]
 pub(crate) struct Sealed {
-    /// Text that only the TPM can read.
+    /// Text that only the TPM can unseal.
     pub(crate) text: Vec<u8>,
-    /// What systemd-creds remarked, such as that the firmware left the registers empty.
+    /// A warning of systemd-creds, such as that the firmware left the registers empty.
     pub(crate) remark: Option<String>,
 }
 
-/// Why a TPM seals or unseals nothing.
+/// Why a TPM does not seal or unseal.
 #[derive(Debug)]
 pub(crate) enum TpmFault {
     /// The machine has no TPM 2.0, or no driver for it.
     NoTpm(PathBuf),
-    /// There is no systemd-creds on this machine.
+    /// systemd-creds is not installed.
     NoProgram,
     /// The registers have other values than when the secret was sealed.
     BootState,
-    /// Another TPM has sealed it, or this one was cleared since.
+    /// Another TPM sealed it, or this one was cleared since.
     Foreign,
-    /// systemd-creds refused or failed, for the reason that it gave.
+    /// systemd-creds refused or failed, with its reason.
     Failed(String),
     /// There was no answer within this time.
     Slow(Duration),
@@ -59,12 +59,12 @@ pub(crate) enum TpmFault {
 }
 
 impl Tpm {
-    /// The TPM that systemd-creds uses unless it is told otherwise.
+    /// Returns the TPM that systemd-creds uses by default.
     pub(crate) fn of_this_machine() -> Self {
         Self { program: "systemd-creds".into(), device: "/dev/tpmrm0".into() }
     }
 
-    /// Whether the machine has it.
+    /// Returns whether the machine has a TPM.
     pub(crate) fn is_there(&self) -> bool {
         self.device.exists()
     }
@@ -73,11 +73,11 @@ impl Tpm {
     pub(crate) fn seal(&self, secret: &[u8], pcrs: &Pcrs) -> Result<Sealed, TpmFault> {
         let pcrs = format!("--tpm2-pcrs={}", pcrs.0);
         let arguments = ["encrypt", "--with-key=tpm2", &pcrs, NAME, "-", "-"];
-        let (text, told) = self.run(&arguments, secret, Self::PATIENCE)?;
-        Ok(Sealed { text: text.to_vec(), remark: last_line(&told) })
+        let (text, messages) = self.run(&arguments, secret, Self::PATIENCE)?;
+        Ok(Sealed { text: text.to_vec(), remark: last_line(&messages) })
     }
 
-    /// Unseals what [`seal`](Self::seal) gave. At boot, the driver may take a while to find the TPM.
+    /// Unseals the result of [`seal`](Self::seal). At boot, the driver may take a while to find the TPM.
     pub(crate) fn unseal(&self, sealed: &[u8], patience: Duration) -> Result<Zeroizing<Vec<u8>>, TpmFault> {
         let begun = Instant::now();
         while !self.is_there() {
@@ -91,12 +91,12 @@ impl Tpm {
         Ok(secret)
     }
 
-    /// How long people wait for a TPM that makes a key of its own first.
+    /// The time limit for interactive use: a TPM may first create a key of its own.
     pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
     const DRIVER_PATIENCE: Duration = Duration::from_secs(10);
 
-    /// Runs systemd-creds with nothing of our environment, which could name another TPM; gives its output and what it told
-    /// people.
+    /// Runs systemd-creds with an empty environment, because a variable could name another TPM. Returns its output and
+    /// its messages.
     fn run(
         &self,
         arguments: &[&str],
@@ -113,29 +113,30 @@ impl Tpm {
         thread::scope(|scope| {
             let written = scope.spawn(move || stdin.write_all(input));
             let printed = scope.spawn(|| read_output(stdout));
-            let told = scope.spawn(|| read(stderr));
+            let messages = scope.spawn(|| read(stderr));
             let is_in_time = ends_within(&child, patience);
             if !matches!(is_in_time, Ok(true)) {
                 let _ = child.kill(); // it may just have ended
             }
             let status = child.wait().map_err(TpmFault::Io)?;
-            let (Ok(written), Ok(printed), Ok(told)) = (written.join(), printed.join(), told.join()) else {
+            let (Ok(written), Ok(printed), Ok(messages)) = (written.join(), printed.join(), messages.join())
+            else {
                 return Err(TpmFault::Io(io::ErrorKind::Other.into()));
             };
             if !is_in_time.map_err(TpmFault::Io)? {
                 return Err(TpmFault::Slow(patience));
             }
-            let told = told.map_err(TpmFault::Io)?;
+            let messages = messages.map_err(TpmFault::Io)?;
             if !status.success() {
-                return Err(TpmFault::told(&told));
+                return Err(TpmFault::of_messages(&messages));
             }
-            // It may end before it read everything only if it fails.
-            Ok((written.and(printed).map_err(TpmFault::Io)?, told))
+            // A program ends before reading its input only if it fails.
+            Ok((written.and(printed).map_err(TpmFault::Io)?, messages))
         })
     }
 }
 
-/// Whether the process ends within this time.
+/// Returns whether the process ends within this time.
 fn ends_within(child: &Child, patience: Duration) -> io::Result<bool> {
     let process = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
     let deadline = Instant::now() + patience;
@@ -149,7 +150,7 @@ fn ends_within(child: &Child, patience: Duration) -> io::Result<bool> {
     }
 }
 
-/// The last line that is not empty.
+/// Returns the last line that is not empty.
 fn last_line(text: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(text);
     text.lines().map(str::trim).rfind(|line| !line.is_empty()).map(on_one_line)
@@ -167,8 +168,8 @@ impl TpmFault {
         if error.kind() == io::ErrorKind::NotFound { Self::NoProgram } else { Self::Io(error) }
     }
 
-    /// The fault that systemd-creds named in its last line; before it, the libraries tell of their calls.
-    fn told(errors: &[u8]) -> Self {
+    /// Returns the fault that systemd-creds named in its last line; the lines before it are messages of libraries.
+    fn of_messages(errors: &[u8]) -> Self {
         let last = last_line(errors).unwrap_or_else(|| "it gave no reason".to_owned());
         if ["policy digest does not match", "policy check failed"].iter().any(|text| last.contains(text)) {
             Self::BootState
@@ -221,7 +222,7 @@ impl fmt::Display for Pcrs {
     }
 }
 
-/// systemd-creds seals the name with the secret, and unseals nothing of another name.
+/// systemd-creds seals this name with the secret, and unseals no secret of another name.
 const NAME: &str = "--name=bulla-disk";
 /// A sealed secret of 512 bytes has less than 2 kB.
 const MAX_OUTPUT: usize = 16 << 10;

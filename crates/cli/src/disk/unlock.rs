@@ -1,8 +1,8 @@
-//! What a machine opens without a user: the configuration, and the request of the token plugin.
+//! Opens volumes without a user: the configuration, and the request of the token plugin.
 //!
-//! A program that runs as root asks for the key of every volume that is plugged in. So the address of the KMS, its
-//! certificates and the credentials come from the configuration alone, which also lists each volume with the keys that may open
-//! it; for any other volume or key no connection is made.
+//! A program that runs as root requests the key of every volume that is plugged in. So the address of the KMS, its
+//! certificates and the credentials come from the configuration alone, which also lists each volume with the keys that
+//! may open it. For any other volume or key, no connection is made.
 
 use std::fs::File;
 use std::io::Read;
@@ -34,8 +34,8 @@ pub(crate) struct DiskConfig {
     /// Certificates in PEM that are trusted instead of the system's.
     ca: Option<PathBuf>,
     access_key_id: String,
-    /// A file that root alone reads, with the secret of the access key; if it is missing, the TPM unseals the file beside it
-    /// ([`AccessSecret`]).
+    /// A file with the secret of the access key, which only root can read. If it is missing, the TPM unseals the file
+    /// beside it ([`AccessSecret`]).
     access_key_secret_file: PathBuf,
     /// How long to try, in seconds.
     #[serde(default = "thirty")]
@@ -53,7 +53,7 @@ struct VolumeConfig {
     keys: Vec<String>,
 }
 
-/// What the plugin asks for: one token of a volume that is being opened.
+/// The request of the plugin: one token of a volume that is being opened.
 #[derive(Debug, Deserialize)]
 pub(crate) struct UnlockRequest {
     version: u64,
@@ -62,7 +62,7 @@ pub(crate) struct UnlockRequest {
     metadata: Value,
 }
 
-/// A token that the configuration allows to use, not yet unwrapped.
+/// A token that the configuration allows, not unwrapped yet.
 #[derive(Debug)]
 struct Allowed {
     volume: VolumeUuid,
@@ -97,22 +97,22 @@ impl DiskConfig {
         Ok(config)
     }
 
-    /// The address of the KMS.
+    /// Returns the address of the KMS.
     pub(super) fn endpoint(&self) -> Result<Endpoint, Failure> {
         Endpoint::parse(&self.kms).map_err(|error| Self::usage(&format!("kms: {error}")))
     }
 
-    /// The certificates that are trusted, unless they are the system's.
+    /// Returns the trusted certificates, unless they are the system's.
     pub(super) fn ca(&self) -> Option<&Path> {
         self.ca.as_deref()
     }
 
-    /// The secret of the access key, in the system below `root`.
+    /// Returns the secret of the access key, in the system below `root`.
     pub(super) fn secret(&self, root: &Path) -> AccessSecret {
         AccessSecret::of(root, &self.access_key_secret_file)
     }
 
-    /// Whether this machine opens no volume without a user.
+    /// Returns whether this machine opens no volume without a user.
     pub(super) fn is_empty(&self) -> bool {
         self.volumes.is_empty()
     }
@@ -121,7 +121,7 @@ impl DiskConfig {
         Failure::new(Exit::Usage, format!("{}: {what}", Self::PATH), "docs/disks.md has an example")
     }
 
-    /// The token of the request, if this machine opens its volume by its key.
+    /// Returns the token of the request, if the configuration allows its key for its volume.
     fn allow(&self, request: &UnlockRequest) -> Result<Allowed, Failure> {
         let UnlockRequest { version, uuid, token: id, metadata } = request;
         if *version != UnlockRequest::VERSION {
@@ -158,8 +158,8 @@ impl DiskConfig {
         Ok(Allowed { volume, token })
     }
 
-    /// The KMS of the configuration; nothing of the environment counts.
-    fn connect(&self) -> Result<KmsConnection, Failure> {
+    /// Connects to the KMS of the configuration, ignoring the environment.
+    fn connect(&self) -> Result<Kms, Failure> {
         let endpoint = self.endpoint()?;
         let limit = Duration::from_secs(self.timeout.into());
         let begun = Instant::now();
@@ -169,7 +169,7 @@ impl DiskConfig {
         let credentials =
             Credentials::new(&self.access_key_id, secret).map_err(|error| Self::usage(&error.to_string()))?;
         let options = ClientOptions::new().timeout(limit);
-        // At boot, the clock may be wrong.
+        // The clock may be wrong at boot.
         let options = options.follow_server_clock(true);
         let options = match &self.ca {
             Some(ca) => options.ca(ca),
@@ -196,7 +196,7 @@ impl UnlockRequest {
         })
     }
 
-    /// The key that opens the volume.
+    /// Returns the key that opens the volume.
     pub(crate) fn answer(&self, config: &DiskConfig) -> Result<SlotKey, Failure> {
         let Allowed { volume, token } = config.allow(self)?;
         let kms = config.connect()?;

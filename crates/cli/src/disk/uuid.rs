@@ -5,19 +5,20 @@ use std::fmt;
 use aws_lc_rs::rand;
 use uuid::Builder;
 
-/// The UUID of a LUKS2 volume as cryptsetup writes it: lower case, with hyphens. The header has room for other texts.
+/// The UUID of a LUKS2 volume as cryptsetup writes it: lower case, with hyphens. The header field could hold other
+/// texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct VolumeUuid(String);
 
 impl VolumeUuid {
-    /// A new one.
+    /// Returns a random one.
     pub(crate) fn random() -> Self {
         let mut random = [0; 16];
         rand::fill(&mut random).expect("the system's generator never fails after the start");
         Self(Builder::from_random_bytes(random).into_uuid().to_string())
     }
 
-    /// Reads a UUID of the usual form; none for everything else.
+    /// Parses a UUID of the usual form; `None` for any other text.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let is_right = |(position, byte): (usize, u8)| match position {
             8 | 13 | 18 | 23 => byte == b'-',

@@ -21,10 +21,10 @@ pub(crate) struct Volume {
 }
 
 impl Volume {
-    /// Finds out that there is a LUKS2 volume, and which.
+    /// Reads the UUID of the LUKS2 volume on a device.
     pub(crate) fn find(device: &Path) -> Result<Self, Failure> {
         fs::metadata(device).map_err(|error| Failure::io(device, &error))?;
-        // Asked for by an argument of its own, a name cannot be an option.
+        // After `--`, a name cannot be an option.
         let is_luks2 = [OsStr::new("isLuks"), OsStr::new("--type"), OsStr::new("luks2"), OsStr::new("--")];
         match cryptsetup(is_luks2.into_iter().chain([device.as_os_str()]), &[]) {
             Ok(_) => {}
@@ -44,7 +44,7 @@ impl Volume {
         Ok(Self { device: device.to_owned(), uuid })
     }
 
-    /// Makes a new LUKS2 volume that a passphrase opens. What was on the device is lost.
+    /// Creates a LUKS2 volume that a passphrase opens. The data on the device is lost.
     pub(crate) fn format(
         device: &Path,
         uuid: &VolumeUuid,
@@ -68,26 +68,26 @@ impl Volume {
         Self::find(device)
     }
 
-    /// Keeps other commands of bulla from changing the volume until the answer is dropped.
+    /// Prevents other commands of bulla from changing the volume until the returned lock is dropped.
     pub(crate) fn lock(&self) -> Result<VolumeLock, Failure> {
         VolumeLock::take(&self.device)
     }
 
-    /// The header as it is now.
-    pub(crate) fn header(&self) -> Result<LuksHeader, Failure> {
+    /// Reads the header.
+    pub(crate) fn header(&self) -> Result<Header, Failure> {
         let json = self.run(&["luksDump", "--dump-json-metadata"], &[], &[])?;
         LuksHeader::parse(&json).map_err(|fault| self.refused(&fault))
     }
 
-    /// The header, if the volume keeps its data secret and is not being changed.
-    pub(crate) fn checked_header(&self) -> Result<LuksHeader, Failure> {
+    /// Reads the header and checks it.
+    pub(crate) fn checked_header(&self) -> Result<Header, Failure> {
         let header = self.header()?;
         header.check().map_err(|fault| self.refused(&fault))?;
         Ok(header)
     }
 
-    /// Whether a key opens this key slot, or any.
-    pub(crate) fn opens(&self, slot: Option<SlotId>, key: &[u8]) -> Result<bool, Failure> {
+    /// Returns whether a key opens this key slot, or any key slot.
+    pub(crate) fn opens(&self, slot: Option<Slot>, key: &[u8]) -> Result<bool, Failure> {
         let at = slot.map(|slot| slot.to_string());
         let size = key.len().to_string();
         let mut arguments = vec!["open", "--test-passphrase", "--type", "luks2"];
@@ -97,14 +97,14 @@ impl Volume {
         match self.run(&arguments, &[], &[key]) {
             Ok(_) => Ok(true),
             Err(CryptsetupError::WrongKey) => Ok(false),
-            // A key slot that is not there.
+            // The key slot does not exist.
             Err(CryptsetupError::Failed { code: Some(1), .. }) if slot.is_some() => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Maps the volume as `/dev/mapper/NAME`, by the key of a key slot. A mapping of anything else is taken away again.
-    pub(crate) fn open(&self, name: &str, slot: SlotId, key: &[u8]) -> Result<(), Failure> {
+    /// Maps the volume as `/dev/mapper/NAME` with the key of a key slot. A mapping that fails verification is removed.
+    pub(crate) fn open(&self, name: &str, slot: Slot, key: &[u8]) -> Result<(), Failure> {
         let slot = slot.to_string();
         let size = key.len().to_string();
         let arguments = ["open", "--type", "luks2", "--key-slot", &slot];
@@ -116,8 +116,8 @@ impl Volume {
         })
     }
 
-    /// Makes a key slot, with a key that opens the volume. A random key needs no slow derivation.
-    pub(crate) fn add_slot(&self, slot: SlotId, opens: &[u8], new: &[u8]) -> Result<(), Failure> {
+    /// Creates a key slot, authorized by a key that opens the volume. A random key needs no slow derivation.
+    pub(crate) fn add_slot(&self, slot: Slot, opens: &[u8], new: &[u8]) -> Result<(), Failure> {
         let slot = slot.to_string();
         let size = opens.len().to_string();
         let new_size = new.len().to_string();
@@ -137,12 +137,12 @@ impl Volume {
         Ok(())
     }
 
-    /// Writes a token of a new number. A token that another program has written meanwhile is not replaced.
+    /// Writes a token with a new number. A token that another program wrote meanwhile is not replaced.
     pub(crate) fn add_token(&self, id: TokenId, token: &Token) -> Result<(), Failure> {
         self.import_token(id, token, &[])
     }
 
-    /// Writes a token; a token of this number is replaced in the same write.
+    /// Writes a token; a token with this number is replaced in the same write.
     pub(crate) fn write_token(&self, id: TokenId, token: &Token) -> Result<(), Failure> {
         self.import_token(id, token, &["--token-replace"])
     }
@@ -163,7 +163,7 @@ impl Volume {
         Ok(())
     }
 
-    /// Runs an action of cryptsetup on this volume; `after` is what follows the name of the device.
+    /// Runs an action of cryptsetup on this volume; `after` are the arguments behind the name of the device.
     fn run(&self, arguments: &[&str], after: &[&str], keys: &[&[u8]]) -> Result<Vec<u8>, CryptsetupError> {
         let before = arguments.iter().map(OsStr::new);
         let after = after.iter().map(OsStr::new);
@@ -194,11 +194,11 @@ impl fmt::Display for Volume {
     }
 }
 
-/// cryptsetup tries tokens before the key that it is given, and succeeds by any of them. Tokens of this type, which need a
-/// plugin, are the only ones that it may try, and no plugin is loaded; `--disable-external-tokens` alone leaves those of the
+/// cryptsetup tries tokens before the given key, and succeeds with any of them. It may only try tokens of this type,
+/// which need a plugin, and plugins are disabled; `--disable-external-tokens` alone would leave the tokens of the
 /// kernel's keyring.
 const NO_TOKENS: [&str; 3] = ["--disable-external-tokens", "--token-type", "bulla"];
-/// The key comes first on standard input, with as many bytes as the next argument says.
+/// The key comes first on standard input; the next argument is its length.
 const FROM_STDIN: [&str; 3] = ["--key-file", "-", "--keyfile-size"];
-/// A key of 512 random bits cannot be guessed, however fast a guess is.
+/// A key of 512 random bits cannot be guessed, regardless of the speed of a guess.
 const FAST: [&str; 4] = ["--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000"];

@@ -1,31 +1,32 @@
-//! A resource that other processes want as well, opened once for calls that follow each other.
+//! A resource that one process can use at a time, opened once for consecutive calls.
 //!
-//! The calls of all threads share it, so a process never competes with itself. It is closed when no call came for
-//! [`LINGER`]. While calls keep coming, it is closed at the end of a [`STRETCH`] if another process waits for it, and
-//! opened again behind that one.
+//! All threads share it, so a process never competes with itself. It is closed after [`LINGER`] without a call. While
+//! calls continue, it is closed after each [`STRETCH`] if another process waits for it, and opened again when that
+//! process releases it.
 
 use std::ops::Deref;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// What can be opened by one process at a time.
+/// A resource that one process can open at a time.
 pub(super) trait Exclusive: Send + Sync + 'static {
-    /// Whether another process waits for it.
+    /// Returns whether another process waits for it.
     fn is_awaited(&self) -> bool;
 }
 
 /// An exclusive resource, shared by the threads of this process. Dropping this closes it.
 pub(super) struct Shared<T: Exclusive> {
     core: Arc<Core<T>>,
-    /// Closes the resource in time; None until it was opened, or if no thread could be started.
+    /// The thread that closes the resource when it is due; `None` until the first opening, or if no thread could be
+    /// started.
     closer: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// A call in progress, during which the resource stays open.
 pub(super) struct Lease<'a, T: Exclusive> {
     core: &'a Core<T>,
-    /// None only while the lease is dropped.
+    /// `None` only while the lease is dropped.
     resource: Option<Arc<T>>,
 }
 
@@ -36,24 +37,24 @@ struct Core<T> {
 
 struct State<T> {
     phase: Phase<T>,
-    /// Calls in progress.
+    /// The number of calls in progress.
     calls: usize,
-    /// When the stretch began.
+    /// The start of the stretch.
     since: Instant,
     last_call: Instant,
-    /// Another process waits: calls in progress end, and no new one begins before the resource was closed.
+    /// Whether another process waits: calls in progress finish, and no new one begins until the resource was closed.
     yielding: bool,
-    /// Whether the closer runs; else the last call closes the resource.
+    /// Whether the closer runs; otherwise the last call closes the resource.
     has_closer: bool,
     ended: bool,
-    /// How often it was opened, and which of these tries failed, if none has succeeded since.
+    /// The number of attempts to open it, and the last failed attempt, if none succeeded since.
     tries: u64,
     failed: Option<u64>,
 }
 
 enum Phase<T> {
     Closed,
-    /// One thread opens or closes it, without holding the state.
+    /// A thread is opening or closing it, without holding the state.
     Changing,
     Open(Arc<T>),
 }
@@ -76,8 +77,8 @@ impl<T: Exclusive> Shared<T> {
         Self { core, closer: Mutex::default() }
     }
 
-    /// Keeps the resource open until the lease is dropped; opens it if it is closed. Threads that wait for the same
-    /// `open` share its failure, which `again` makes for the others.
+    /// Keeps the resource open until the lease is dropped, opening it if it is closed. Threads that wait for the same
+    /// `open` share its failure; `again` returns a copy of it.
     pub(super) fn lease<E>(
         &self,
         open: impl FnOnce() -> Result<T, E>,
@@ -98,7 +99,7 @@ impl<T: Exclusive> Shared<T> {
                     let has_failed = state.failed.is_some_and(|failed| failed >= current);
                     if has_failed && matches!(state.phase, Phase::Closed) {
                         return Err(again());
-                    } // else another thread has opened it meanwhile, or is about to
+                    } // otherwise another thread has opened it meanwhile, or is about to
                 }
             }
         }
@@ -130,7 +131,7 @@ impl<T: Exclusive> Shared<T> {
 
 impl<T: Exclusive> Drop for Shared<T> {
     fn drop(&mut self) {
-        let mut state = self.core.lock(); // leases borrow this: no call is in progress
+        let mut state = self.core.lock(); // leases borrow this, so no call is in progress
         state.ended = true;
         drop(self.core.close(state));
         self.core.changed.notify_all();
@@ -150,7 +151,7 @@ impl<T: Exclusive> Deref for Lease<'_, T> {
 
 impl<T: Exclusive> Drop for Lease<'_, T> {
     fn drop(&mut self) {
-        drop(self.resource.take()); // before the count falls: the thread that closes the resource must have the last reference
+        drop(self.resource.take()); // before the count decreases: the thread that closes the resource must hold the last reference
         let mut state = self.core.lock();
         state.calls -= 1;
         state.last_call = Instant::now();
@@ -165,14 +166,14 @@ impl<T: Exclusive> Drop for Lease<'_, T> {
     }
 }
 
-/// A try to open the resource. One that ends without success, also by a panic, leaves it closed.
+/// An attempt to open the resource. If it is dropped without success, also by a panic, the resource stays closed.
 struct Opening<'a, T: Exclusive> {
     core: &'a Core<T>,
     number: u64,
 }
 
 impl<T: Exclusive> Opening<'_, T> {
-    /// Puts the resource in place, for the call that opened it.
+    /// Publishes the resource, leased to the caller that opened it.
     fn succeed(self, resource: Arc<T>, has_closer: bool) {
         let mut state = self.core.lock();
         state.phase = Phase::Open(resource);
@@ -203,7 +204,7 @@ impl<T: Exclusive> Core<T> {
         self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Closes the resource when it is time, until [`Shared`] is dropped.
+    /// Closes the resource whenever that is due, until [`Shared`] is dropped.
     fn close_in_time(&self) {
         let mut state = self.lock();
         while !state.ended {
@@ -225,7 +226,7 @@ impl<T: Exclusive> Core<T> {
         }
     }
 
-    /// Closes the resource, if it is open, without holding the state meanwhile.
+    /// Closes the resource if it is open, without holding the state meanwhile.
     fn close<'a>(&'a self, mut state: MutexGuard<'a, State<T>>) -> MutexGuard<'a, State<T>> {
         if let Phase::Open(resource) = std::mem::replace(&mut state.phase, Phase::Changing) {
             drop(state);
@@ -240,7 +241,7 @@ impl<T: Exclusive> Core<T> {
 }
 
 impl<T: Exclusive> State<T> {
-    /// When the closer has something to do; None if that depends on a call.
+    /// Returns when the closer must act next; `None` if that depends on a call.
     fn next_event(&self, now: Instant) -> Option<Instant> {
         match &self.phase {
             Phase::Closed | Phase::Changing => None,
@@ -254,7 +255,7 @@ impl<T: Exclusive> State<T> {
         self.last_call + LINGER
     }
 
-    /// Gives the resource up if another process waits for it; else another stretch begins.
+    /// Yields the resource if another process waits for it; otherwise begins another stretch.
     fn end_stretch(&mut self, now: Instant) {
         let Phase::Open(resource) = &self.phase else { return };
         self.yielding = resource.is_awaited();
@@ -262,9 +263,9 @@ impl<T: Exclusive> State<T> {
     }
 }
 
-/// How long the resource stays open at least while other processes wait for it and calls keep coming.
+/// The minimum time that the resource stays open while other processes wait and calls continue.
 const STRETCH: Duration = Duration::from_secs(1);
-/// How long it stays open after a call, because another one may follow.
+/// The time that it stays open after a call, because another call may follow.
 const LINGER: Duration = Duration::from_millis(50);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What a user can do when there are no credentials to call a KMS with.
+//! Advice for errors of credentials: none found, unusable, or refused by the server that issues them.
 
 use bulla_client::{
     CertificateProblem, CredentialsError, ProcessProblem, ServerProblem, TransportError, Writer,

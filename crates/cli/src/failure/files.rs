@@ -1,4 +1,4 @@
-//! What went wrong with one file, as its user is told.
+//! Failures of one file: exit code and advice for each error of the file commands.
 
 use std::ffi::OsStr;
 use std::io;
@@ -11,7 +11,7 @@ use bulla_files::{FileError, Format};
 
 use super::{Exit, Failure, with_causes};
 
-/// Where a result goes. A file may be called like a stream.
+/// Where a result is written. A file may have the name of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Destination<'a> {
     File(&'a Path),
@@ -26,7 +26,7 @@ impl<'a> Destination<'a> {
         }
     }
 
-    /// How to call it in messages.
+    /// Returns its name in messages.
     fn path(self) -> &'a Path {
         match self {
             Self::File(path) => path,
@@ -42,7 +42,7 @@ impl<'a, P: AsRef<Path> + ?Sized> From<&'a P> for Destination<'a> {
 }
 
 impl Failure {
-    /// What went wrong with one file.
+    /// Returns the failure of one file.
     pub(crate) fn of_file<'a>(error: &FileError, from: &Path, to: impl Into<Destination<'a>>) -> Self {
         let to = to.into();
         match error {
@@ -65,7 +65,7 @@ impl Failure {
 
     fn of_encrypt(error: &EncryptError, from: &Path, to: Destination<'_>) -> Self {
         match error {
-            EncryptError::Kms(error) => Self::from(error), // one for a whole tree, so not about this file
+            EncryptError::Kms(error) => Self::from(error), // the same for a whole tree, so the file is not named
             EncryptError::Native(error) => Self::of_seal(error, from, to),
             EncryptError::Text(error) => Self::of_text_seal(error, from, to),
             error => Self::new(Exit::Other, with_causes(error), "").about(from),
@@ -98,7 +98,7 @@ impl Failure {
         let hint = match error {
             OpenError::Read(error) => return Self::io(from, error),
             OpenError::Write(error) => return to.io(error),
-            // Chunk by chunk: what comes before a damaged one is out already.
+            // Chunks before a damaged one are printed already.
             OpenError::Truncated | OpenError::Size | OpenError::Damaged(_)
                 if to == Destination::StandardOutput =>
             {
@@ -139,7 +139,7 @@ impl Failure {
         Self::new(Exit::Usage, what, hint)
     }
 
-    /// The suffix may be what makes it too long.
+    /// The suffix may be what makes the name too long.
     fn name_too_long(path: &Path) -> Self {
         let length = path.file_name().map_or(0, OsStr::len);
         let suffix = match Format::by_suffix(path) {
@@ -201,7 +201,7 @@ impl Failure {
     }
 }
 
-/// What to do about an error that is about the file itself.
+/// Returns exit code and advice for an error of the file itself.
 fn exit_and_hint(error: &FileError) -> (Exit, &'static str) {
     match error {
         FileError::NoKeys => (Exit::Usage, "name at least one key with -k; nothing was written"),
@@ -209,6 +209,11 @@ fn exit_and_hint(error: &FileError) -> (Exit, &'static str) {
         FileError::DamagedSlot => {
             (Exit::Damaged, "the other slot still opens the file; `bulla rewrap` repairs it")
         }
+        FileError::Special => (Exit::Other, "name regular files; other kinds are not read"),
+        FileError::Foreign { .. } => (
+            Exit::Usage,
+            "these keys could no longer open it: name with -k every key that must; nothing was written",
+        ),
         FileError::NotRemoved(_) => (Exit::Other, "remove it yourself, or leave out --remove-source"),
         FileError::SetAside { .. } => (Exit::Other, "keep one of the two, and delete the other"),
         FileError::InUse => (Exit::Other, "the file is unchanged; run this again later"),

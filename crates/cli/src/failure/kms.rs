@@ -1,6 +1,6 @@
-//! What a user can do when a KMS gives no answer, or not the one that was asked for.
+//! Advice for errors of a KMS: unreachable, an invalid answer, or a refusal.
 //!
-//! The libraries report errors as data; the advice names flags, commands and variables, and so belongs to the program.
+//! The libraries report errors as data. The advice names flags, commands and variables, so it belongs to the program.
 
 use std::io;
 
@@ -60,7 +60,7 @@ pub(super) fn hint_of_setup(error: &SetupError) -> &'static str {
     }
 }
 
-/// What the user can do about a call without a reply, if that is known.
+/// Returns what the user can do about a call without a reply; `None` if that is unknown.
 fn hint_of_call(error: &CallError) -> Option<&'static str> {
     match error {
         CallError::Unreachable { source, .. } => hint_of_transport(source),
@@ -71,7 +71,8 @@ fn hint_of_call(error: &CallError) -> Option<&'static str> {
     }
 }
 
-/// What the user can do about an error of a [`KeyService`](bulla_envelope::KeyService), if that is known.
+/// Returns what the user can do about an error of a [`KeyService`](bulla_envelope::KeyService); `None` if that is
+/// unknown.
 fn hint_of_key_service(error: &KeyServiceError) -> Option<&'static str> {
     match error {
         KeyServiceError::Unreachable { source, .. } => match source.downcast_ref::<TransportError>() {
@@ -128,7 +129,7 @@ fn hint_of_certificate(problem: CertificateProblem) -> &'static str {
     }
 }
 
-/// What the user can do about an error code of a KMS; `None` if the code does not tell.
+/// Returns what the user can do about an error code of a KMS; `None` if the code does not imply anything.
 pub(super) fn hint_of_code(code: &str) -> Option<&'static str> {
     let (family, _) = code.split_once('.').unwrap_or((code, ""));
     Some(match (family, code) {
@@ -209,6 +210,8 @@ pub(super) fn hint_of_code(code: &str) -> Option<&'static str> {
         ("InvalidKeyMaterial", _) => {
             "wrap the key's own material with the public key that came with the token"
         }
+        ("InvalidImportToken" | "ExpiredImportToken", _) => "get a new token with GetParametersForImport",
+        ("Throttling", _) | (_, "Rejected.Throttling" | "ServiceUnavailableTemporary") => "try again later",
         _ => return None,
     })
 }

@@ -1,4 +1,4 @@
-//! `bulla audit` beside a trail that is being written.
+//! `bulla audit` while a server writes the trail.
 
 use std::fs;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use rustix::process::Signal;
 
 use crate::harness::{World, wait_for};
 
-/// Further lines are printed once each and in order, from one file to the next, also while files are compressed.
+/// Further lines are printed once each and in order, across files, also while files are compressed.
 #[test]
 fn tail_follows_the_trail_from_one_file_to_the_next() {
     let world = World::new();

@@ -1,4 +1,4 @@
-//! Sinks of the audit trail come and go with the configuration file.
+//! Sinks of the audit trail are added and removed with the configuration file.
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
@@ -73,7 +73,7 @@ fn standard_output_gets_the_lines_too() {
     assert!(seals > 1 && trail.ends_with(&format!("{}\n", json.join("\n"))), "{}\n{trail}", printed());
 }
 
-/// A reload does not write it: whether there is a trail is settled at the start.
+/// A reload does not write this line, because the trail is enabled or disabled at the start only.
 #[test]
 fn a_start_that_switches_the_trail_off_says_so_in_it() {
     let world = World::new();

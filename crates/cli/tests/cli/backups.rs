@@ -1,4 +1,4 @@
-//! Backups of the program as a whole: killed at any moment, and out of space.
+//! Backups by the program as a whole: killed at any moment, and out of space.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use crate::disk_full::with_small_disk;
 use crate::harness::{World, names_in, wait_for};
 use crate::native_crashes::killed_often;
 
-/// A store with a key, in `keys`, and a file that is encrypted with it.
+/// A store with a key, in `keys`, and a file that is encrypted with the key.
 fn with_store() -> World {
     let world = World::new();
     world.bulla(["--kms", "embedded:keys", "key", "create", "--alias", "alias/a"]).ok();
@@ -43,7 +43,7 @@ fn a_killed_backup_is_whole_or_not_there() {
         || (),
         |_| {
             world.bulla(["backup", "verify", "backup", "--data", "keys"]).ok();
-            // Of a run that was killed while the new file had a name of its own.
+            // From a run that was killed after the new file had a name.
             for name in world.names().iter().filter(|name| name.starts_with(".backup.bulla-")) {
                 fs::remove_file(world.path(name)).unwrap();
             }
@@ -138,7 +138,7 @@ fn a_server_makes_backups_by_itself_and_stops_when_that_is_configured() {
     };
     wait_for("a backup", || files().len() == 1);
     wait_for("its line in the log", || server.log().contains("a backup was made and verified"));
-    let listed = world.bulla(["backup", "list", "--data", "kms"]).ok(); // beside the server
+    let listed = world.bulla(["backup", "list", "--data", "kms"]).ok(); // while the server runs
     assert!(listed.text().contains(&files()[0]), "{listed:?}");
     let file = format!("kms/backups/{}", files()[0]);
     world.bulla(["backup", "verify", &file, "--data", "kms"]).ok();
@@ -160,7 +160,7 @@ fn a_server_makes_backups_by_itself_and_stops_when_that_is_configured() {
     assert_eq!(searched.text().lines().count(), 2, "{searched:?}");
 }
 
-/// A start looks at once; later it would do so within a minute.
+/// A start verifies at once; otherwise it would happen within a minute.
 #[test]
 fn a_server_finds_a_kept_backup_that_was_damaged_and_says_so_everywhere() {
     let world = World::new();
@@ -181,7 +181,7 @@ fn a_server_finds_a_kept_backup_that_was_damaged_and_says_so_everywhere() {
     wait_for("the log", || server.log().contains("a backup that is kept failed to verify: "));
     let log = server.log();
     assert!(log.contains(&name) && log.contains("use another backup, or another copy of this one"), "{log}");
-    let status = world.bulla(["status", "--data", "kms"]).ok(); // it is ready
+    let status = world.bulla(["status", "--data", "kms"]).ok(); // the server is ready
     let is_told = |line: &str| line.starts_with("backup damaged ") && line.contains(&name);
     assert!(status.text().lines().any(is_told), "{status:?}");
     wait_for("another backup", || server.log().contains("a backup was made and verified"));

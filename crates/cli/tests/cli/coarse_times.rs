@@ -1,12 +1,12 @@
-//! `--resume` where a file system does not hold the times that it is given: ext4 with inodes of 128 bytes has whole
-//! seconds, from 1901 to 2038.
+//! `--resume` on a file system that cannot store exact times: ext4 with inodes of 128 bytes has whole seconds, from
+//! 1901 to 2038.
 
 use std::fs;
 
 use crate::harness::{Outcome, World, skipped};
 use crate::native_trees::plant;
 
-/// Runs a script in which `coarse` is such a file system; none where that is not allowed.
+/// Runs a script in which `coarse` is such a file system; `None` where mounting is not allowed.
 fn with_coarse_times(world: &World, test: &str, script: &str) -> Option<Outcome> {
     fs::create_dir(world.path("coarse")).unwrap();
     let mount =
@@ -24,7 +24,7 @@ fn with_coarse_times(world: &World, test: &str, script: &str) -> Option<Outcome>
     Some(outcome)
 }
 
-/// Times of every kind: odd ones, and those that the file system cannot hold.
+/// Times of every kind: odd ones, and some that the file system cannot store.
 const DATED: &str = "
     touch -d '2026-01-02 03:04:05.678912345' tree/0/0/file-0
     touch -d '2026-01-02 03:04:05' tree/1/1/file-1

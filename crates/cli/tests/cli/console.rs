@@ -1,4 +1,4 @@
-//! `bulla console`: who gets in by its link, how often, and what other users and programs of the machine learn of it.
+//! `bulla console`: which browsers its link admits, how often, and what other users and programs of the machine learn.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -14,22 +14,22 @@ use rustix::thread::set_thread_res_uid;
 
 use crate::harness::{Run, Running, World, skipped, wait_for};
 
-/// A user who has nothing to do with the one that runs the command.
+/// A user without relation to the one that runs the command.
 const OTHER_USER: u32 = 65_534;
 const USED_TWICE: &str = "the link was used a second time";
 
-/// The command while it runs, and what it has told.
+/// The running command, and what it has printed.
 struct Console<'a> {
     running: Running<'a>,
     told: Arc<Mutex<String>>,
     reader: JoinHandle<()>,
-    /// The random name, with the port.
+    /// The random host name, with the port.
     host: String,
     /// The path and query of the link.
     link: String,
 }
 
-/// A browser that has its own cookie.
+/// A browser with its own cookie.
 struct Browser {
     host: String,
     from: SocketAddrV4,
@@ -64,7 +64,7 @@ impl<'a> Console<'a> {
         self.host.rsplit_once(':').unwrap().1.parse().unwrap()
     }
 
-    /// The secret part of the link.
+    /// Returns the secret part of the link.
     fn token(&self) -> &str {
         self.link.split_once("link=").unwrap().1
     }
@@ -78,7 +78,7 @@ impl<'a> Console<'a> {
         self.told.lock().unwrap().clone()
     }
 
-    /// Ends it by Ctrl-C.
+    /// Stops it with Ctrl-C.
     fn stop(self) -> String {
         self.running.signal(Signal::INT);
         self.reader.join().unwrap();
@@ -89,7 +89,7 @@ impl<'a> Console<'a> {
 }
 
 impl Browser {
-    /// A connection, from the address and port that this browser has.
+    /// Connects from the address and port that this browser has.
     fn connect(&self) -> TcpStream {
         let to: SocketAddr = format!("127.0.0.1:{}", self.host.rsplit_once(':').unwrap().1).parse().unwrap();
         let made = socket(AddressFamily::INET, SocketType::STREAM, Some(ipproto::TCP)).unwrap();
@@ -105,7 +105,7 @@ impl Browser {
         self.ask("GET", path, "")
     }
 
-    /// Opens the page of a link and sends its form, as a browser with script does.
+    /// Opens the page of a link and submits its form, as a browser with scripts does.
     fn enter(&mut self, link: &str) -> Answer {
         let page = self.get(link);
         let (_, token) = page.body.split_once(r#"name="token" value=""#).unwrap();
@@ -152,7 +152,7 @@ fn the_link_lets_in_once_and_its_second_use_ends_every_session() {
     let console = Console::start(world.bulla(["console", "--no-open"]));
     let mut owner = console.browser();
     assert!(!owner.is_in());
-    // A browser that looks ahead, or a scanner of links, only asks for the page.
+    // A browser that prefetches, or a scanner of links, requests the page only.
     for method in ["GET", "HEAD", "GET"] {
         assert_eq!(console.browser().ask(method, &console.link, "").status, 200, "{method}");
     }
@@ -195,7 +195,7 @@ fn nothing_but_the_console_is_served_and_under_no_other_name() {
     assert!(!console.stop().contains(USED_TWICE));
 }
 
-/// The other user knows the link and the cookie, which takes more than a look at this machine.
+/// The other user knows the link and the cookie, which other users of the machine cannot read.
 #[test]
 fn other_users_of_the_machine_are_refused() {
     if !geteuid().is_root() {
@@ -205,7 +205,8 @@ fn other_users_of_the_machine_are_refused() {
     let console = Console::start(world.bulla(["console", "--no-open"]));
     let mut owner = console.browser();
     assert_eq!(owner.enter(&console.link).status, 303);
-    // The owner has a connection open, which the other user imitates: from the same port of other addresses of this machine.
+    // The owner has an open connection, which the other user imitates: from the same port of other addresses of this
+    // machine.
     let open = owner.connect();
     let SocketAddr::V4(from) = open.local_addr().unwrap() else { panic!("{open:?}") };
     let imitations = (2..18).map(|last| SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, last), from.port()));
@@ -218,7 +219,7 @@ fn other_users_of_the_machine_are_refused() {
         assert_eq!((answer.status, &*answer.body), (403, ""), "{from}");
         assert!(!answer.head.contains("set-cookie"), "{}", answer.head);
     }
-    // What the other user leaves behind without waiting for an answer has no user any more, which looks like root.
+    // A connection that the other user closes without waiting for an answer has no owner, which is reported as root.
     let form = format!("link={}", console.token());
     let host = console.host.clone();
     let thief = console.browser();
@@ -231,7 +232,7 @@ fn other_users_of_the_machine_are_refused() {
     assert!(!console.stop().contains(USED_TWICE));
 }
 
-/// What a thread does that has no right of root and is another user.
+/// Runs `act` in a thread of another user, without the rights of root.
 fn as_another_user<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> T {
     let thread = thread::spawn(move || {
         let user = Uid::from_raw(OTHER_USER);
@@ -241,7 +242,7 @@ fn as_another_user<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) 
     thread.join().unwrap()
 }
 
-/// Arguments and environments of processes can be read by others; so can files that are not private.
+/// Other users can read the arguments and environments of processes, and files that are not private.
 #[test]
 fn the_desktop_is_told_the_link_by_a_private_file() {
     let world = World::new();
@@ -272,7 +273,7 @@ fn the_desktop_is_told_the_link_by_a_private_file() {
     assert!(!fs::exists(argument.trim()).unwrap(), "{argument} is left behind");
 }
 
-/// The arguments and the environment of every process.
+/// Returns the arguments and the environment of every process.
 fn process_files() -> Vec<std::path::PathBuf> {
     let is_process = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
     let names = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());

@@ -1,4 +1,4 @@
-//! The control socket of a server, as commands and other users of the machine meet it.
+//! The control socket of a server, used by commands and other users of the machine.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -89,7 +89,7 @@ fn sinks_of_the_trail_are_told_with_what_is_wrong_with_them() {
     server.stop();
 }
 
-/// The path of a socket may have 107 bytes; that of a data directory may be longer.
+/// The path of a socket has at most 107 bytes; that of a data directory may be longer.
 #[test]
 fn a_data_directory_with_a_long_path_has_a_socket() {
     let world = World::new();
@@ -127,7 +127,7 @@ fn a_backup_whose_server_is_killed_leaves_no_file() {
         links.any(|link| link.to_string_lossy().starts_with("socket:"))
     };
     wait_for("the socket", has_socket);
-    thread::sleep(Duration::from_millis(500)); // it is connected a moment later
+    thread::sleep(Duration::from_millis(500)); // it connects a moment later
     server.kill();
     running.finish().fails_with(3, &["the server closed its control socket without an answer"]);
     assert_eq!(world.read("old"), old);
@@ -143,7 +143,7 @@ impl Drop for Killed {
     }
 }
 
-/// Like `serve`, by another user; until it says where it listens.
+/// Starts a server as another user, and waits until it listens.
 fn serve_as(world: &World, user: u32) -> Killed {
     let mut command = as_user(world, user, &["serve", "--data", "kms", "--listen", "127.0.0.1:0", "--http"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
@@ -153,7 +153,7 @@ fn serve_as(world: &World, user: u32) -> Killed {
     Killed(child)
 }
 
-/// The server has neither rights of root nor a /proc that is its own, since it must not be dumped.
+/// The server has neither the rights of root nor a /proc of its own, because it must not be dumped.
 #[test]
 fn only_the_servers_own_user_and_root_are_answered() {
     let world = World::new();

@@ -1,4 +1,4 @@
-//! Files of the text format that were cut, flipped or rearranged: a clear error, and nothing comes out. Those of the
+//! Files of the text format that were truncated, changed or rearranged: a clear error, and no output. Those of the
 //! native format are in [`super::native_damage`].
 
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ fn encrypted(world: &World) -> Vec<u8> {
     world.read("file.cipher")
 }
 
-/// Around every line end, and every seventh byte: the loops over each byte are unit tests of the format.
+/// Positions around every line end, and at every seventh byte; unit tests of the format cover every byte.
 fn positions(sealed: &[u8]) -> Vec<usize> {
     let ends = sealed.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at);
     let around = ends.flat_map(|end| [end - 1, end, end + 1]);
@@ -53,7 +53,7 @@ fn all_refused(world: &World, damaged: &[(usize, Vec<u8>)]) {
 fn a_file_that_was_cut_is_refused() {
     let world = World::new();
     let sealed = encrypted(&world);
-    let whole = sealed.len() - 1; // without the last line end it is still whole
+    let whole = sealed.len() - 1; // without the last line end it is still complete
     let cuts: Vec<_> = positions(&sealed)
         .into_iter()
         .filter(|&length| length < whole)
@@ -121,7 +121,7 @@ fn an_output_that_exists_survives_a_damaged_input() {
     assert_eq!(world.names(), ["file", "file.bulla", "file.cipher"]);
 }
 
-/// Of the native format, what is printed before a damaged chunk is genuine, and the message says so.
+/// With the native format, chunks before a damaged one are printed; they are genuine, and the message says so.
 #[test]
 fn only_a_genuine_beginning_is_printed() {
     let world = World::new();

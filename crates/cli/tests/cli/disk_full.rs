@@ -1,4 +1,4 @@
-//! Full disks, limited file sizes and read-only file systems: an error, and everything is as it was.
+//! Full disks, file size limits and read-only file systems: an error, and everything stays unchanged.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use crate::harness::{Outcome, World, noise, skipped, wait_for};
 use crate::http::Caller;
 
-/// Runs a script in which `full` is a file system of its own with 256 KiB; none where that is not allowed.
+/// Runs a script in which `full` is a file system of 256 KiB; `None` where mounting is not allowed.
 pub(crate) fn with_small_disk(world: &World, test: &str, script: &str) -> Option<Outcome> {
     fs::create_dir(world.path("full")).unwrap();
     let flags = if rustix::process::geteuid().is_root() { "-m" } else { "-rm" };
@@ -90,8 +90,9 @@ fn a_store_on_a_full_disk() {
     assert!(text.contains("\nold\nfull: 0\n"), "reading needs no space: {outcome:?}");
 }
 
-/// As after a full log file in the data directory: a server starts, also after a kill. Without an audit trail it decrypts;
-/// with one it refuses until the trail has room, and says so. Commands decrypt.
+/// The disk is full, such as after a large log file in the data directory. A server starts, also after a kill. Without
+/// an audit trail it decrypts; with one it refuses requests until the trail has space, and reports that. Commands
+/// decrypt.
 #[test]
 fn a_server_starts_on_a_full_disk() {
     let world = World::new();
@@ -130,7 +131,8 @@ fn a_server_starts_on_a_full_disk() {
     assert_eq!(outcome.text(), without + with, "{outcome:?}");
 }
 
-/// What a disk fault leaves (`errors=remount-ro`), and what a snapshot is: commands read the store, and change nothing.
+/// A disk fault (`errors=remount-ro`) or a snapshot makes a file system read-only: commands read the store, and change
+/// nothing.
 #[test]
 fn a_store_on_a_read_only_file_system() {
     let world = World::new();
@@ -190,7 +192,7 @@ fn a_store_on_a_read_only_file_system() {
     }
 }
 
-/// A killed server leaves its store as a power cut or a disk fault does, and redb has to repair it.
+/// A killed server leaves its store as a power failure does, so redb must repair it.
 #[test]
 fn a_store_that_was_not_closed_on_a_read_only_file_system() {
     let world = World::new();
@@ -269,7 +271,7 @@ fn a_limited_file_size_is_like_a_full_disk() {
     }
 }
 
-/// A server whose store cannot grow refuses changes, and takes them again when it can.
+/// A server whose store cannot grow refuses changes, and accepts them again when it can.
 #[test]
 fn a_server_outlives_a_full_disk() {
     let world = World::new();

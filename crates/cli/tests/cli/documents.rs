@@ -1,6 +1,5 @@
-//! The documents: every link leads to something, every page is in the book, commands run and print what is shown, messages in the
-//! tables of docs/operations.md are the program's, tests that docs/threat-model.md names exist, docs/cli.md has every command, and
-//! translations have the sections of their pages.
+//! Checks the documents: links resolve, every page is in the book, the messages in the tables of docs/operations.md are
+//! the program's, and the tests that docs/threat-model.md names exist.
 
 mod blocks;
 mod book;
@@ -14,12 +13,12 @@ mod translations;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The top of the source tree.
+/// Returns the top of the source tree.
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// The Markdown files of a directory, sorted.
+/// Returns the Markdown files of a directory, sorted.
 fn pages_in(directory: &Path) -> Vec<PathBuf> {
     let paths = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     let mut pages: Vec<_> = paths.filter(|path| path.extension().is_some_and(|name| name == "md")).collect();

@@ -1,4 +1,4 @@
-//! What was answered is there after `kill -9` at any moment.
+//! What was answered is in the store after `kill -9` at any moment.
 
 use std::sync::Mutex;
 use std::thread;
@@ -10,14 +10,14 @@ use serde_json::Value;
 use crate::harness::{World, random_below};
 use crate::http::Caller;
 
-/// Every key id and alias that was answered for.
+/// The key ids and aliases of successful answers.
 #[derive(Default)]
 struct Answered {
     keys: Vec<String>,
     aliases: Vec<String>,
 }
 
-/// Creates keys and aliases until the server is gone.
+/// Creates keys and aliases until the server has ended.
 fn load(caller: &Caller, label: &str, answered: &Mutex<Answered>) {
     let Ok(mut connection) = caller.connect() else { return };
     let mut call = |action: &str, form: &str| -> Option<Value> {

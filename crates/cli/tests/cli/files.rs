@@ -1,4 +1,4 @@
-//! Contents, times and modes of the files that come out.
+//! Contents, times and modes of outputs.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -34,7 +34,7 @@ fn every_size_comes_back() {
     }
 }
 
-/// Written by the first version, with the store that it made. It opens for ever.
+/// Written by the first version, with its store. Every later version must open it.
 #[test]
 fn the_golden_file_opens() {
     let world = World::new();
@@ -82,14 +82,14 @@ fn times_are_carried_over() {
     for name in ["file.bulla", "out", "file.cipher", "out.text"] {
         assert_eq!(modified(name), time, "{name}");
     }
-    // A .bulla file holds it, whatever became of its own.
+    // A .bulla file stores the time, even if its own was changed.
     world
         .sh("touch file.bulla; bulla decrypt file.bulla -o late; cat file.bulla | bulla decrypt - -o later")
         .ok();
     for name in ["late", "later"] {
         assert_eq!(modified(name), time, "{name}");
     }
-    // A pipe has no time of its own to carry over.
+    // A pipe has no time to preserve.
     world
         .sh("bulla encrypt - -o piped < /dev/null; cat piped | bulla decrypt - -o piped.out
              bulla encrypt --format text - -o text < /dev/null; cat file.cipher | bulla decrypt - -o text.out")
@@ -116,12 +116,12 @@ fn ciphertext_gets_the_usual_mode_and_plaintext_that_of_its_source() {
             assert_eq!((mode("file.bulla"), mode("out")), expected, "umask {umask}, source {source:o}");
         }
     }
-    // Nobody knows what a pipe had.
+    // The mode of a pipe's content is unknown.
     world.sh("umask 000; cat file | bulla encrypt - -o piped; bulla decrypt piped -o piped.out").ok();
     assert_eq!((mode("piped"), mode("piped.out")), (0o666, 0o600));
 }
 
-/// It says nothing of the mode that its source had.
+/// The text format does not store the mode of its source.
 #[test]
 fn plaintext_from_the_text_format_is_its_owners() {
     let world = World::new();

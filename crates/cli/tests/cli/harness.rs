@@ -1,6 +1,6 @@
-//! A directory of its own for each test, the binary run in it, and servers that are stopped or killed.
+//! A directory for each test, the binary run in it, and servers that are stopped or killed.
 //!
-//! Everything that the binary prints in any test is searched for the secrets that lie in the directory.
+//! All output of the binary in any test is searched for the secrets in the directory.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -20,7 +20,7 @@ pub(crate) const BULLA: &str = env!("CARGO_BIN_EXE_bulla");
 /// A fresh machine: `work` to run commands in, and a home with the embedded store.
 pub(crate) struct World {
     directory: TempDir,
-    /// What must not be printed, beside what lies in the key files.
+    /// Texts that must not be printed, besides the key files.
     secrets: Mutex<Vec<String>>,
 }
 
@@ -37,12 +37,12 @@ impl World {
         self.directory.path()
     }
 
-    /// A path in the directory that commands run in.
+    /// Returns a path in the directory of the commands.
     pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.root().join("work").join(name)
     }
 
-    /// Where the embedded store lies.
+    /// Returns the directory of the embedded store.
     pub(crate) fn store(&self) -> PathBuf {
         self.root().join("xdg/bulla")
     }
@@ -57,22 +57,22 @@ impl World {
         fs::read(self.path(name)).unwrap()
     }
 
-    /// All names in the directory that commands run in, also hidden ones.
+    /// Returns all names in the directory of the commands, including hidden ones.
     pub(crate) fn names(&self) -> Vec<String> {
         names_in(&self.path(""))
     }
 
-    /// From now on, no command may print this.
+    /// Forbids all further commands to print this.
     pub(crate) fn keep_secret(&self, secret: impl Into<String>) {
         self.secrets.lock().unwrap().push(secret.into());
     }
 
-    /// The binary with these arguments.
+    /// Prepares the binary with these arguments.
     pub(crate) fn bulla<S: AsRef<str>>(&self, args: impl IntoIterator<Item = S>) -> Run<'_> {
         self.command(BULLA, args)
     }
 
-    /// A shell script, in which `bulla` is the binary.
+    /// Prepares a shell script, in which `bulla` is the binary.
     pub(crate) fn sh(&self, script: &str) -> Run<'_> {
         self.command("sh", ["-c", script])
     }
@@ -90,18 +90,18 @@ impl World {
             .current_dir(self.path(""))
             .env_clear()
             .env("PATH", format!("{bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"))
-            .env("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true") // whatever machine this is
+            .env("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true") // independent of the machine
             .env("HOME", self.root().join("home"))
             .env("XDG_DATA_HOME", self.root().join("xdg"))
             .env("TMPDIR", self.root().join("tmp"));
     }
 
-    /// A server with its data in `data`, on a free port.
+    /// Starts a server with its data in `data`, on a free port.
     pub(crate) fn serve<S: AsRef<str>>(&self, data: &str, flags: impl IntoIterator<Item = S>) -> Server<'_> {
         self.try_serve(data, flags, &[]).unwrap_or_else(|outcome| panic!("{outcome:?}"))
     }
 
-    /// The same with more environment; what it said if it did not start.
+    /// The same with more environment variables. Returns its messages if it did not start.
     pub(crate) fn try_serve<S: AsRef<str>>(
         &self,
         data: &str,
@@ -111,7 +111,7 @@ impl World {
         self.spawn_server(Command::new(BULLA), data, flags, environment)
     }
 
-    /// The same after a shell has run `first`, such as `ulimit -n 300`.
+    /// The same after a shell ran `first`, such as `ulimit -n 300`.
     pub(crate) fn serve_in_shell<S: AsRef<str>>(
         &self,
         data: &str,
@@ -157,7 +157,7 @@ impl World {
         }
     }
 
-    /// Everything that must not appear in any output.
+    /// Returns all texts that must not appear in any output.
     fn all_secrets(&self) -> Vec<String> {
         let mut secrets = self.secrets.lock().unwrap().clone();
         collect_secrets(self.root(), &mut secrets);
@@ -201,13 +201,13 @@ impl<'a> Run<'a> {
         let mut stdin = running.stdin();
         thread::scope(|scope| {
             scope.spawn(move || {
-                let _ = stdin.write_all(&input); // who does not read, fails or succeeds without it
+                let _ = stdin.write_all(&input); // a command that does not read it fails or succeeds without it
             });
             running.finish()
         })
     }
 
-    /// Runs it to its end, while nobody reads its standard output.
+    /// Runs it to its end, without a reader of its standard output.
     pub(crate) fn run_without_reader(mut self) -> Outcome {
         let (reader, writer) = io::pipe().unwrap();
         drop(reader);
@@ -223,14 +223,14 @@ impl<'a> Run<'a> {
         outcome
     }
 
-    /// Starts it, its standard input a pipe that stays open.
+    /// Starts it with a pipe as standard input, which stays open.
     pub(crate) fn start(mut self) -> Running<'a> {
         self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Running { world: self.world, child: self.command.spawn().unwrap() }
     }
 }
 
-/// A command that runs.
+/// A running command.
 pub(crate) struct Running<'a> {
     world: &'a World,
     child: Child,
@@ -264,7 +264,7 @@ impl Running<'_> {
     }
 }
 
-/// What came of a command.
+/// The outcome of a command.
 pub(crate) struct Outcome {
     pub(crate) status: ExitStatus,
     pub(crate) stdout: Vec<u8>,
@@ -291,14 +291,14 @@ impl Outcome {
         self.status.signal()
     }
 
-    /// Asserts the exit code and the whole text on standard error.
+    /// Asserts the exit code and the full text on standard error.
     #[track_caller]
     pub(crate) fn fails(&self, code: i32, stderr: &str) {
         assert_eq!((self.code(), self.stderr.as_str()), (Some(code), stderr));
         assert_eq!(String::from_utf8_lossy(&self.stdout), "", "a failed command prints no result");
     }
 
-    /// Asserts the exit code, that the error has its two lines, and what they contain.
+    /// Asserts the exit code, that the error has two lines, and parts of them.
     #[track_caller]
     pub(crate) fn fails_with(&self, code: i32, parts: &[&str]) {
         assert_eq!(self.code(), Some(code), "{self:?}");
@@ -325,7 +325,7 @@ impl std::fmt::Debug for Outcome {
     }
 }
 
-/// A server that runs; killed when dropped.
+/// A running server, killed when dropped.
 pub(crate) struct Server<'a> {
     world: &'a World,
     child: Child,
@@ -344,7 +344,7 @@ impl Server<'_> {
         self.child.id()
     }
 
-    /// The access key that was made at the first start: id and secret.
+    /// Returns the access key that the first start created: id and secret.
     pub(crate) fn access_key(&self) -> (String, String) {
         let text = fs::read(self.data.join("root-access-key.json")).unwrap();
         let json: serde_json::Value = serde_json::from_slice(&text).unwrap();
@@ -356,7 +356,7 @@ impl Server<'_> {
         self.data.join("tls/ca.pem")
     }
 
-    /// What a client needs, as the server's hints say.
+    /// Returns the environment of a client, from the server's hints.
     pub(crate) fn environment(&self) -> Vec<(String, String)> {
         let (id, secret) = self.access_key();
         let ca = self.ca().display().to_string();
@@ -370,14 +370,14 @@ impl Server<'_> {
         .into()
     }
 
-    /// What its standard error holds so far. A thread of its own writes the log, so the line of a request or an
-    /// event may come later: wait for a line, and count lines in [`Self::complete_log`].
+    /// Returns its standard error so far. A thread writes the log, so the line of a request or an event may come later:
+    /// wait for a line, and count lines in [`Self::complete_log`].
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
     }
 
-    /// The log with every line of what happened before this call: lines are written in order, so those are
-    /// complete once a request that is sent now has its line.
+    /// Returns the log with every line of events before this call: lines are written in order, so it is complete once a
+    /// request that is sent now has its line.
     pub(crate) fn complete_log(&self) -> String {
         let reply = self.world.bulla(["kms", "DescribeRegions"]).envs(&self.environment()).ok().json();
         let marker = format!(" request={} ", reply["RequestId"].as_str().unwrap());
@@ -389,13 +389,13 @@ impl Server<'_> {
         send(&self.child, signal);
     }
 
-    /// Tells it to stop, and expects it to do so in good order.
+    /// Stops it, and expects a regular end.
     pub(crate) fn stop(self) {
         send(&self.child, Signal::TERM);
         self.ends_by_itself();
     }
 
-    /// Expects it to end in good order, as it was told.
+    /// Expects it to end regularly after a signal.
     pub(crate) fn ends_by_itself(mut self) {
         let status = wait(&mut self.child, Duration::from_secs(20));
         assert_eq!(status.code(), Some(0), "{status}: {}", self.log());
@@ -404,7 +404,7 @@ impl Server<'_> {
         assert_eq!(rest, b"", "one line for programs");
     }
 
-    /// Kills it, as a power cut would but for the page cache.
+    /// Kills it, as a power failure does, except for the page cache.
     pub(crate) fn kill(mut self) {
         send(&self.child, Signal::KILL);
         assert_eq!(wait(&mut self.child, Duration::from_secs(20)).signal(), Some(9));
@@ -424,7 +424,7 @@ impl Drop for Server<'_> {
     }
 }
 
-/// All names in a directory, sorted.
+/// Returns all names in a directory, sorted.
 pub(crate) fn names_in(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).unwrap();
     let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -432,13 +432,13 @@ pub(crate) fn names_in(directory: &Path) -> Vec<String> {
     names
 }
 
-/// A copy of a directory and everything in it, with its modes and times.
+/// Copies a directory with its contents, modes and times.
 pub(crate) fn copy_tree(from: &Path, to: &Path) {
     let status = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
     assert!(status.success());
 }
 
-/// Bytes that look random but are the same each time.
+/// Returns bytes that look random but are the same each time.
 pub(crate) fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut bytes = Vec::with_capacity(length + 8);
@@ -452,7 +452,7 @@ pub(crate) fn noise(length: usize) -> Vec<u8> {
     bytes
 }
 
-/// A number below `limit` that nobody foresaw: moments to kill something at.
+/// Returns a random number below `limit`, such as a moment to kill a process.
 pub(crate) fn random_below(limit: u64) -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(0) % limit
@@ -468,7 +468,7 @@ pub(crate) fn wait_for(what: &str, mut ready: impl FnMut() -> bool) {
     }
 }
 
-/// Says that a test could not be done here, where nobody can overlook it.
+/// Reports a test that cannot run here, in a conspicuous line.
 pub(crate) fn skipped(test: &str, why: &str) {
     // Unlike `eprintln!`, this is not captured by the test runner.
     let _ = writeln!(io::stderr(), "\n*** SKIPPED: {test}: {why} ***\n");
@@ -490,7 +490,7 @@ fn wait(child: &mut Child, patience: Duration) -> ExitStatus {
     }
 }
 
-/// The secrets in the key files below a directory.
+/// Collects the secrets in the key files below a directory.
 fn collect_secrets(directory: &Path, secrets: &mut Vec<String>) {
     let Ok(entries) = fs::read_dir(directory) else { return };
     for entry in entries.flatten() {
@@ -500,7 +500,7 @@ fn collect_secrets(directory: &Path, secrets: &mut Vec<String>) {
         if kind.is_dir() {
             collect_secrets(&path, secrets);
         } else if !kind.is_file() {
-            // A pipe in the place of a key would never end.
+            // Reading a pipe in place of a key would never end.
         } else if name.starts_with("root-key") {
             let text = fs::read_to_string(&path).unwrap_or_default();
             secrets.extend(text.trim().split_once(':').map(|(_, key)| key.to_owned()));

@@ -1,4 +1,4 @@
-//! The account and the region: a store keeps what a start has named, and presumes the defaults until then.
+//! Account and region: a store keeps what a start has set, and uses the defaults until then.
 
 use std::fs::{self, Permissions};
 use std::net::TcpListener;
@@ -11,11 +11,11 @@ use std::time::Duration;
 use crate::harness::{BULLA, Server, World, copy_tree, random_below, wait_for};
 
 const REASON: &str = "ARNs in policies and programs name";
-/// While no start has named another one.
+/// The default until a start sets another account or region.
 const PRESUMED: &str = "acs:kms:cn-hangzhou:111122223333";
 const NO_FLAGS: [&str; 0] = [];
 
-/// The beginning of the ARN of a new key.
+/// Returns the beginning of the ARN of a new key.
 fn home(world: &World, environment: impl IntoIterator<Item = (String, String)>) -> String {
     let environment: Vec<_> = environment.into_iter().collect();
     let key = world.bulla(["kms", "CreateKey"]).envs(&environment).ok().json();
@@ -75,8 +75,8 @@ fn a_store_that_a_server_without_flags_made_is_settled_by_the_first_one_that_nam
     is_settled_by_parts(&world, "kms");
 }
 
-/// Earlier versions took account and region from the flags of each start. What comes first after the upgrade, a command or
-/// `bulla serve` by hand, does not know those of the unit file, and decides nothing.
+/// Earlier versions read account and region from the flags of each start. The first start after the upgrade, a command
+/// or `bulla serve` by hand, may lack the flags of the unit file, so it must not set the defaults permanently.
 #[test]
 fn a_store_of_an_earlier_version_keeps_what_a_later_server_is_started_with() {
     for by_command in [true, false] {
@@ -109,7 +109,7 @@ fn a_start_without_flags_that_fails_decides_nothing() {
     }
 }
 
-/// Killed at any moment: a store that is half made is finished by the next start, which may still name something.
+/// Killed at any moment: the next start completes the store, and may still set account and region.
 #[test]
 fn a_first_start_that_is_killed_decides_nothing() {
     for _ in 0..6 {
@@ -127,7 +127,7 @@ fn a_first_start_that_is_killed_decides_nothing() {
     }
 }
 
-/// Expects that nothing has been named for the store, and that region and account can each be named once.
+/// Expects that the store has neither set, and that region and account can each be set once.
 fn is_settled_by_parts(world: &World, data: &str) {
     let server = world.serve(data, ["--region", "cn-beijing"]);
     assert_eq!(home_of_server(world, server), "acs:kms:cn-beijing:111122223333");

@@ -1,4 +1,4 @@
-//! Requests as the official clients send them, byte for byte in our hands: signed, kept, sent again.
+//! Requests byte for byte as the official clients send them: signed, stored, sent again.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -11,21 +11,21 @@ use serde_json::Value;
 
 use crate::harness::Server;
 
-/// Who calls, and where.
+/// A client with its access key, and the address of the server.
 pub(crate) struct Caller {
     host: String,
     id: String,
     secret: String,
 }
 
-/// A connection that is kept open between requests.
+/// A connection that stays open between requests.
 pub(crate) struct Connection(BufReader<TcpStream>);
 
 /// An answer: its status and its body.
 pub(crate) type Answer = (u16, Value);
 
 impl Caller {
-    /// The owner of the account, at a server without TLS.
+    /// Returns the owner of the account, for a server without TLS.
     pub(crate) fn owner(server: &Server<'_>) -> Self {
         let (id, secret) = server.access_key();
         Self { host: server.address().to_string(), id, secret }
@@ -37,12 +37,12 @@ impl Caller {
         Ok(Connection(BufReader::new(stream)))
     }
 
-    /// A request signed now.
+    /// Returns a request signed now.
     pub(crate) fn request(&self, action: &str, form: &str) -> Vec<u8> {
         self.request_at(unix_now(), action, form)
     }
 
-    /// A request signed at another time.
+    /// Returns a request signed at another time.
     pub(crate) fn request_at(&self, time: i64, action: &str, form: &str) -> Vec<u8> {
         static NONCE: AtomicU64 = AtomicU64::new(0);
         let nonce = format!("{}-{}", NONCE.fetch_add(1, Ordering::Relaxed), std::process::id());

@@ -1,7 +1,7 @@
-//! The binary as its users meet it: whole processes, real files, real servers.
+//! Tests of the binary: whole processes, real files, real servers.
 //!
-//! What a command prints, word for word, is in the scripts below `tests/cmd` (see [`scripts`]); what takes more
-//! than a script, such as signals, damage and loads, is in a module each.
+//! The exact output of commands is in the scripts below `tests/cmd` (see [`scripts`]). Tests that need more than a
+//! script, such as signals, damage and load, are in a module each.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 

@@ -1,8 +1,8 @@
-//! What is left of plaintexts, passwords and secrets in the memory of a server that has answered.
+//! Which plaintexts, passwords and secrets stay in the memory of a server after its answers.
 //!
-//! They come as clients send them, in the query or in a body of known length, and are looked for as they came and decoded.
-//! Left out is what is not wiped: headers and chunked bodies, which hyper reads into buffers of its own, and
-//! what rustls encrypts and decrypts, so the servers here speak HTTP. An answer may stay until the next one.
+//! Clients send them in the query or in a body of known length; the tests search for them as sent and decoded. Not
+//! searched are data that is not wiped: headers and chunked bodies, which hyper reads into buffers of its own, and data
+//! that rustls encrypts and decrypts, so the servers here use HTTP. An answer may stay until the next one.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File};
@@ -19,10 +19,10 @@ use bulla_wire::{Parameters, Timestamp};
 use crate::harness::{Server, World, skipped};
 
 const TEXTS: usize = 100;
-/// Of secrets that the server draws, and of passwords, each of which takes it a tenth of a second.
+/// The number of secrets that the server generates, and of passwords, each of which takes it a tenth of a second.
 const FEW: usize = 8;
 
-/// A client over one connection at a time.
+/// A client with one active connection at a time.
 struct Client {
     stream: BufReader<TcpStream>,
     /// Earlier connections that are still open.
@@ -35,12 +35,12 @@ struct Client {
     cookie: String,
 }
 
-/// Where the parameters go, and how they are written.
+/// Where the parameters are sent, and in which encoding.
 #[derive(Clone, Copy, Debug)]
 enum Way {
     Query,
     Form,
-    /// With `+` for blanks, as HTML forms have it.
+    /// With `+` for blanks, as HTML forms encode them.
     PlusForm,
     /// The parameters in the URL, signed by version 3.
     Acs3Query,
@@ -55,7 +55,7 @@ impl Client {
         Self { stream, idle: Vec::new(), host, id, secret, sent: 0, cookie: String::new() }
     }
 
-    /// Goes on over another connection. Some of the earlier ones stay open.
+    /// Continues on another connection. Some of the earlier ones stay open.
     fn reconnect(&mut self) {
         let stream = BufReader::new(TcpStream::connect(&self.host).unwrap());
         let earlier = std::mem::replace(&mut self.stream, stream);
@@ -64,7 +64,7 @@ impl Client {
         }
     }
 
-    /// The body of the answer.
+    /// Returns the body of the answer.
     fn send(&mut self, way: Way, action: &str, pairs: &[(&str, &str)]) -> String {
         self.sent += 1;
         if self.sent.is_multiple_of(5) {
@@ -102,7 +102,7 @@ impl Client {
         self.exchange(&request)
     }
 
-    /// Signed for another query than the client sends: the server parses it, and refuses.
+    /// Signs another query than the client sends: the server parses the request and refuses it.
     fn acs3(&self, parameters: &Parameters, action: &str, date: &str, nonce: &str) -> String {
         let outgoing = acs3::Outgoing {
             host: &self.host,
@@ -118,7 +118,7 @@ impl Client {
         format!("GET /?{} HTTP/1.1\r\n{headers}\r\n", parameters.encode())
     }
 
-    /// Fills in and sends the form of a page of the console. The page after it.
+    /// Fills in and submits the form of a page of the console. Returns the next page.
     fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> String {
         let page = self.browse("GET", path, "");
         let (_, token) = page.split_once(r#"name="token" value=""#).unwrap_or_else(|| panic!("{page}"));
@@ -162,15 +162,15 @@ impl Client {
     }
 }
 
-/// Texts of one kind, which can be told apart in memory. Those of kinds in capitals have no character that is encoded on its
-/// way.
+/// Returns a text of a kind, which can be recognized in memory. Texts of kinds in capitals have no characters that are
+/// encoded in transit.
 fn text(kind: char, number: usize) -> String {
     let mark = mark(kind, number);
     if kind.is_uppercase() {
         return mark.repeat(3 + number);
     }
-    // Several times, because a freed piece of memory has other things at its beginning, and in many lengths, because the
-    // next text of the same length gets the same piece.
+    // Repeated, because freed memory is overwritten at its beginning, and in many lengths, because the next text of the
+    // same length gets the same memory.
     format!("{mark} & <密> {}", mark.repeat(2 + number))
 }
 
@@ -179,22 +179,22 @@ fn mark(kind: char, number: usize) -> String {
     format!("{}{kind}{number:04}{blank}", prefix(blank))
 }
 
-/// A password of up to 110 characters of three kinds.
+/// Returns a password of up to 110 characters of three kinds.
 fn password(kind: char, number: usize) -> String {
     mark(kind, number).repeat(2 + number % 4)
 }
 
-/// Names of users are compared without regard to capitals.
+/// Returns the name of a user; names are compared regardless of case.
 fn user(kind: char, number: usize) -> String {
     format!("user-{}-{number}", u32::from(kind))
 }
 
-/// Put together at run time, and of this process, so that no other memory has it.
+/// Composed at run time from the process id, so that no other memory has it.
 fn prefix(blank: char) -> String {
     format!("needle{blank}{:08x}{blank}", std::process::id())
 }
 
-/// What a process may write to in its memory, in pieces; none if it may not be read.
+/// Returns the writable memory of a process, in pieces; `None` if it may not be read.
 fn memory(process: u32) -> Option<Vec<Vec<u8>>> {
     let memory = File::open(format!("/proc/{process}/mem")).ok()?;
     let maps = fs::read_to_string(format!("/proc/{process}/maps")).ok()?;
@@ -203,13 +203,13 @@ fn memory(process: u32) -> Option<Vec<Vec<u8>>> {
         let (from, to) = line.split(' ').next()?.split_once('-')?;
         let [from, to] = [from, to].map(|address| u64::from_str_radix(address, 16).unwrap());
         let mut piece = vec![0; usize::try_from(to - from).unwrap()];
-        memory.read_exact_at(&mut piece, from).ok()?; // else a device, which has no such memory
+        memory.read_exact_at(&mut piece, from).ok()?; // otherwise a device, which has no such memory
         Some(piece)
     });
     Some(pieces.collect())
 }
 
-/// What comes after each place where `text` is.
+/// Returns what follows each occurrence of `text`.
 fn after<'a>(memory: &'a [Vec<u8>], text: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
     memory.iter().flat_map(move |piece| {
         let mut rest = &piece[..];
@@ -226,7 +226,7 @@ fn after<'a>(memory: &'a [Vec<u8>], text: &'a [u8]) -> impl Iterator<Item = &'a 
     })
 }
 
-/// The kinds of texts of which something is left, with the number of texts.
+/// Returns the kinds of texts that are left, with the number of texts.
 fn survivors(memory: &[Vec<u8>]) -> BTreeMap<char, usize> {
     let mut counts = BTreeMap::new();
     for blank in [' ', '-'] {
@@ -240,10 +240,11 @@ fn survivors(memory: &[Vec<u8>]) -> BTreeMap<char, usize> {
     counts
 }
 
-/// What the server has drawn: what it is, and its last bytes. A freed piece of memory has other things at its beginning.
+/// A secret that the server generated: its description, and its last bytes, because freed memory is overwritten at its
+/// beginning.
 type Drawn = (&'static str, Vec<u8>);
 
-/// How many of each are left. All are looked for in one pass.
+/// Counts how many of each are left, in one pass.
 fn left_of(memory: &[Vec<u8>], drawn: &[Drawn]) -> BTreeMap<&'static str, usize> {
     let mut by_beginning = HashMap::<[u8; 2], Vec<usize>>::new();
     let mut is_beginning = vec![false; 1 << 16];
@@ -268,7 +269,7 @@ fn left_of(memory: &[Vec<u8>], drawn: &[Drawn]) -> BTreeMap<&'static str, usize>
     counts
 }
 
-/// Says so if the memory of the server may not be read: it does not let others of its user trace it.
+/// Reports if the memory of the server may not be read: the server denies other processes of its user to trace it.
 fn is_readable(server: &Server<'_>, test: &str) -> bool {
     let readable = memory(server.id()).is_some();
     if !readable {
@@ -277,10 +278,10 @@ fn is_readable(server: &Server<'_>, test: &str) -> bool {
     readable
 }
 
-/// The memory after one more answer, which is longer than any.
+/// Returns the memory after another answer, longer than all others.
 fn memory_after(server: &Server<'_>, mut client: Client) -> Vec<Vec<u8>> {
     let key = create_key(&mut client);
-    // The last answer may not be gone yet, nor what was on the stack of its thread.
+    // The last answer may still be in memory, and so may the stack of its thread.
     let other = "x".repeat(2 * text(' ', TEXTS).len());
     let encrypted = client.send(Way::Form, "Encrypt", &[("KeyId", &key), ("Plaintext", &other)]);
     client.send(Way::Form, "Decrypt", &[("CiphertextBlob", &blob(&encrypted))]);
@@ -385,7 +386,7 @@ fn no_password_is_left_in_memory() {
     server.stop();
 }
 
-/// The check of a password takes 64 MiB, which go back to the system when it is over.
+/// Checking a password takes 64 MiB, which are returned to the system afterwards.
 #[test]
 fn a_password_leaves_no_memory_in_use() {
     let world = World::new();
@@ -405,7 +406,7 @@ fn a_password_leaves_no_memory_in_use() {
     server.stop();
 }
 
-/// KiB of a process that are in memory.
+/// Returns the KiB of a process that are in memory.
 fn resident(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
@@ -429,7 +430,7 @@ fn encrypt_and_decrypt(client: &mut Client, key: &str, number: usize) {
     }
 }
 
-/// What base64 stands for is only counted, also of a text that turns out at its end not to be base64.
+/// Decoded base64 is only counted, even if the end of the text is not base64.
 fn encrypt_base64(client: &mut Client, key: &str, number: usize) {
     let whole = text('w', number);
     let broken = text('b', number);
@@ -461,7 +462,7 @@ fn blob(answer: &str) -> String {
     member(answer, "CiphertextBlob").to_owned()
 }
 
-/// The first member of this name of an answer in JSON or XML. Its value has no escapes.
+/// Returns the first member of this name in an answer in JSON or XML. Its value has no escapes.
 fn member<'a>(answer: &'a str, name: &str) -> &'a str {
     let places = [(format!("\"{name}\":\""), '"'), (format!("<{name}>"), '<')];
     let found = places.iter().find_map(|(begin, end)| answer.split_once(begin)?.1.split(*end).next());
@@ -478,7 +479,7 @@ fn the_files_of_a_first_start_are_not_left_in_memory() {
         }
         let memory = memory(server.id()).unwrap();
         let line = String::from_utf8(world.read("kms/root-key")).unwrap();
-        // The last letters: a freed piece of memory has other things at its beginning.
+        // The last letters: freed memory is overwritten at its beginning.
         let end = &line.trim_end()[line.len() - 33..];
         assert_eq!(after(&memory, end.as_bytes()).count(), 0, "the root key, {start} start");
         let (_, secret) = server.access_key();

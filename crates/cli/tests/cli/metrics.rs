@@ -45,7 +45,7 @@ fn an_address_that_is_taken_is_named() {
     let world = World::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    world.write("c.toml", "audit = []"); // its first key is told before
+    world.write("c.toml", "audit = []"); // the start prints its first key before the listener
     let flags = ["--http", "--root-key", "apart/root-key", "--metrics", &address, "--config", "c.toml"];
     let refused = world.try_serve("kms", flags, &[]).err().unwrap();
     refused.fails_with(1, &[&format!("cannot listen on {address} for metrics: "), "with --metrics"]);

@@ -1,4 +1,4 @@
-//! What is left of `bulla key create --alias NAME` when the name cannot be given after all.
+//! The state after `bulla key create --alias NAME` if the alias cannot be created.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -8,7 +8,7 @@ use crate::harness::World;
 
 const KEY_ID: &str = "e9d0963a-61e6-497b-9f4b-ee6463f1a4ea";
 
-/// A KMS that gives these answers, one a connection, and then is gone. Gives its address.
+/// A KMS that returns these answers, one per connection, and then stops. Returns its address.
 fn kms_that_answers(answers: Vec<(&'static str, u16, String)>) -> (String, thread::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

@@ -1,4 +1,4 @@
-//! The native format at the edges of the program: which format, which context, parts, pipes, terminals, events.
+//! The native format in the program: formats, contexts, byte ranges, pipes, terminals, events.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, PermissionsExt};
@@ -22,14 +22,14 @@ fn either_format_is_recognised_and_a_bulla_name_is_not_taken_for_text() {
         let piped = world.bulla(["decrypt", "-"]).stdin(world.read(name)).ok();
         assert_eq!(piped.text(), "content", "{name} through a pipe");
     }
-    // By its content and not by its name, as long as nothing is lost by it.
+    // The content decides, not the name, as long as that weakens nothing.
     fs::copy(world.path("file.bulla"), world.path("other.cipher")).unwrap();
     fs::copy(world.path("file.bulla"), world.path("other")).unwrap();
     for name in ["other", "other.cipher"] {
         assert_eq!(world.bulla(["decrypt", name, "-o", "-"]).ok().text(), "content", "{name}");
     }
 
-    // Somebody has exchanged the file for one that protects less.
+    // An attacker has exchanged the file for one that protects less.
     fs::copy(world.path("file.cipher"), world.path("file.bulla")).unwrap();
     let names = world.names();
     for command in [
@@ -125,7 +125,7 @@ fn ranges_end_where_they_should() {
     }
 }
 
-/// Whether the header knows the size or not: the last chunk says whether anything is missing.
+/// Regardless of whether the header has the size: the last chunk shows whether anything is missing.
 #[test]
 fn no_part_of_a_cut_file_is_given_out() {
     let world = World::new();
@@ -154,7 +154,8 @@ fn no_part_of_a_cut_file_is_given_out() {
     }
 }
 
-/// From a pipe what is genuine flows at once, and a cut tail is an error at the end; with `--whole` nothing comes.
+/// From a pipe, genuine content is printed at once, and a missing tail is an error at the end; with `--whole` nothing
+/// is printed.
 #[test]
 fn a_pipe_that_was_cut() {
     let world = World::new();
@@ -186,13 +187,13 @@ fn a_pipe_that_was_cut() {
     for args in [&["decrypt", "-"][..], &["decrypt", "-", "--whole"], &["cat", "-"]] {
         assert!(world.bulla(args).stdin(sealed.as_slice()).ok().stdout == content, "{args:?}");
     }
-    // A file on standard input is a file: it is looked at as a whole first.
+    // A file on standard input is treated as a file: all of it is verified first.
     world.write("cut", &sealed[..body + 56 + 16_400 * 32]);
     let outcome = world.sh("bulla decrypt - < cut").run();
     assert_eq!((outcome.code(), outcome.stdout.len()), (Some(4), 0), "{outcome:?}");
 }
 
-/// What gives out no plaintext keeps nothing of a pipe, and sees the same damage as in a file.
+/// A command without plaintext output buffers nothing of a pipe, and detects the same damage as in a file.
 #[test]
 fn a_pipe_is_verified_without_a_copy_of_it() {
     let world = World::new();
@@ -219,7 +220,7 @@ fn a_pipe_is_verified_without_a_copy_of_it() {
         let outcome = run(&["verify", "-"], &[&sealed, &b"more"[..]].concat());
         assert_eq!(outcome.code(), Some(4), "{format} with more behind it: {outcome:?}");
     }
-    // What begins in the middle of standard input is a stream too; a damaged slot is told of.
+    // A standard input that does not start at its beginning is a stream too; a damaged slot is reported.
     let mut sealed = world.bulla(["encrypt", "-"]).stdin(content.as_slice()).ok().stdout;
     world.write("behind", [b"line\n", &*sealed].concat());
     let outcome = world.sh("{ read line; bulla verify -; } < behind").env("TMPDIR", "/nonexistent").run();
@@ -229,10 +230,10 @@ fn a_pipe_is_verified_without_a_copy_of_it() {
     outcome.fails_with(4, &["one of its two slots"]);
 }
 
-/// What somebody does to a file again and again.
+/// A repeated disturbance of a file.
 type Disturbance<'a> = &'a (dyn Fn(&File) + Sync);
 
-/// Does something while a thread does something else to `large` all the time.
+/// Runs `work` while a thread repeatedly disturbs `large`.
 fn while_disturbed(world: &World, disturb: Disturbance<'_>, work: impl FnOnce() -> Outcome) -> Outcome {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -270,7 +271,7 @@ fn a_source_that_changes_meanwhile_is_refused() {
         outcome.fails_with(1, &["large: the file changed while it was being read", "nothing was written"]);
         assert_eq!(world.names(), ["large"], "{what}");
     }
-    // As a stream and as text too.
+    // Also as a stream and as text.
     let changed = "large: the file changed while it was being read";
     let outcome = encrypt_while(&world, &["-o", "-"], &rewrite);
     outcome.fails_with(1, &[changed, "discard what was printed"]);
@@ -280,7 +281,7 @@ fn a_source_that_changes_meanwhile_is_refused() {
     world.bulla(["encrypt", "large"]).ok();
 }
 
-/// A mode, a link or a name is none of the content; a time that was set back hides no change of it.
+/// Mode, links and name are not part of the content; a time that is set back does not hide a change of it.
 #[test]
 fn a_source_whose_status_changes_meanwhile_is_the_same() {
     let world = World::new();
@@ -304,7 +305,7 @@ fn a_source_whose_status_changes_meanwhile_is_the_same() {
         [&["-o", "out"][..], &["-o", "out", "--jobs", "1"], &["-o", "-"], &["-o", "out", "--format", "text"]];
     for (what, disturb) in disturbances {
         for output in outputs {
-            // By a name that stays, while the other one comes and goes.
+            // By a permanent name, while another one is created and removed.
             let opened = ["-c", "exec 3< held; exec bulla encrypt /dev/fd/3 \"$@\"", "sh"];
             let outcome = while_disturbed(&world, disturb, || {
                 let args = opened.into_iter().chain(output.iter().copied());
@@ -331,7 +332,7 @@ fn a_source_whose_status_changes_meanwhile_is_the_same() {
     }
 }
 
-/// The files of /sys have a page, and a few bytes in it.
+/// The files of /sys have the size of a page, and contain a few bytes.
 #[test]
 fn files_that_hold_less_than_their_size_are_streams() {
     let world = World::new();
@@ -355,7 +356,7 @@ fn files_that_hold_less_than_their_size_are_streams() {
             }
         }
     }
-    // In a tree too; there are files in it that cannot be read.
+    // Also in a tree, which contains files that cannot be read.
     world.bulla(["encrypt", "/sys/class/net/lo/", "-o", "tree"]).run();
     let sealed = world.path("tree/mtu.bulla");
     assert_eq!(world.bulla(["decrypt", sealed.to_str().unwrap(), "-o", "-"]).ok().stdout, content);
@@ -415,7 +416,7 @@ fn events_are_json_a_line_each() {
     }
     let outcome = world.bulla(["encrypt", "tree", "-o", "sealed", "--json"]).ok();
     let mut done = events(&outcome);
-    // Only now it is all on the disk.
+    // Only now everything is on the disk.
     let finished = json!({ "event": "finished", "path": "tree", "output": "sealed", "done": 4, "failed": 0, "skipped": 0 });
     assert_eq!((done.len(), done.pop()), (5, Some(finished)));
     for event in &done {
@@ -456,7 +457,7 @@ fn who_reads_no_further_is_told_nothing_but_the_exit_code() {
     }
 }
 
-/// Whoever makes a file chooses its context, and forges no line of what is said about it.
+/// The author of a file chooses its context, but cannot forge a line of the output.
 #[test]
 fn inspect_shows_each_thing_on_a_line_of_its_own() {
     let world = World::new();

@@ -1,7 +1,7 @@
-//! Killed at any moment, and out of space anywhere: inputs are as they were, outputs are whole or not there, and what
-//! is rewrapped opens.
+//! Killed at any moment, and out of space anywhere: inputs are unchanged, outputs are complete or absent, and rewrapped
+//! files open.
 //!
-//! `BULLA_CRASH_ROUNDS` says how often each command is killed; a thousand takes some minutes.
+//! `BULLA_CRASH_ROUNDS` is how often each command is killed; a thousand rounds take minutes.
 
 use std::fs;
 use std::thread;
@@ -16,8 +16,8 @@ fn rounds() -> u64 {
     std::env::var("BULLA_CRASH_ROUNDS").map_or(40, |rounds| rounds.parse().unwrap())
 }
 
-/// Runs a command once to its end to see how long it takes, and then kills it at random moments of that time; `reset`
-/// comes before each, `check` after. Says how often it was killed in time.
+/// Runs a command to its end to measure its duration, and then kills it at random moments; `reset` runs before each
+/// round, `check` after it. Returns how often it was killed in time.
 pub(crate) fn killed_often(world: &World, args: &[&str], reset: impl Fn(), check: impl Fn(u64)) -> u64 {
     reset();
     let begun = Instant::now();
@@ -36,8 +36,8 @@ pub(crate) fn killed_often(world: &World, args: &[&str], reset: impl Fn(), check
     killed
 }
 
-/// All names. Of the hidden ones there may be one, of a file whose process was killed while it had no other name; it is
-/// removed, so that the next one is seen too.
+/// Returns all names. Up to one may be hidden, of a file whose process was killed before it had its final name; it is
+/// removed, so that the next one is detected too.
 fn visible(world: &World) -> Vec<String> {
     let (hidden, visible) = world.names().into_iter().partition::<Vec<_>, _>(|name| name.starts_with('.'));
     assert!(hidden.len() <= 1, "{hidden:?}");
@@ -51,7 +51,7 @@ fn visible(world: &World) -> Vec<String> {
 
 fn remove(world: &World, name: &str) {
     let path = world.path(name);
-    let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path)); // it may not be there
+    let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path)); // it may be missing
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_killed_encryption_leaves_a_whole_file_or_none() {
         assert!(names == ["file"] || names == ["file", "file.bulla"] && decrypted() == content, "{names:?}");
     };
     killed_often(&world, &["encrypt", "file"], || remove(&world, "file.bulla"), check);
-    // One that is replaced is the old one or the new one.
+    // A replaced file is the old one or the new one.
     let check = |round| assert!(decrypted() == content && world.read("file") == content, "round {round}");
     killed_often(&world, &["encrypt", "file", "--force"], || {}, check);
 }
@@ -90,7 +90,7 @@ fn a_killed_decryption_leaves_a_whole_file_or_none() {
     killed_often(&world, &["decrypt", "file.bulla", "-o", "out", "--force"], reset, check);
 }
 
-/// With a source that is removed after its output was read back: one of both is there and whole at any moment.
+/// With a source that is removed after its output was read back: one of them exists and is complete at any moment.
 #[test]
 fn a_killed_run_that_removes_its_source_has_lost_nothing() {
     let world = World::new();
@@ -187,7 +187,7 @@ fn a_killed_tree_is_finished_by_the_next_run() {
     killed_often(&world, &["decrypt", "sealed", "-o", "out"], || remove(&world, "out"), check);
 }
 
-/// On a file system that may be too small for anything: what is there is whole, what failed says so with exit 1.
+/// On a file system that may be too small for anything: existing files are complete, and failures exit with 1.
 const ON_A_SMALL_DISK: &str = "
     check() { # exit code, the output if it is there, a command that says whether it is whole
         case $1 in

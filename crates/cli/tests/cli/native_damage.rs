@@ -1,12 +1,12 @@
-//! One bit of a native file, whichever: nothing comes out but the content, and damage is told.
+//! Every single bit of a native file: nothing but the content is output, and damage is reported.
 
 use std::thread;
 
 use crate::harness::{World, noise};
 use crate::native_header::NativeFile;
 
-/// Decrypts files that differ in one byte from a good one, on several threads; `check` gets the byte, the exit code
-/// and what came out.
+/// Decrypts files that differ in one byte from a good one, on several threads; `check` gets the byte, the exit code and
+/// the output.
 fn with_each(
     world: &World,
     places: &[usize],
@@ -59,7 +59,7 @@ fn any_bit_of_a_small_file_counts() {
     });
 }
 
-/// Somebody who turns a bit of a slot also writes its hash anew: then what is a hint may change, and nothing else.
+/// An attacker who changes a bit of a slot also updates its hash: then only hints may change.
 #[test]
 fn a_slot_is_no_better_protected_than_its_wraps_and_the_body_is() {
     let content = noise(300);

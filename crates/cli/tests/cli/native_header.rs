@@ -1,4 +1,4 @@
-//! Headers of native files taken apart and written anew, by `docs/file-format.md` alone: as anybody can who has
+//! Parses and rewrites headers of native files, following `docs/file-format.md` alone: as an attacker can who has
 //! access to a file, and no key.
 
 use std::ops::Range;
@@ -11,7 +11,7 @@ pub(crate) struct NativeFile {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// A wrap as it stands in a slot.
+/// A wrap as encoded in a slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RawWrap {
     pub(crate) kind: u8,
@@ -35,7 +35,7 @@ impl NativeFile {
         usize::from(self.bytes[10])
     }
 
-    /// Where a slot lies.
+    /// Returns the position of a slot.
     pub(crate) fn slot(&self, index: usize) -> Range<usize> {
         let size = |at: usize| u32::from_be_bytes(self.bytes[at..at + 4].try_into().unwrap()) as usize;
         let slot_size = size(12);
@@ -72,7 +72,7 @@ impl NativeFile {
         (0..count).map(&mut wrap).collect()
     }
 
-    /// Writes these wraps into every slot, with the hash that makes them count.
+    /// Writes these wraps into every slot, with a valid hash.
     pub(crate) fn with_wraps(&self, wraps: &[RawWrap]) -> Self {
         let mut file = self.clone();
         for index in 0..self.slot_count() {
@@ -96,21 +96,21 @@ impl NativeFile {
         file
     }
 
-    /// Makes a slot count, whatever is in it.
+    /// Makes a slot valid, regardless of its content.
     pub(crate) fn mend_hash(&mut self, slot: usize) {
         let slot = self.slot(slot);
         let hash = digest(&SHA256, &self.bytes[slot.start + 32..slot.end]);
         self.bytes[slot.start..slot.start + 32].copy_from_slice(hash.as_ref());
     }
 
-    /// Puts a slot of another version of the same file here.
+    /// Replaces a slot by that of another version of the same file.
     pub(crate) fn with_slot_of(&self, other: &Self, slot: usize) -> Self {
         let mut file = self.clone();
         file.bytes[self.slot(slot)].copy_from_slice(&other.bytes[other.slot(slot)]);
         file
     }
 
-    /// Half of a slot is of another version, as after a torn write.
+    /// Replaces half of a slot by that of another version, as a torn write does.
     pub(crate) fn with_torn_slot(&self, slot: usize) -> Self {
         let mut file = self.clone();
         let place = self.slot(slot);

@@ -1,4 +1,4 @@
-//! Whose key opens a native file, and who is given it: lying headers, stolen wraps, forged recipients, rewraps.
+//! Which keys open a native file, and which keys are added: lying headers, stolen wraps, forged recipients, rewraps.
 
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ impl Keys {
         Self { world, a, b, mallory }
     }
 
-    /// `name.bulla` for one of the keys.
+    /// Encrypts `name.bulla` for one of the keys.
     fn encrypt(&self, name: &str, content: &[u8], key: &str) -> NativeFile {
         self.world.write(name, content);
         self.world.bulla(["encrypt", name, "-k", key]).ok();
@@ -50,20 +50,20 @@ impl Keys {
         wraps.map(|wrap| (text(wrap, "kind"), text(wrap, "key_id"))).collect()
     }
 
-    /// What the KMS gives whoever may ask for a wrap.
+    /// Returns what the KMS answers a caller who may unwrap.
     fn unwrapped(&self, blob: &str) -> String {
         let answer = self.world.bulla(["kms", "Decrypt", "--CiphertextBlob", blob]).ok().json();
         answer["Plaintext"].as_str().unwrap().to_owned()
     }
 
-    /// A data key of a key's own, as anybody may have generated who may use it.
+    /// Returns a data key of a key, as any caller can generate who may use it.
     fn generated(&self, key: &str) -> String {
         let answer = self.world.bulla(["kms", "GenerateDataKey", "--KeyId", key]).ok().json();
         answer["CiphertextBlob"].as_str().unwrap().to_owned()
     }
 }
 
-/// Neither a file nor a byte on standard output comes of it.
+/// Expects that neither a file nor standard output has any content.
 #[track_caller]
 fn refused(keys: &Keys, args: &[&str], code: i32, part: &str) {
     let names = keys.world.names();
@@ -95,7 +95,7 @@ fn only_allowed_keys_open_files() {
         refused(&keys, &["file.bulla", "--allow-key", allowed], 5, "only keys that are not allowed");
     }
 
-    // The header says a, but the blob is of b: who trusts the header alone, trusts whoever wrote it.
+    // The header names a, but the blob is of b: a client that trusts the header alone would trust its author.
     let mut lying = of_b.wraps(0);
     lying[0].key_id = keys.a.clone();
     keys.write("lying.bulla", &of_b.with_wraps(&lying));
@@ -103,7 +103,7 @@ fn only_allowed_keys_open_files() {
     refused(&keys, &["lying.bulla", "--allow-key", "alias/b"], 5, "not allowed");
     refused(&keys, &["lying.bulla"], 5, "its wrapped key is of");
 
-    // The same in the text format, which names no key: what the KMS answers counts.
+    // The same in the text format, which names no key: the answer of the KMS decides.
     keys.world.bulla(["encrypt", "file", "--format", "text", "-k", "alias/b"]).ok();
     refused(&keys, &["file.cipher", "--allow-key", "alias/a"], 5, "not allowed");
     keys.world.bulla(["verify", "file.cipher", "--allow-key", "alias/b"]).ok();
@@ -117,7 +117,7 @@ fn an_unknown_alias_in_the_list_of_allowed_keys_is_an_error_and_not_an_empty_lis
     assert_eq!((outcome.code(), outcome.stdout.len()), (Some(3), 0), "{outcome:?}");
 }
 
-/// Somebody puts the wrapped key of a file of ours into one of his own, and has us rewrap that for him.
+/// An attacker puts the wrapped key of a file of the user into another file, and the user rewraps that.
 #[test]
 fn a_stolen_wrap_is_not_wrapped_for_its_thief() {
     let keys = Keys::new();
@@ -139,7 +139,7 @@ fn a_stolen_wrap_is_not_wrapped_for_its_thief() {
     keys.write("bait.bulla", &theirs.with_wraps(&as_file));
     keys.world.bulla(["rewrap", "bait.bulla", "-k", "alias/mallory"]).run().fails_with(4, &["commitment"]);
 
-    // Beside a wrap that does open the file it is no better.
+    // A second wrap that does open the file makes no difference.
     let stolen = keys.unwrapped(&ours[0].blob);
     let both = theirs.with_wraps(&[theirs.wraps(0), ours].concat());
     for command in [
@@ -154,7 +154,8 @@ fn a_stolen_wrap_is_not_wrapped_for_its_thief() {
     }
 }
 
-/// Somebody writes himself into a header; `rewrap` keeps what it cannot judge, and gives him nothing.
+/// An attacker adds a wrap of their own to a header; `rewrap` keeps what it cannot verify, and adds no genuine wrap for
+/// it.
 #[test]
 fn a_forged_recipient_is_given_nothing() {
     let keys = Keys::new();
@@ -167,7 +168,8 @@ fn a_forged_recipient_is_given_nothing() {
         blob,
     };
     let genuine = file.wraps(0);
-    // What the KMS does not open may be for another one; what it opens, and finds no key of this file in, is for nobody.
+    // A wrap that the KMS does not open may be for another KMS; one that it opens, without a key of this file in it, is
+    // dropped.
     for (forged, kept) in
         [(forged("AAAA".to_owned()), true), (forged(keys.generated("alias/mallory")), false)]
     {
@@ -180,19 +182,19 @@ fn a_forged_recipient_is_given_nothing() {
                 assert_eq!(theirs, [&forged][..usize::from(kept)], "kept as it was, or not at all");
                 assert_eq!(keys.decrypt("file.bulla").text(), "content");
             }
-            // And without the genuine key there is no way in.
+            // And without the genuine key, nothing opens the file.
             keys.world.bulla(["key", "disable", "alias/a"]).ok();
             let outcome = keys.decrypt("file.bulla");
             assert!(outcome.code() != Some(0) && outcome.stdout.is_empty(), "{outcome:?}");
             keys.world.bulla(["key", "enable", "alias/a"]).ok();
         }
     }
-    // Naming the keys throws everybody else out.
+    // Naming the keys removes all other wraps.
     keys.world.bulla(["rewrap", "file.bulla", "-k", "alias/a"]).ok();
     assert_eq!(keys.wraps_by_inspect("file.bulla"), [("set".to_owned(), keys.a.clone())]);
 }
 
-/// One file of a run is given to `b`: that file, and no other one.
+/// One file of a run is rewrapped for `b`: that file, and no other one.
 #[test]
 fn a_rewrapped_file_gives_away_itself_only() {
     let keys = Keys::new();
@@ -229,12 +231,13 @@ fn a_rewrapped_file_gives_away_itself_only() {
     }
     keys.world.bulla(["key", "enable", "alias/a"]).ok();
 
-    // Asked to, the whole run is given away.
+    // On request, the whole run is rewrapped.
     keys.world.bulla(["rewrap", "sealed/two.bulla", "-k", "alias/b", "--whole-set"]).ok();
     assert_eq!(keys.wraps_by_inspect("sealed/two.bulla"), [("set".to_owned(), keys.b)]);
 }
 
-/// Whatever instant a rewrap of two slots is cut at: the file opens, damage is told, and the next rewrap finishes.
+/// A rewrap of two slots is interrupted at any moment: the file opens, damage is reported, and the next rewrap
+/// finishes.
 #[test]
 fn a_rewrap_of_two_slots_that_was_cut_short() {
     let keys = Keys::new();
@@ -265,7 +268,7 @@ fn a_rewrap_of_two_slots_that_was_cut_short() {
         } else {
             assert_eq!(verified.code(), Some(0), "{what}: {verified:?}");
         }
-        // Also without a key that is named: what was taken away does not come back.
+        // Also without a named key: a removed wrap does not return.
         let newer = (0..2).any(|slot| cut.generation(slot) == 2);
         let named: &[_] = if newer { &[] } else { &["-k", "alias/b"] };
         keys.world.bulla([&["rewrap", "large.bulla"], named].concat()).ok();
@@ -282,7 +285,7 @@ fn a_rewrap_of_two_slots_that_was_cut_short() {
     refused(&keys, &["large.bulla"], 4, "no slot with wrapped keys is whole");
 }
 
-/// A rewrap without -k mends a file too, and keeps every key that opens it.
+/// A rewrap without -k repairs a file too, and keeps every key that opens it.
 #[test]
 fn a_rewrap_without_keys_keeps_all_that_open_the_file() {
     let keys = Keys::new();
@@ -303,7 +306,7 @@ fn a_rewrap_without_keys_keeps_all_that_open_the_file() {
     }
 }
 
-/// `rekey` ends what a rewrap cannot: who once unwrapped the data key reads nothing new.
+/// `rekey` does what a rewrap cannot: a caller who once unwrapped the data key reads no new content.
 #[test]
 fn a_rekeyed_file_has_nothing_of_the_old_one() {
     let keys = Keys::new();
@@ -321,7 +324,7 @@ fn a_rekeyed_file_has_nothing_of_the_old_one() {
     }
 }
 
-/// Two names of one key are one key, and do not stand for another one that is missing.
+/// Two names of one key are one key, and do not replace another one that is missing.
 #[test]
 fn a_key_with_two_names_is_one() {
     let keys = Keys::new();
@@ -333,7 +336,7 @@ fn a_key_with_two_names_is_one() {
     keys.world.bulla(["verify", "file.bulla", "--allow-key", "alias/b"]).ok();
 }
 
-/// A key that does not open a file just now keeps it through a rewrap, and is not locked out by a rekey.
+/// A key that is temporarily unavailable stays through a rewrap, and a rekey does not remove it.
 #[test]
 fn a_key_that_is_not_at_hand_keeps_the_file() {
     let keys = Keys::new();
@@ -349,7 +352,7 @@ fn a_key_that_is_not_at_hand_keeps_the_file() {
     assert_eq!(keys.wraps_by_inspect("file.bulla"), [("set".to_owned(), keys.a)]);
 }
 
-/// Whoever waits for a file that is being replaced works on the new one.
+/// A command that waits for a file that is being replaced processes the new one.
 #[test]
 fn a_rewrap_that_waited_takes_the_file_that_is_there_then() {
     let keys = Keys::new();
@@ -367,7 +370,7 @@ fn a_rewrap_that_waited_takes_the_file_that_is_there_then() {
     assert!(old.bytes != new.bytes);
 }
 
-/// Who may read a file may lock it, and could stop others for ever.
+/// A user who may read a file may lock it, and could block others forever.
 #[test]
 fn a_file_in_other_hands_is_not_waited_for_for_ever() {
     let keys = Keys::new();
@@ -378,7 +381,7 @@ fn a_file_in_other_hands_is_not_waited_for_for_ever() {
     assert!(keys.read("file.bulla").bytes == file.bytes);
 }
 
-/// Its hidden name has to be a legal one too.
+/// Its hidden name must be valid too.
 #[test]
 fn a_file_with_a_long_name_gets_other_keys() {
     let keys = Keys::new();
@@ -394,7 +397,7 @@ fn a_file_with_a_long_name_gets_other_keys() {
     keys.world.bulla(["verify", &sealed, "--allow-key", "alias/b"]).ok();
 }
 
-/// A link in a tree may have been put there by somebody who may not write where it leads.
+/// An attacker may have placed a link in a tree that leads to a file they cannot write.
 #[test]
 fn links_in_a_tree_get_no_other_keys() {
     let keys = Keys::new();
@@ -413,7 +416,7 @@ fn links_in_a_tree_get_no_other_keys() {
     keys.world.bulla(["verify", "elsewhere.bulla", "--allow-key", "alias/b"]).ok();
 }
 
-/// A header may name many wraps; each that is waited for costs ten seconds.
+/// A header may name many wraps; each call that waits for the KMS costs ten seconds.
 #[test]
 fn a_kms_that_does_not_answer_is_asked_once() {
     let keys = Keys::new();

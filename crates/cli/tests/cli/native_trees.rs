@@ -1,4 +1,4 @@
-//! Whole trees: everything is carried over or reported, the KMS is asked once, and no source goes too early.
+//! Whole trees: every entry is processed or reported, the KMS is called once, and no source is removed too early.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::harness::{World, noise};
 use crate::native_header::NativeFile;
 
-/// Every file below a directory with its content; directories and links by what they are.
+/// Returns every file below a directory with its content; directories and links by their kind.
 pub(crate) fn tree(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut left = vec![root.to_owned()];
@@ -34,7 +34,7 @@ pub(crate) fn tree(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-/// `count` files in nested directories, of all sizes up to some chunks.
+/// Creates `count` files in nested directories, of all sizes up to a few chunks.
 pub(crate) fn plant(world: &World, root: &str, count: usize) {
     for number in 0..count {
         let directory = world.path(format!("{root}/{}/{}", number % 7, number % 3));
@@ -68,7 +68,7 @@ fn a_tree_comes_back_as_it_was() {
     world.bulla(["verify", "sealed"]).ok();
 }
 
-/// How often a server was asked for something.
+/// Counts the calls of an action at a server.
 fn asked(log: &str, action: &str) -> usize {
     log.matches(&format!(" action={action} ")).count()
 }
@@ -93,13 +93,13 @@ fn the_kms_is_asked_once_for_a_tree() {
     let per_file = ["encrypt", "tree", "-o", "each", "-k", "alias/work", "--data-key-per", "file"];
     count("GenerateDataKey", 40, &|| drop(bulla(&per_file)));
     count("Decrypt", 40, &|| drop(bulla(&["verify", "each"])));
-    // Files of one run share a set, but not a key that would open each other.
+    // Files of one run share a set key, but no key of a file opens another one.
     for (name, shared) in [("run", true), ("each", false)] {
         let blob =
             |file: &str| NativeFile::new(world.read(&format!("{name}/{file}"))).wraps(0)[0].blob.clone();
         assert_eq!(blob("0/0/file-0.bulla") == blob("1/1/file-1.bulla"), shared, "{name}");
     }
-    // Both ways back: files of one run get a shared key, and files of another keys of their own.
+    // In both directions: files of one run get a shared key, and files of another one individual keys.
     count("GenerateDataKey", 1, &|| drop(bulla(&["rekey", "each"])));
     count("Decrypt", 1, &|| drop(bulla(&["verify", "each"])));
     count("GenerateDataKey", 40, &|| drop(bulla(&["rekey", "--data-key-per", "file", "run"])));
@@ -109,7 +109,7 @@ fn the_kms_is_asked_once_for_a_tree() {
     assert!(tree(&world.path("out")) == expected);
 }
 
-/// Damages a file so that its size and time, and a native file's last chunk, stay as they are.
+/// Damages a file without changing its size and time, and the last chunk of a native file.
 fn damage_inside(path: &Path, at: u64) {
     let file = File::options().read(true).write(true).open(path).unwrap();
     let modified = file.metadata().unwrap().modified().unwrap();
@@ -127,13 +127,13 @@ fn a_run_goes_on_where_it_was_stopped() {
     world.bulla(["encrypt", "tree", "-o", "sealed"]).ok();
     let time = |name: &str| fs::metadata(world.path(name)).unwrap().ctime_nsec();
     let untouched = time("sealed/5/2/file-5.bulla");
-    // Some outputs are missing, one was cut off.
+    // Some outputs are missing, one is truncated.
     for name in ["sealed/0/0/file-0.bulla", "sealed/1/1/file-1.bulla"] {
         fs::remove_file(world.path(name)).unwrap();
     }
     let cut = File::options().write(true).open(world.path("sealed/2/2/file-2.bulla")).unwrap();
     cut.set_len(cut.metadata().unwrap().len() - 1).unwrap();
-    // What is there and is no output of this run is never replaced unless that was asked for.
+    // An existing file that is not an output of this run is never replaced without --force.
     let outcome = world.bulla(["encrypt", "tree", "-o", "sealed", "--resume"]).run();
     assert_eq!(outcome.code(), Some(7), "{outcome:?}");
     assert!(outcome.stderr.contains("sealed/2/2/file-2.bulla") || outcome.stderr.contains("tree/2/2/file-2"));
@@ -141,7 +141,7 @@ fn a_run_goes_on_where_it_was_stopped() {
     let outcome = world.bulla(["encrypt", "tree", "-o", "sealed", "--resume", "--force"]).ok();
     assert!(outcome.stderr.contains("encrypted 1 file, 29 done already: "), "{outcome:?}");
     assert_eq!(time("sealed/5/2/file-5.bulla"), untouched, "what was done is not done again");
-    // A source that has changed since, by its time alone, is encrypted again.
+    // A source that has changed, even if only in its time, is encrypted again.
     world.write("tree/5/2/file-5", vec![b'x'; expected[Path::new("5/2/file-5")].len()]);
     world.bulla(["encrypt", "tree", "-o", "sealed", "--resume", "--force"]).ok();
     assert_ne!(time("sealed/5/2/file-5.bulla"), untouched);
@@ -164,8 +164,8 @@ fn sources_go_only_when_their_outputs_read_back() {
     plant(&world, "tree", 20);
     world.write("tree/large", noise(300_000));
     let mut expected = tree(&world.path("tree"));
-    expected.get_mut(Path::new("2/2/file-2")).unwrap()[100] ^= 1; // in time
-    // An output of an earlier run has been damaged since, and a source was changed, where a quick look does not see it.
+    expected.get_mut(Path::new("2/2/file-2")).unwrap()[100] ^= 1; // the change is in time
+    // An output of an earlier run was damaged since, and a source was changed, both invisible to a quick check.
     world.bulla(["encrypt", "tree", "-o", "sealed"]).ok();
     damage_inside(&world.path("sealed/large.bulla"), 40_000);
     damage_inside(&world.path("tree/2/2/file-2"), 100);
@@ -179,7 +179,7 @@ fn sources_go_only_when_their_outputs_read_back() {
     world.bulla(["encrypt", "tree", "-o", "sealed", "--force", "--remove-source"]).ok();
     assert!(!world.path("tree/large").exists() && !world.path("tree/2/2/file-2").exists());
 
-    // The same on the way back: a plaintext that was changed is no reason to remove the ciphertext.
+    // The same for decryption: a changed plaintext does not cause its ciphertext to be removed.
     world.bulla(["decrypt", "sealed", "-o", "out"]).ok();
     damage_inside(&world.path("out/large"), 200_000);
     let outcome = world.bulla(["decrypt", "sealed", "-o", "out", "--resume", "--remove-source"]).run();
@@ -207,12 +207,12 @@ fn a_single_source_goes_only_when_its_output_reads_back() {
         assert_eq!(world.names(), ["file"]);
         assert!(world.read("file") == noise(100_000));
     }
-    // A source by another name of the output's directory, or a link: the link's target stays.
+    // A source under another name of the output's directory, or a link: the link's target stays.
     world.write("target", "content");
     symlink("target", world.path("link")).unwrap();
     world.bulla(["encrypt", "link", "--remove-source"]).run().fails_with(1, &["it is not a regular file"]);
     assert_eq!(world.names(), ["file", "link", "target"]);
-    // What is not durable is no reason to remove anything, and a stream leaves nothing to remove.
+    // An output that is not durable, or a stream, causes no removal.
     let outcome = world.bulla(["encrypt", "target", "--remove-source", "--no-sync"]).run();
     assert_eq!(outcome.code(), Some(2), "{outcome:?}");
     for flag in ["--remove-source", "--resume"] {
@@ -272,7 +272,7 @@ fn files_are_encrypted_beside_their_sources() {
     let both = tree(&world.path("tree"));
     assert_eq!(both.len(), before.len() + 20);
     assert!(before.iter().all(|(path, content)| both[path] == *content));
-    // A second time there is nothing new: what is encrypted is passed over, the others exist.
+    // A second run has nothing to do: encrypted files are skipped, for the others outputs exist.
     let outcome = world.bulla(["encrypt", "tree"]).run();
     assert_eq!(outcome.code(), Some(7), "{outcome:?}");
     assert!(outcome.stderr.contains("20 of 20 files failed"), "{outcome:?}");
@@ -287,7 +287,7 @@ fn files_are_encrypted_beside_their_sources() {
     assert!(tree(&world.path("tree")) == before);
 }
 
-/// The outputs that appear in a directory while it is being walked are none of its sources.
+/// Outputs that appear in a directory while it is walked are not sources.
 #[test]
 fn outputs_are_not_encrypted_again_while_they_appear() {
     let world = World::new();
@@ -303,14 +303,14 @@ fn outputs_are_not_encrypted_again_while_they_appear() {
         let names = crate::harness::names_in(&world.path("tree"));
         let twice: Vec<_> = names.iter().filter(|name| name.ends_with(".bulla.bulla")).collect();
         assert!(names.len() == 2000 && twice.is_empty(), "{output:?}: {} {twice:?}", names.len());
-        // The other way they are passed over, whatever the output is called.
+        // In the other direction they are skipped, regardless of the output's name.
         let outcome = world.bulla([&["decrypt", "tree", "--no-sync", "--force"], output].concat()).ok();
         assert!(outcome.stderr.contains("decrypted 1000 files: "), "{output:?}: {outcome:?}");
         world.sh("rm tree/*.bulla").ok();
     }
 }
 
-/// What looks like a directory of the output and leads out of it gets nothing, in the clear or not.
+/// A link that looks like a directory of the output and leads outside gets no files.
 #[test]
 fn a_link_in_the_output_is_not_followed() {
     let world = World::new();
@@ -328,7 +328,7 @@ fn a_link_in_the_output_is_not_followed() {
         assert!(outcome.stderr.contains("1 of 3 files failed"), "{outcome:?}");
         fs::remove_dir(world.path("outside")).unwrap(); // it is empty
     }
-    // The output and the input themselves may be called by links.
+    // The output and the input themselves may be links.
     fs::create_dir(world.path("there")).unwrap();
     symlink("there", world.path("link")).unwrap();
     symlink("tree", world.path("link-to-tree")).unwrap();
@@ -337,7 +337,7 @@ fn a_link_in_the_output_is_not_followed() {
     assert!(world.path("there/x/secret.bulla").exists());
 }
 
-/// An output for others, or for some of the keys only, is not what was asked for.
+/// An output for other keys, or for some of the keys only, is not the requested one.
 #[test]
 fn a_run_goes_on_only_under_the_same_keys() {
     let world = World::new();
@@ -361,7 +361,7 @@ fn a_run_goes_on_only_under_the_same_keys() {
     world.bulla(both).ok();
 }
 
-/// A KMS that refuses or is away is asked once, not for each file.
+/// A KMS that refuses or is unavailable is called once, not for each file.
 #[test]
 fn a_kms_that_does_not_help_is_not_asked_again() {
     let world = World::new();
@@ -382,13 +382,13 @@ fn a_kms_that_does_not_help_is_not_asked_again() {
     let decrypts = asked(&log, "Decrypt");
     let draws = asked(&log, "GenerateDataKey");
     assert_eq!((decrypts, draws), (4, 2), "{log}");
-    // Each file is told of, but what is the same for all of them only once.
+    // Each file is reported, but a shared cause only once.
     let refused = bulla(&["encrypt", "tree", "-o", "none", "-k", "alias/a"]);
     assert!(refused.stderr.contains("(40 files)") && refused.stderr.lines().count() < 6, "{refused:?}");
     server.stop();
 }
 
-/// Whoever waits ten seconds for each file of a tree waits for ever.
+/// Ten seconds for each file of a tree would take forever.
 #[test]
 fn a_silent_kms_is_waited_for_once() {
     let world = World::new();
@@ -400,7 +400,7 @@ fn a_silent_kms_is_waited_for_once() {
     let encrypt = ["encrypt", "tree", "-o", "run", "--data-key-per", "file", "-k", "alias/a"];
     assert_eq!(bulla(&encrypt).code(), Some(0));
     server.stop();
-    // It takes connections and says nothing.
+    // It accepts connections and does not answer.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let place = format!("http://{}", silent.local_addr().unwrap());
     let begun = std::time::Instant::now();
@@ -410,7 +410,7 @@ fn a_silent_kms_is_waited_for_once() {
     assert!(begun.elapsed().as_secs() < 60, "a wait for each file would take two minutes");
 }
 
-/// `--force` replaces what was there before, not what the same run has just written.
+/// `--force` replaces earlier files, not one that the same run wrote.
 #[test]
 fn two_formats_of_one_file_do_not_overwrite_each_other() {
     let world = World::new();
@@ -428,7 +428,7 @@ fn two_formats_of_one_file_do_not_overwrite_each_other() {
     }
 }
 
-/// What is called encrypted and was not looked at is told of.
+/// A file that has the suffix of an encrypted one and was not verified is reported.
 #[test]
 fn a_tree_is_verified_as_a_whole() {
     let world = World::new();
@@ -456,7 +456,7 @@ fn events_name_files_that_are_not_text_in_base64_too() {
     assert_eq!(event["output_base64"], "cnVuL/8uYnVsbGE=");
 }
 
-/// An output that is meant to be in a directory does not become a file of its name.
+/// An output that must be in a directory does not become a file named like the directory.
 #[test]
 fn a_file_does_not_take_the_name_of_a_directory() {
     let world = World::new();
@@ -465,7 +465,7 @@ fn a_file_does_not_take_the_name_of_a_directory() {
     assert_eq!(world.names(), ["file"]);
 }
 
-/// A tree is given other keys with as few calls, and a second time with nothing to do.
+/// A tree is rewrapped with as few calls, and a second run has nothing to do.
 #[test]
 fn a_tree_is_rewrapped_with_few_calls() {
     let world = World::new();
@@ -478,7 +478,7 @@ fn a_tree_is_rewrapped_with_few_calls() {
     }
     bulla(&["encrypt", "tree", "-o", "run", "-k", "alias/a"]);
     bulla(&["rewrap", "run", "-k", "alias/b", "--whole-set"]);
-    // One wrap tells the version of the key, one is of the data key.
+    // One wrap shows the version of the key, one is of the data key.
     let log = server.complete_log();
     assert_eq!((asked(&log, "Decrypt"), asked(&log, "Encrypt")), (1, 2), "{log}");
     let outcome = bulla(&["verify", "run", "--allow-key", "alias/b"]);
@@ -486,7 +486,7 @@ fn a_tree_is_rewrapped_with_few_calls() {
     server.stop();
 }
 
-/// Whoever encrypts a whole home with the keys in it would lock himself out.
+/// Encrypting a whole home directory must not encrypt the keys in it.
 #[test]
 fn the_keys_of_this_kms_are_part_of_no_tree() {
     let world = World::new();
@@ -515,7 +515,7 @@ fn the_keys_of_this_kms_are_part_of_no_tree() {
     assert!(kept() == before && !world.path("copy").exists());
 }
 
-/// Each of two could verify the file of the other and then remove its own.
+/// Each of two processes could verify the other's file and then remove its own.
 #[test]
 fn a_source_whose_output_is_in_other_hands_stays() {
     let world = World::new();
@@ -544,7 +544,7 @@ fn a_source_whose_output_is_in_other_hands_stays() {
             world.bulla(["encrypt", "file"]).ok();
         }
     }
-    // A link to a whole output is not the output.
+    // A link to a complete output is not the output.
     fs::rename(world.path("file.bulla"), world.path("elsewhere")).unwrap();
     symlink("elsewhere", world.path("file.bulla")).unwrap();
     world.bulla(["encrypt", "file", "--resume", "--remove-source"]).run().fails_with(6, &["exists"]);

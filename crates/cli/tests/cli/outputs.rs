@@ -1,4 +1,4 @@
-//! What an output may replace, and what it may not: devices, pipes, sockets and descriptors stay what they are.
+//! Which outputs may be replaced: devices, pipes, sockets and descriptors stay.
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
@@ -6,7 +6,7 @@ use std::os::unix::net::UnixListener;
 
 use crate::harness::World;
 
-/// Links as those in `/dev`, which lead into `/proc` and, if standard output is a file, to that file.
+/// Links like those in `/dev`, which lead into `/proc` and, if standard output is a file, to that file.
 const DESCRIPTORS: [(&str, &str); 9] = [
     ("stdout", "/proc/self/fd/1"),
     ("thread", "/proc/thread-self/fd/1"),
@@ -50,7 +50,7 @@ fn whatever_leads_to_a_descriptor_or_device_is_never_replaced() {
     assert_eq!(world.names(), names);
     assert!(fs::metadata(world.path("pipe")).unwrap().file_type().is_fifo());
     assert!(fs::metadata(world.path("socket")).unwrap().file_type().is_socket());
-    // Standard output itself gets its output by its own name.
+    // Standard output itself is written by its own name.
     assert_eq!(world.sh("bulla decrypt file.bulla -o - > printed; cat printed").ok().text(), "content");
 }
 
@@ -94,7 +94,7 @@ fn what_is_special_in_the_output_of_a_tree_stays() {
     world.bulla(["verify", "sealed/c.bulla"]).ok();
 }
 
-/// `bulla encrypt <(command)` names a pipe in a directory where no file can be made.
+/// `bulla encrypt <(command)` names a pipe in a directory that cannot hold files.
 #[test]
 fn what_has_no_place_beside_it_needs_an_output() {
     let world = World::new();
@@ -138,7 +138,7 @@ fn names_that_are_too_long_with_a_suffix_are_told_as_such() {
             world.bulla(["encrypt", "--format", format, &name, "-o", "out", "--force"]).ok();
             world.bulla(["decrypt", "out", "-o", "out.2", "--force"]).ok();
             assert_eq!(world.read("out.2"), b"content");
-            // In a tree the others are done.
+            // In a tree, the other files are processed.
             fs::rename(world.path(&name), world.path("tree").join(&name)).unwrap();
             world.write("tree/other", "content");
             for to in [&["-o", "sealed"][..], &[]] {

@@ -1,11 +1,11 @@
-//! Users, roles and policies by the command line: credentials that work, and explanations that agree with the server.
+//! Users, roles and policies on the command line: credentials that work, and explanations that agree with the server.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::harness::{Server, World, contains};
 
-/// The variables of a client with another access key.
+/// Returns the variables of a client with another access key.
 fn as_user(server: &Server<'_>, key_file: &[u8]) -> Vec<(String, String)> {
     let key: serde_json::Value = serde_json::from_slice(key_file).unwrap();
     let field = |name: &str| key[name].as_str().unwrap().to_owned();
@@ -16,7 +16,7 @@ fn as_user(server: &Server<'_>, key_file: &[u8]) -> Vec<(String, String)> {
     environment
 }
 
-/// Makes a user with an access key, and returns the variables of its clients.
+/// Creates a user with an access key, and returns the variables of its clients.
 fn user(world: &World, server: &Server<'_>, name: &str, policies: &[&str]) -> Vec<(String, String)> {
     let root = server.environment();
     let file = format!("{name}.json");
@@ -64,14 +64,14 @@ fn an_access_key_is_not_created_for_a_file_that_cannot_be_written() {
         create.run().fails_with(code, &[path]);
     }
     assert_eq!(world.read("exists.json"), b"mine");
-    // Nor does a file stay behind for an access key that was not created.
+    // No file is left for an access key that was not created.
     let create = world.bulla(["access-key", "create", "--user", "nobody", "-o", "new.json"]).envs(&root);
     create.run().fails_with(3, &["EntityNotExist.User"]);
     assert_eq!(world.names(), ["exists.json", "kms"]);
     let keys = world.bulla(["access-key", "list", "--user", "bob", "--json"]).envs(&root).ok().json();
     assert_eq!(keys.as_array().unwrap().len(), 0);
 
-    // A secret that nobody got is of an access key that its user can name.
+    // If the secret was lost, the message names its access key.
     let create = world.sh("bulla access-key create --user bob > /dev/full").envs(&root).run();
     let keys = world.bulla(["access-key", "list", "--user", "bob", "--json"]).envs(&root).ok().json();
     let id = keys[0]["AccessKeyId"].as_str().unwrap();
@@ -125,7 +125,7 @@ fn a_role_is_assumed_in_a_shell() {
     server.stop();
 }
 
-/// Whatever the policies say, the client's answer is that of the server.
+/// For any policies, the client's explanation agrees with the server.
 #[test]
 fn explanations_agree_with_the_server() {
     let world = World::new();
@@ -176,7 +176,7 @@ fn explanations_agree_with_the_server() {
     server.stop();
 }
 
-/// The tags of a role, and root, to which policies do not matter.
+/// The tags of a role, and root, to which policies do not apply.
 #[test]
 fn explanations_know_the_tags_of_roles_and_that_root_assumes_none() {
     let world = World::new();

@@ -1,4 +1,4 @@
-//! A server whose connections or descriptors run out.
+//! A server that runs out of connections or descriptors.
 
 use std::fs;
 use std::net::TcpStream;
@@ -42,14 +42,14 @@ fn clients_are_served_when_descriptors_are_exhausted() {
     server.stop();
 }
 
-/// With nothing to close, a server must neither spin nor fill the log, and go on when it can.
+/// With nothing to close, a server must neither spin nor fill the log, and continue when it can.
 #[test]
 fn a_server_without_any_descriptor_waits() {
     let world = World::new();
     let server = world.serve("kms", ["--http"]);
     allow_open_files(&server, lowest_free_descriptor(&server));
     let caller = Caller::owner(&server);
-    let mut client = caller.connect().unwrap(); // by the kernel
+    let mut client = caller.connect().unwrap(); // accepted by the kernel
     client.write(&caller.request("ListKeys", "")).unwrap();
     wait_for("the shortage", || events(&server.log()) == 1);
     let before = cpu_ticks(&server);
@@ -78,7 +78,7 @@ fn descriptors_of_the_store_and_the_log_are_not_given_to_connections() {
     server.stop();
 }
 
-/// With this as its limit of open files, the server gets no more, once it holds only what it keeps.
+/// Returns a limit of open files with which the server gets no further descriptor.
 fn lowest_free_descriptor(server: &Server<'_>) -> u64 {
     let is_open = |number: &u64| fs::symlink_metadata(format!("/proc/{}/fd/{number}", server.id())).is_ok();
     let lowest = || (0..).find(|number| !is_open(number)).unwrap();
@@ -100,12 +100,12 @@ fn allow_open_files(server: &Server<'_>, count: u64) {
     prlimit(id, Resource::Nofile, limit).unwrap();
 }
 
-/// How many events there are about connections.
+/// Counts the events about connections.
 fn events(log: &str) -> usize {
     log.lines().filter(|line| line.contains(" event=\"connections ")).count()
 }
 
-/// How long the process has run, in hundredths of a second.
+/// Returns the CPU time of the process, in hundredths of a second.
 fn cpu_ticks(server: &Server<'_>) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{}/stat", server.id())).unwrap();
     let (_, fields) = stat.rsplit_once(')').unwrap();

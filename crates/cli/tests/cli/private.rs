@@ -1,7 +1,7 @@
-//! What others must not see: keys in output, logs and memory, files that are not theirs.
+//! Secrets that other users must not see: keys in output, logs and memory, files of other users.
 //!
-//! The harness looks for the root key and the access key's secret in every output of every test; here they are
-//! looked for where they would most likely slip out, and so are data keys.
+//! The harness searches every output of every test for the root key and the access key's secret. Here they are searched
+//! for in the most likely places, and so are data keys.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -23,7 +23,7 @@ fn secrets_stay_in_their_files() {
     run(&["encrypt", "file", "-k", "alias/work", "-c", "project=bulla"]);
     run(&["encrypt", "--format", "text", "file", "-k", "alias/work", "-c", "project=bulla"]);
 
-    // From here on, the data keys of the files are looked for, too.
+    // From here on, the data keys of the files are searched for, too.
     let context = r#"{"project":"bulla"}"#;
     let data_key_in = |blob: &str| {
         let decrypt = ["kms", "Decrypt", "--CiphertextBlob", blob, "--EncryptionContext", context];
@@ -48,7 +48,7 @@ fn secrets_stay_in_their_files() {
         run(&["rewrap", sealed]);
         run(&["rekey", sealed]);
     }
-    // A refusal that echoes its request, with a plaintext in it.
+    // A refusal that repeats its request, with a plaintext in it.
     let encrypt = ["kms", "Encrypt", "--KeyId", "alias/work", "--Plaintext", &data_key];
     let wrong = world.bulla(encrypt).envs(&environment).env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "wrong").run();
     wrong.fails_with(3, &["SignatureDoesNotMatch"]);
@@ -85,7 +85,7 @@ fn private_files_are_private() {
     for name in ["lock", "root-access-key.json", "root-key", "store.redb"] {
         assert_eq!(mode(&format!("kms/{name}")), 0o600, "{name}");
     }
-    // The key of the CA is sealed in the store: whoever reads the directory finds no private key.
+    // The key of the CA is sealed in the store: no private key is in the directory.
     for name in names_in(&world.path("kms/tls")) {
         let text = fs::read_to_string(world.path("kms/tls").join(&name)).unwrap();
         assert!(!text.contains("PRIVATE KEY"), "{name}");
@@ -104,7 +104,7 @@ fn a_process_keeps_no_core() {
     server.stop();
 }
 
-/// The tests often run as root, whom no permission holds back: these need another user.
+/// Returns another user: the tests often run as root, to whom no permissions apply.
 pub(crate) fn somebody_else(world: &World, test: &str) -> Option<u32> {
     const NOBODY: u32 = 65_534;
     let own = rustix::process::geteuid();
@@ -181,7 +181,7 @@ fn files_that_permissions_forbid() {
     assert_eq!(world.names(), ["closed", "secret", "secret.bulla"]);
     assert!(names_in(&world.path("closed")).is_empty());
 
-    // A store of somebody else.
+    // A store of another user.
     let (code, text) = run(&["--kms", "embedded:closed/store", "key", "list"]);
     assert_eq!(code, Some(3), "{text}");
     assert!(

@@ -1,18 +1,18 @@
-//! A limit of processes: too few for the threads of a command.
+//! Limits of processes, too low for the threads of a command.
 
 use std::fs;
 use std::process::Command;
 
 use crate::harness::{BULLA, Outcome, World, noise, skipped};
 
-/// A user without other processes, for whom limits hold: they do not hold for root.
+/// A user without other processes, because limits do not apply to root.
 const USER: u32 = 54_321;
 
 fn has(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok_and(|outcome| outcome.status.success())
 }
 
-/// Runs the binary with this many processes for its user, its own included; a server for two seconds.
+/// Runs the binary with this many processes for its user, including itself; a server for two seconds.
 fn run(world: &World, processes: u32, args: &[&str]) -> Outcome {
     let user = USER.to_string();
     let limit = format!("--nproc={processes}");

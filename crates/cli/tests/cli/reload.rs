@@ -1,4 +1,4 @@
-//! Signals to a server: those that reload its configuration, stop it, or do nothing.
+//! Signals to a server: those that reload its configuration, stop it, or have no effect.
 
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
@@ -35,7 +35,7 @@ fn sigquit_and_sigint_stop_as_sigterm_does() {
         let server = world.serve("kms", ["--http"]);
         let caller = Caller::owner(&server);
         let (mut client, rest) = half_a_request(&caller);
-        thread::sleep(Duration::from_millis(200)); // else it was accepted, but has not begun
+        thread::sleep(Duration::from_millis(200)); // otherwise it may be accepted, but not begun
         server.signal(signal);
         wait_for("the port to be closed", || TcpStream::connect(server.address()).is_err());
         for other in [Signal::HUP, Signal::USR1, Signal::USR2] {
@@ -47,13 +47,13 @@ fn sigquit_and_sigint_stop_as_sigterm_does() {
     }
 }
 
-/// Signals that come while it starts; those that mean something else to it later do not end it now.
+/// Signals during the start; those that mean something else to a running server do not end it.
 #[test]
 fn signals_during_the_start_do_not_end_a_server() {
     let world = World::new();
     world.write("c.toml", "data = 'kms'\nlisten = '127.0.0.1:0'\nhttp = true\n");
     for signal in ["HUP", "USR1", "USR2"] {
-        // The pipe takes the place of the file, so the start waits for it.
+        // A pipe in place of the file makes the start wait.
         let script = format!(
             "mkfifo c{signal} && {{ bulla serve --config c{signal} > out{signal} & }} && \
              exec 3> c{signal} && kill -{signal} $! && cat c.toml >&3 && exec 3>&- && \
@@ -260,7 +260,7 @@ fn settings_that_need_a_restart_are_named_and_the_others_take_effect() {
                    region = 'cn-beijing'\naccount = '43'\nconnections-per-address = 2\n";
     world.write("c.toml", changed);
     reload(&server);
-    // Data and account are given by flags, which win.
+    // Data and account are set by flags, which take precedence.
     let event = "changes of these settings need a restart: listen, http, root-key";
     wait_for("the event", || server.log().contains(&format!("event=\"{event}\"")));
     assert_eq!(open_at_once(&server), 2);
@@ -299,7 +299,7 @@ fn a_region_that_no_start_has_named_is_settled_by_the_next_one() {
     server.stop();
 }
 
-/// Without a configuration file there are certificates to be read, and nothing is forgotten.
+/// Without a configuration file, certificates are reloaded, and the flags still apply.
 #[test]
 fn a_server_with_flags_only_reloads_too() {
     let world = World::new();
@@ -313,7 +313,7 @@ fn a_server_with_flags_only_reloads_too() {
     server.stop();
 }
 
-/// Sends a request but for its last bytes, which are returned.
+/// Sends a request except its last bytes, which are returned.
 fn half_a_request(caller: &Caller) -> (Connection, Vec<u8>) {
     let mut request = caller.request("ListKeys", "PageSize=10");
     let rest = request.split_off(request.len() - 5);
@@ -322,7 +322,7 @@ fn half_a_request(caller: &Caller) -> (Connection, Vec<u8>) {
     (client, rest)
 }
 
-/// Tells the server to reload, and waits until it has done so.
+/// Reloads the server, and waits until it has done so.
 #[track_caller]
 fn reload(server: &Server<'_>) {
     let before = server.log().len();
@@ -330,14 +330,14 @@ fn reload(server: &Server<'_>) {
     wait_for("the reload", || server.log()[before..].contains("the configuration was reloaded"));
 }
 
-/// The status of the console for a browser that knows the server by this name: 303 leads it to the sign-in.
+/// Returns the status of the console for a browser that uses this name of the server; 303 redirects to the sign-in.
 fn status_at(server: &Server<'_>, host: &str) -> u16 {
     let mut browser = Caller::owner(server).connect().unwrap();
     browser.write(format!("GET /console/ HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()).unwrap();
     browser.answer().unwrap().0
 }
 
-/// How many of ten connections of one address stay open.
+/// Counts how many of ten connections of one address stay open.
 fn open_at_once(server: &Server<'_>) -> usize {
     let connections: Vec<_> = (0..10)
         .map(|_| {
@@ -358,7 +358,7 @@ fn open_at_once(server: &Server<'_>) -> usize {
     last
 }
 
-/// Makes NAME.pem and NAME.key for the host NAME.
+/// Creates NAME.pem and NAME.key for the host NAME.
 fn certificate(world: &World, name: &str) {
     let script = format!(
         "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN={name} \
@@ -368,7 +368,7 @@ fn certificate(world: &World, name: &str) {
     world.sh(&script).ok();
 }
 
-/// The names in the certificate that the server shows.
+/// Returns the names in the certificate of the server.
 fn names(world: &World, server: &Server<'_>) -> String {
     let script = format!(
         "openssl s_client -connect {} </dev/null 2>/dev/null | openssl x509 -noout -ext subjectAltName",

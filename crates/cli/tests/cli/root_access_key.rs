@@ -1,4 +1,4 @@
-//! A new access key of root for whoever holds the data directory and the root key.
+//! A new access key of root for an operator who has the data directory and the root key.
 
 use crate::harness::World;
 

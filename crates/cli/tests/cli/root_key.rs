@@ -1,11 +1,11 @@
-//! Root keys that are not taken, backups that are, and stores that are not there.
+//! Root keys that are refused, backups that are accepted, and missing stores.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use crate::harness::{World, copy_tree, names_in};
 
-/// A world with an encrypted file and the embedded store that can open it.
+/// A world with an encrypted file and the embedded store that opens it.
 fn used() -> World {
     let world = World::new();
     world.write("file", "content");
@@ -13,7 +13,7 @@ fn used() -> World {
     world
 }
 
-/// A command and a server both refuse the store, and change nothing in it.
+/// Expects that a command and a server refuse the store, and change nothing in it.
 #[track_caller]
 fn refused(world: &World, what: &str, mend: &str) {
     let before = contents(world);
@@ -27,7 +27,7 @@ fn refused(world: &World, what: &str, mend: &str) {
     assert_eq!(world.names(), ["file", "file.bulla"]);
 }
 
-/// What is in the data directory, but for the lock, in which every holder writes what it is.
+/// Returns the data directory without the lock, in which every holder writes its kind.
 fn contents(world: &World) -> Vec<(String, Option<Vec<u8>>)> {
     let data = world.store();
     let names = names_in(&data).into_iter().filter(|name| name != "lock");

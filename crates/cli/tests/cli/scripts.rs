@@ -1,18 +1,19 @@
-//! Runs the scripts in `tests/cmd`: commands and exactly what they print.
+//! Runs the scripts in `tests/cmd`, which contain commands and their exact output.
 //!
 //! ```text
 //! # a comment
 //! $ bulla encrypt sales.csv -o -      a command for the shell
-//! 1> ...                              what it prints on standard output
-//! 2> ...                              what it prints on standard error
+//! 1> ...                              its standard output
+//! 2> ...                              its standard error
 //! = 6                                 its exit code, unless it is 0
 //! @ serve NAME FLAGS                  starts a server with its data in NAME and the environment for its clients
 //! @ stop NAME                         stops it
 //! ```
 //!
-//! Each script runs in a directory of its own that holds `sales.csv`, and nothing else; `$GOLDEN` is `testdata/golden`. What differs from run
-//! to run is replaced: `[DIR]` (the parent of that directory), `[ID]` (UUIDs), `[TIME]`, `[KEY]` (of an audit trail), `[NAME]` (the
-//! address of a server). `UPDATE_CMD=1 cargo test -p bulla` rewrites the scripts with what is printed now.
+//! Each script runs in a directory that holds `sales.csv` only; `$GOLDEN` is `testdata/golden`. Output that differs
+//! between runs is replaced: `[DIR]` (the parent of that directory), `[ID]` (UUIDs), `[TIME]`, `[KEY]` (of an audit
+//! trail), `[NAME]` (the address of a server). `UPDATE_CMD=1 cargo test -p bulla` rewrites the scripts with the current
+//! output.
 
 use std::fs;
 use std::path::Path;
@@ -45,7 +46,7 @@ fn check(path: &Path) {
     }
 }
 
-/// The script with what its commands print now.
+/// Returns the script with the current output of its commands.
 fn play(script: &str) -> String {
     let world = World::new();
     let sales = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/sales.csv");
@@ -106,7 +107,7 @@ fn redact(text: &str, world: &World, names: &[(String, String)]) -> String {
         ("xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", "[ID]"),
         ("0000-00-00T00:00:00Z", "[TIME]"),
         (&*first_key, "elsewhere: [KEY]"),
-        // Changes that come at once go into one commit, so their number differs.
+        // Concurrent changes share a commit, so their number differs.
         ("commit 0", "commit [N]"),
         ("\"commit\": 0,", "\"commit\": [N],"),
     ] {
@@ -115,7 +116,7 @@ fn redact(text: &str, world: &World, names: &[(String, String)]) -> String {
     text
 }
 
-/// Replaces everything of a shape: `x` stands for a hexadecimal digit, `0` for a decimal one.
+/// Replaces every text of a shape: `x` is a hexadecimal digit, `0` a decimal one.
 fn replace_shape(text: &str, shape: &str, name: &str) -> String {
     let fits = |found: &str| {
         found.len() == shape.len()

@@ -1,4 +1,4 @@
-//! Starting servers: settings, the first access key, addresses; and what they say.
+//! Starting servers: settings, the first access key, addresses, and the messages.
 
 use std::fs;
 
@@ -26,7 +26,7 @@ fn what_a_first_start_says() {
     );
     assert!(log.starts_with(&expected), "{log}");
 
-    // The lines work as they stand, in a shell with nothing else, and in any directory.
+    // The lines work unchanged, in a shell without other settings, and in any directory.
     let exports: Vec<_> = log.lines().filter(|line| line.trim_start().starts_with("export ")).collect();
     assert_eq!(exports.len(), 4, "{log}");
     let commands: Vec<_> = log.lines().filter(|line| line.trim_start().starts_with("bulla ")).collect();
@@ -121,7 +121,7 @@ fn names_for_the_certificate() {
     server.stop();
 }
 
-/// The CA stays the same over restarts, so clients need to be told once.
+/// The CA stays the same over restarts, so clients install it once.
 #[test]
 fn the_authority_lasts() {
     let world = World::new();
@@ -136,7 +136,7 @@ fn the_authority_lasts() {
     server.stop();
 }
 
-/// The clock was ahead when the store was used last, which a server in this process can be told.
+/// The clock was ahead when the store was last used, which a server in this process can simulate.
 #[test]
 fn a_clock_that_was_ahead_is_accepted_by_what_the_start_says() {
     let world = World::new();

@@ -1,4 +1,4 @@
-//! What a server tells the service manager that started it: the test is the manager, with a socket of its own.
+//! Messages of a server to the service manager that started it: the test is the manager, with a socket of its own.
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
@@ -22,14 +22,14 @@ impl Manager {
         Self { socket, path }
     }
 
-    /// The next message, signs of life included.
+    /// Returns the next message, including watchdog pings.
     fn next(&self) -> String {
         let mut message = [0; 4096];
         let length = self.socket.recv(&mut message).unwrap();
         str::from_utf8(&message[..length]).unwrap().to_owned()
     }
 
-    /// The next message that is more than a sign of life.
+    /// Returns the next message that is not a watchdog ping.
     fn next_news(&self) -> String {
         std::iter::repeat_with(|| self.next()).find(|message| message != ALIVE).unwrap()
     }
@@ -86,7 +86,7 @@ fn a_watchdog_hears_from_a_server_that_lives_also_while_its_store_is_lost() {
     fs::rename(&aside, &store).unwrap();
     assert_eq!(manager.next_news(), format!("STATUS=Listening on {}", server.url));
 
-    // A server that hangs is silent, here because it is stopped.
+    // A server that hangs sends nothing; this one is stopped.
     server.signal(Signal::STOP);
     manager.socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
     let begun = Instant::now();

@@ -1,4 +1,4 @@
-//! Told to stop in the middle of a file, or killed: nothing is left that looks like a result.
+//! Stopped or killed in the middle of a file: nothing is left that looks like a result.
 
 use std::fs;
 use std::io::Write;
@@ -9,7 +9,7 @@ use crate::harness::{Running, World, noise, skipped, wait_for};
 
 const STOPS: [Signal; 3] = [Signal::INT, Signal::TERM, Signal::HUP];
 
-/// A command that has read the first bytes of its input and waits for more.
+/// Writes the first bytes of the command's input, and returns its standard input, which stays open.
 fn in_the_middle<'a>(running: &mut Running<'a>, first: &[u8]) -> impl Write + use<'a> {
     let mut stdin = running.stdin();
     stdin.write_all(first).unwrap();
@@ -21,7 +21,7 @@ fn wait_for_output(world: &World, running: &Running<'_>) {
     let directory = world.path("").canonicalize().unwrap();
     let begun = ["#", ".out.bulla-"].map(|name| directory.join(name).into_os_string().into_string().unwrap());
     wait_for("the output to be begun", || {
-        // Only root may look. For others it is enough that more was read than fits into a pipe.
+        // Only root may read these. For other users it is enough that the command has read more than a pipe holds.
         let Ok(descriptors) = fs::read_dir(format!("/proc/{}/fd", running.id())) else { return true };
         let mut targets = descriptors.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
         targets.any(|target| begun.iter().any(|name| target.to_str().unwrap().starts_with(name)))
@@ -82,7 +82,7 @@ fn a_killed_run_leaves_no_output() {
     assert_eq!(world.read("out"), b"kept");
 }
 
-/// As `nohup` starts programs, and shells those in the background of a script.
+/// As `nohup` starts programs, and as shells start those in the background of a script.
 #[test]
 fn signals_that_are_ignored_stay_ignored() {
     let world = World::new();
@@ -99,7 +99,7 @@ fn signals_that_are_ignored_stay_ignored() {
     assert_eq!(world.bulla(["decrypt", "out", "-o", "-"]).ok().stdout.len(), 500_007);
 }
 
-/// Without /proc a file without a name could not be given one later, just as where there are no such files.
+/// Without /proc, a file without a name cannot get one later, as on file systems without such files.
 #[test]
 fn file_systems_without_unnamed_files() {
     let world = World::new();

@@ -1,5 +1,5 @@
-//! Standard output whose reader went away: no word, and no success, because the output was not read to its end. What is
-//! printed when it is full or closed is in `tests/cmd/lost_output.txt`.
+//! Standard output whose reader has closed it: no message, and no success, because the output is incomplete. Full or
+//! closed outputs are in `tests/cmd/lost_output.txt`.
 
 use std::fs;
 

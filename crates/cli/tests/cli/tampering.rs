@@ -1,4 +1,4 @@
-//! Stores that somebody edited, with the tool of the trade or byte by byte.
+//! Stores that an attacker edited, with redb or byte by byte.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -13,7 +13,7 @@ const HEADER: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("header");
 
 type Rows = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// A world whose store has some keys and aliases, and a file to open with it.
+/// A world whose store has some keys and aliases, and a file that it opens.
 fn used() -> World {
     let world = World::new();
     world.write("file", "content");
@@ -24,7 +24,7 @@ fn used() -> World {
     world
 }
 
-/// Replaces all rows by what `edit` makes of them.
+/// Replaces all rows by the result of `edit`.
 fn edit_rows(store: &Path, edit: impl FnOnce(Rows) -> Rows) {
     let database = Database::open(store).unwrap();
     let write = database.begin_write().unwrap();
@@ -57,7 +57,7 @@ fn edit_header(store: &Path, edit: impl FnOnce(&mut Vec<u8>)) {
     write.commit().unwrap();
 }
 
-/// A command and a server both refuse the store.
+/// Expects that a command and a server refuse the store.
 #[track_caller]
 fn refused(world: &World, parts: &[&str]) {
     let data = world.store();
@@ -108,7 +108,7 @@ fn rows_that_were_edited_or_moved() {
         }
     }
 
-    // Rows under another name, cut, empty, of unknown tables.
+    // Rows under another name, truncated, empty, of unknown tables.
     type Edit = fn(Rows) -> Rows;
     let edits: [(&str, Edit); 6] = [
         ("moved", |mut rows| {
@@ -174,7 +174,7 @@ fn a_header_that_was_edited() {
     refused(&world, &["a newer version of bulla has opened the store", "use that version"]);
 }
 
-/// Each row opens alone: only all of them together show it.
+/// Each row opens on its own: only the whole store shows the change.
 #[test]
 fn rows_that_were_put_back_removed_or_added() {
     let world = used();
@@ -239,7 +239,7 @@ fn rows_that_were_put_back_removed_or_added() {
     assert_eq!(world.bulla(["decrypt", "file.bulla", "-o", "-"]).ok().text(), "content");
 }
 
-/// Whatever a disk does to the file: an error or no harm, never a bare panic or anything wrong.
+/// For any damage that a disk causes: an error or no effect, never a bare panic or a wrong result.
 #[test]
 fn bytes_that_a_disk_turned() {
     let world = used();
@@ -263,8 +263,8 @@ fn bytes_that_a_disk_turned() {
     }
 }
 
-/// One clear message and exit code 3, or no harm and no message: never a bare panic, an error that succeeds, or a word
-/// about a bug.
+/// One clear message and exit code 3, or no effect and no message: never a bare panic, a success with an error, or a
+/// message about a bug.
 #[test]
 fn pages_that_a_disk_lost_or_mixed_up() {
     const PAGE: usize = 4096;
@@ -307,7 +307,7 @@ fn pages_that_a_disk_lost_or_mixed_up() {
             let told = outcome.stderr.lines().filter(|line| line.starts_with("bulla: ")).count();
             match outcome.code() {
                 Some(0) => assert_eq!(told, 0, "page {at}, round {round}: {args:?} {outcome:?}"),
-                // 4: the pages happen to show an older state, from before the key.
+                // 4: the pages happen to have an older state, from before the key.
                 Some(3 | 4) => {
                     damaged += 1;
                     assert_eq!(told, 1, "page {at}, round {round}: {args:?} {outcome:?}");

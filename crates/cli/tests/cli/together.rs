@@ -1,4 +1,4 @@
-//! Several commands at the same moment, and commands beside a server.
+//! Concurrent commands, and commands while a server runs.
 
 use std::fs::{self, File};
 use std::thread;
@@ -58,12 +58,12 @@ fn a_running_server_is_never_waited_for() {
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     assert_eq!(world.names(), ["file", "kms"]);
 
-    // The way out that it names.
+    // The solution that the message names.
     let environment = server.environment();
     world.bulla(["key", "create", "--alias", "work"]).envs(&environment).ok();
     world.bulla(["encrypt", "file", "-k", "alias/work"]).envs(&environment).ok();
     server.stop();
-    // Without the server the store is the same KMS.
+    // Without the server, the store is the same KMS.
     let opened = world.bulla(["--kms", "embedded:kms", "decrypt", "file.bulla", "-o", "-"]).ok();
     assert_eq!(opened.text(), "content");
 }
@@ -76,7 +76,7 @@ fn a_killed_server_does_not_keep_the_store() {
     world.serve("kms", ["--http"]).stop();
 }
 
-/// A directory of `count` small files, which are one file under many names.
+/// A directory of `count` small files, which are hard links of one file.
 fn tree(world: &World, name: &str, count: usize) {
     fs::create_dir(world.path(name)).unwrap();
     let first = world.write(&format!("{name}/0"), "content");
@@ -85,7 +85,7 @@ fn tree(world: &World, name: &str, count: usize) {
     }
 }
 
-/// Each run wants the store all the time, and would keep it if it could.
+/// Each run uses the store continuously, and would keep it if it could.
 #[test]
 fn long_runs_let_other_commands_in() {
     let world = World::new();
@@ -111,7 +111,7 @@ fn long_runs_let_other_commands_in() {
 /// Far longer than two runs keep the store.
 const STARVED: Duration = Duration::from_secs(10);
 
-/// A user at a terminal learns why nothing happens; a program that reads the messages gets none.
+/// A user at a terminal learns why the command waits; a program that reads the messages does not.
 #[test]
 fn a_terminal_is_told_that_a_command_waits() {
     let world = World::new();

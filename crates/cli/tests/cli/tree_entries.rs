@@ -1,4 +1,4 @@
-//! Entries of a tree that are passed over: what holds no content, and what a killed run left.
+//! Entries of a tree that are skipped: those without content, and leftovers of killed runs.
 
 use std::fs;
 use std::os::unix::net::UnixListener;
@@ -6,7 +6,7 @@ use std::os::unix::net::UnixListener;
 use crate::harness::{World, skipped};
 use crate::native_trees::{plant, tree};
 
-/// What holds no content is passed over by every command, and is no failure.
+/// Every command skips entries without content, and does not fail.
 #[test]
 fn pipes_sockets_and_devices_are_passed_over() {
     let world = World::new();
@@ -58,14 +58,14 @@ fn pipes_sockets_and_devices_are_passed_over() {
         let finished = events.last().unwrap();
         assert_eq!((&finished["failed"], &finished["skipped"]), (&0.into(), &count.into()), "{command}");
     }
-    // One that was named is not passed over.
+    // A named one is not skipped.
     for command in ["verify", "rewrap", "rekey"] {
         let outcome = world.bulla([command, "sealed/0/socket.bulla"]).run();
         assert_eq!(outcome.code(), Some(1), "{outcome:?}");
     }
 }
 
-/// What a killed run left under a hidden name is no file of the tree.
+/// A hidden file that a killed run left is not part of the tree.
 #[test]
 fn leftovers_of_a_killed_run_are_passed_over_with_a_note() {
     let world = World::new();
@@ -95,11 +95,11 @@ fn leftovers_of_a_killed_run_are_passed_over_with_a_note() {
         assert!(outcome.stderr.contains(", 2 skipped\n"), "{command}: {outcome:?}");
     }
     assert_eq!((tree(&world.path("again")).len(), tree(&world.path("out")).len()), (9, 9));
-    // One that was named is a file like any other.
+    // A named one is processed like any other file.
     world.bulla(["encrypt", "tree/.file-0.bulla-x1Y2z3.part"]).ok();
 }
 
-/// Also of those that have an event of another kind: the directory of the keys, and an output that lies in the tree.
+/// Also those that have an event of another kind: the directory of the keys, and an output inside the tree.
 #[test]
 fn a_tree_counts_each_entry_that_it_tells_as_passed_over() {
     let world = World::new();
@@ -116,14 +116,14 @@ fn a_tree_counts_each_entry_that_it_tells_as_passed_over() {
         assert_eq!(told("output"), 1, "{outcome:?}");
         assert_eq!(events.last().unwrap()["skipped"], skipped, "{outcome:?}");
         if told("keys") == 1 {
-            return; // the first run makes them while it walks
+            return; // the first run creates them while it walks
         }
     }
     panic!("the directory of the keys has no event");
 }
 
-/// Places of a tree that the run makes itself are not looked at before: what the run puts there is in the way all the same,
-/// and nothing of it is lost.
+/// In a new output tree, outputs are not checked in advance. One that another output blocks is refused, with the same
+/// message as in an existing tree.
 #[test]
 fn a_place_in_a_new_tree_that_is_taken_is_refused_in_the_same_words() {
     let world = World::new();

@@ -1,4 +1,4 @@
-//! `bulla whoami`, and the credentials of the command line, against an STS that the tests start.
+//! `bulla whoami`, and the credentials of the command line, with an STS that the tests start.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,13 +7,13 @@ use std::{fs, thread};
 
 use crate::harness::World;
 
-/// An STS that knows one user, and gives sessions of one role.
+/// An STS with one user, which issues sessions of one role.
 fn sts() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
         for stream in listener.incoming() {
-            let _ = answer(stream.unwrap()); // a client may break off
+            let _ = answer(stream.unwrap()); // a client may disconnect
         }
     });
     url

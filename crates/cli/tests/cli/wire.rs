@@ -33,7 +33,7 @@ fn requests_that_are_refused() {
     let keys = caller.call("ListKeys", "");
     assert_eq!(keys["TotalCount"], 1, "nothing refused was done: {keys}");
 
-    // What was signed for the last run is refused in the next one, used or not.
+    // A request that was signed for the last run is refused by the next one, used or not.
     let used = request;
     let unused = caller.request("CreateKey", "Description=late");
     let address = server.address().to_string();
@@ -75,7 +75,7 @@ fn a_body_of_100_megabytes() {
     }
     assert!(sent < 100, "all of it was taken");
 
-    // Somebody who only announces it is told so.
+    // A client that only announces it gets the refusal.
     let mut connection = caller.connect().unwrap();
     let answer = connection.send(announced.as_bytes()).unwrap();
     refused(&answer, 413, "ParseRequestParameterException");

@@ -1,12 +1,12 @@
-//! Which parameters an action takes: a KMS ignores the others, so a misspelt one would be lost in silence.
+//! Checks the names of parameters. A KMS ignores unknown ones, so a misspelt parameter would be dropped silently.
 
 use bulla_client::CallError;
 use bulla_wire::Product;
 
 use crate::failure::{Exit, Failure};
 
-/// Refuses a parameter that the KMS would ignore, or that bulla sends itself. With `force` only those that would change
-/// what the reply looks like.
+/// Refuses a parameter that the KMS would ignore or that bulla sends itself; with `force`, only one that would change
+/// the format of the reply.
 pub(super) fn check(product: Product, action: &str, name: &str, force: bool) -> Result<(), Failure> {
     let command = command(product);
     let (what, hint) = match (name, product.parameters(action)) {
@@ -27,7 +27,7 @@ pub(super) fn check(product: Product, action: &str, name: &str, force: bool) -> 
         (_, Some(known)) => {
             (format!("--{name} is not a parameter of {action}"), hint(product, action, known, name))
         }
-        // All parameters of the API begin with a capital; what has none was meant for bulla.
+        // All parameters of the API begin with a capital; one that does not was meant for bulla.
         (_, None) if name.starts_with(|first: char| first.is_ascii_uppercase()) => return Ok(()),
         (_, None) => (
             format!("--{name} is not a parameter of the API"),
@@ -37,8 +37,8 @@ pub(super) fn check(product: Product, action: &str, name: &str, force: bool) -> 
     Err(Failure::new(Exit::Usage, what, hint))
 }
 
-/// What a KMS answered to an action. If it does not know it, the table may: as one that bulla has not, or as one that was
-/// misspelt.
+/// Explains why the KMS refused an action. If the KMS does not know the action, the table shows whether bulla lacks it
+/// or its name was misspelt.
 pub(super) fn of_unknown_action(product: Product, action: &str, error: CallError) -> Failure {
     let unknown = matches!(&error, CallError::Refused(refusal) if refusal.code.starts_with("InvalidAction"));
     let hint = match product.not_implemented().iter().find(|(name, _)| *name == action) {
@@ -54,8 +54,8 @@ pub(super) fn of_unknown_action(product: Product, action: &str, error: CallError
     if unknown { Failure::new(Exit::Kms, error.to_string(), hint) } else { error.into() }
 }
 
-/// A dotted or numbered parameter is known by what stands before its first dot. `RegionId` travels with every action:
-/// `aliyun kms` takes it, and scripts give it.
+/// Returns whether the action has the parameter; of a dotted or numbered one, the part before the first dot counts.
+/// `RegionId` is known to every action, because `aliyun kms` accepts it and scripts pass it.
 fn is_known(known: &[&str], name: &str) -> bool {
     let field = name.split('.').next().unwrap_or(name);
     known.contains(&field) || name == "RegionId"
@@ -70,7 +70,7 @@ fn hint(product: Product, action: &str, known: &[&str], name: &str) -> String {
     format!("{near} `bulla {} --force {action} ...` sends it as typed", command(product))
 }
 
-/// The parameter that was probably meant, with the rest of what was typed from the first dot on.
+/// Returns the parameter that was probably meant, with the typed text from the first dot on.
 pub(in crate::commands) fn nearest(known: &[&str], name: &str) -> Option<String> {
     let (field, rest) = name.find('.').map_or((name, ""), |dot| name.split_at(dot));
     let typed = field.to_ascii_lowercase();
@@ -79,7 +79,7 @@ pub(in crate::commands) fn nearest(known: &[&str], name: &str) -> Option<String>
     (nearness(&best) >= NEAR).then(|| format!("{best}{rest}"))
 }
 
-/// The command that calls actions of a product.
+/// Returns the command that calls actions of a product.
 pub(in crate::commands) fn command(product: Product) -> &'static str {
     match product {
         Product::Kms => "kms",
@@ -88,7 +88,7 @@ pub(in crate::commands) fn command(product: Product) -> &'static str {
     }
 }
 
-/// What bulla puts into every request itself: the protocol's common parameters.
+/// The parameters that bulla adds to every request: the protocol's common parameters.
 const OWN: [&str; 10] = [
     "AccessKeyId",
     "Action",
@@ -102,7 +102,7 @@ const OWN: [&str; 10] = [
     "Version",
 ];
 
-/// An action of a product.
+/// Returns an example of a call for each product.
 pub(super) fn example(product: Product) -> &'static str {
     match product {
         Product::Kms => "DescribeKey",
@@ -111,7 +111,7 @@ pub(super) fn example(product: Product) -> &'static str {
     }
 }
 
-/// From here on two names are taken for one that was mistyped (Jaro-Winkler, 1 for equal ones).
+/// The similarity (Jaro-Winkler, 1 for equal names) from which a name counts as a misspelling of another.
 const NEAR: f64 = 0.8;
 
 #[cfg(test)]

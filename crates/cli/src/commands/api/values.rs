@@ -1,5 +1,5 @@
-//! What stands for the value of a parameter: text, a file, or standard input. The last two keep a secret out of the list
-//! of processes, which every user of the machine can read.
+//! Reads the value of a parameter: text, a file or standard input. The last two keep a secret out of the list of
+//! processes, which every user of the machine can read.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -9,14 +9,14 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::failure::{Exit, Failure};
 use crate::paths::Source;
 
-/// The values of one command, of which one may come from standard input.
+/// The values of one command; at most one is read from standard input.
 #[derive(Default)]
 pub(super) struct Values {
     standard_input_is_read: bool,
 }
 
 impl Values {
-    /// The value of `--Name Value`: `-` is standard input.
+    /// Returns the value of `--Name Value`; `-` is standard input.
     pub(super) fn separate(&mut self, name: &str, typed: &str) -> Result<Zeroizing<String>, Failure> {
         match typed {
             "-" => self.standard_input(name),
@@ -24,7 +24,7 @@ impl Values {
         }
     }
 
-    /// The value of `--Name=Value`: `@FILE` is the content of a file, and `@@text` is `@text`.
+    /// Returns the value of `--Name=Value`; `@FILE` is the content of a file, and `@@text` is `@text`.
     pub(super) fn joined(&mut self, name: &str, typed: &str) -> Result<Zeroizing<String>, Failure> {
         let path = match typed.strip_prefix('@') {
             None => return Ok(Zeroizing::new(typed.to_owned())),
@@ -54,14 +54,14 @@ fn content(name: &str, source: &Source) -> Result<Zeroizing<String>, Failure> {
     text(name, path, bytes)
 }
 
-/// All bytes, in one buffer that is not moved: a buffer that grows leaves copies behind.
+/// Reads all bytes into one buffer that is never moved, because a growing buffer leaves copies in memory.
 fn read(input: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST + SPARE));
     input.take(LONGEST as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// The bytes as they are, without one newline at their end.
+/// Converts the bytes to text, without one trailing newline.
 fn text(name: &str, path: &Path, mut bytes: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>, Failure> {
     let refused = |what: &str, hint: &str| {
         Failure::new(Exit::Usage, format!("--{name}: {} {what}", path.display()), hint)
@@ -80,9 +80,9 @@ fn text(name: &str, path: &Path, mut bytes: Zeroizing<Vec<u8>>) -> Result<Zeroiz
     Ok(text)
 }
 
-/// Four times what a server of bulla takes in one request.
+/// Four times the largest request that a server of bulla accepts.
 const LONGEST: usize = 1 << 20;
-/// Room in which `read_to_end` sees that there is no more.
+/// Spare capacity, with which `read_to_end` detects the end without growing the buffer.
 const SPARE: usize = 64;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Lines of the trail in the shape of the events of ActionTrail, so that programs that read those read these.
+//! Converts lines of the trail into events in the format of ActionTrail, for programs that read those.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::summary::of_gap;
 
-/// The event; none for lines of a later version.
+/// Returns the event; `None` for a line of a later version.
 pub(super) fn event(record: &Record<'_>) -> Option<Value> {
     let (kind, mut members) = match &record.content {
         Content::Request(request) => ("ApiCall", of_request(request)),
@@ -119,7 +119,7 @@ fn session_name<'c>(caller: &'c Caller<'_>) -> Option<&'c str> {
     caller.session.last()?.session_name.as_ref().map(|name| name.as_str())
 }
 
-/// `Read` for an action that changes nothing in the store.
+/// Returns `Read` for an action that changes nothing in the store, otherwise `Write`.
 fn read_or_write(action: &str) -> &'static str {
     let is_read = READS.iter().any(|verb| action.starts_with(verb));
     if is_read { "Read" } else { "Write" }
@@ -146,7 +146,7 @@ fn referenced(resources: &[Resource<'_>]) -> Option<BTreeMap<String, Vec<String>
     (!referenced.is_empty()).then_some(referenced)
 }
 
-/// As ActionTrail names types: `ACS::KMS::Key`.
+/// Returns the type of a resource in ActionTrail's spelling: `ACS::KMS::Key`.
 fn type_name(kind: &str) -> String {
     let product = if ["key", "alias", "secret"].contains(&kind) { "KMS" } else { "RAM" };
     let mut letters = kind.chars();
@@ -154,7 +154,7 @@ fn type_name(kind: &str) -> String {
     format!("ACS::{product}::{}{}", capital.unwrap_or_default(), letters.as_str())
 }
 
-/// What actions that change nothing begin with.
+/// The prefixes of actions that change nothing.
 const READS: [&str; 17] = [
     "Get",
     "List",

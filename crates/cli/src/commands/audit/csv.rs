@@ -1,7 +1,7 @@
-//! Lines of the trail as rows of a table (RFC 4180), for spreadsheets.
+//! Converts lines of the trail into rows of a table (RFC 4180), for spreadsheets.
 //!
-//! Callers choose some texts, such as their user agent. A cell that a spreadsheet would take for a formula begins with an
-//! apostrophe, and no cell holds characters that steer a terminal.
+//! Callers choose some texts, such as their user agent. A cell that a spreadsheet would evaluate as a formula is
+//! prefixed with an apostrophe, and control characters are replaced.
 
 use bulla_kms::audit::{Content, ContextPair, Effect, Event, Record, Request};
 
@@ -34,7 +34,7 @@ pub(super) const HEADER: [&str; 22] = [
     "detail",
 ];
 
-/// The line as a row; columns that do not belong to its type are empty.
+/// Returns the line as a row; columns that its type does not have are empty.
 pub(super) fn row(record: &Record<'_>) -> String {
     let mut cells = Cells::default();
     cells.set("number", record.number);
@@ -101,7 +101,7 @@ fn pair(pair: &ContextPair<'_>) -> String {
     }
 }
 
-/// The cells of a row, by the names of their columns.
+/// The cells of a row, in the order of the columns.
 #[derive(Default)]
 struct Cells([String; HEADER.len()]);
 
@@ -122,7 +122,7 @@ fn line(cells: [String; HEADER.len()]) -> String {
     cells.map(|text| cell(&text)).join(",")
 }
 
-/// A cell that no program takes for a formula or for two cells.
+/// Quotes a cell, so that no program reads it as a formula or as two cells.
 fn cell(text: &str) -> String {
     let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let text = on_one_line(text);

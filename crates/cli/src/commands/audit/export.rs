@@ -1,4 +1,4 @@
-//! `bulla audit export`.
+//! `bulla audit export`: converts lines of the trail for other programs.
 
 use bulla_kms::audit::to_json;
 

@@ -1,4 +1,4 @@
-//! `bulla audit search`.
+//! `bulla audit search`: prints the lines that match conditions.
 
 use super::summary::summary;
 use super::wanted::Query;

@@ -1,15 +1,15 @@
-//! Points in time as they are typed: a date, a time, or how long ago.
+//! Points in time on the command line: a date, a time, or a duration before now.
 
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
 use bulla_kms::audit::Time;
 
-/// A point in time that was typed.
+/// A point in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Since {
     At(Time),
-    /// So long before now.
+    /// A duration before now.
     Ago(Duration),
 }
 
@@ -36,7 +36,7 @@ impl FromStr for Since {
     }
 }
 
-/// A span of time: a number and the letter of a unit.
+/// Parses a duration: a number and the letter of a unit.
 pub(crate) fn span(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let seconds = match unit {

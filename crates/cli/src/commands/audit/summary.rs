@@ -1,9 +1,9 @@
-//! A line of the trail for people: time, number, who, what, about what, and what came of it.
+//! A line of the trail for people: time, number, caller, action, resources and outcome.
 
 use bulla_kms::audit::{Caller, CallerType, Content, Gap, GapReason, Record, Request, Resource};
 
 pub(super) fn summary(record: &Record<'_>) -> String {
-    let said = match &record.content {
+    let summary = match &record.content {
         Content::Request(request) => of_request(request),
         Content::Event(event) => {
             let detail = event.detail.as_ref().map_or("", |detail| detail.as_str());
@@ -17,7 +17,7 @@ pub(super) fn summary(record: &Record<'_>) -> String {
         Content::Gap(gap) => format!("-  {}", of_gap(gap)),
         _ => "-  a line of a later version; --json prints it".to_owned(),
     };
-    format!("{}  {}  {said}", record.time, record.number)
+    format!("{}  {}  {summary}", record.time, record.number)
 }
 
 fn of_request(request: &Request<'_>) -> String {
@@ -35,7 +35,7 @@ fn of_request(request: &Request<'_>) -> String {
     columns(&[&caller, action, &named(&request.resources), &outcome])
 }
 
-/// The name, of a session with the name of the session.
+/// Returns the name of a caller, with the name of the session if it has one.
 pub(super) fn of_caller(caller: &Caller<'_>) -> String {
     let name = caller.name.as_deref().or(caller.id.as_deref());
     let session = caller.session.last().and_then(|link| link.session_name.as_ref());
@@ -48,7 +48,7 @@ pub(super) fn of_caller(caller: &Caller<'_>) -> String {
     }
 }
 
-/// `TYPE/NAME` of each.
+/// Returns `TYPE/NAME` of each resource.
 pub(super) fn named(resources: &[Resource<'_>]) -> String {
     if resources.is_empty() {
         return "-".to_owned();
@@ -57,7 +57,7 @@ pub(super) fn named(resources: &[Resource<'_>]) -> String {
     names.collect::<Vec<_>>().join(",")
 }
 
-/// What a gap says, as a sentence without a full stop.
+/// Describes a gap, as a sentence without a full stop.
 pub(in crate::commands) fn of_gap(gap: &Gap) -> String {
     let range = match (gap.from, gap.to) {
         (Some(from), Some(to)) if from == to => format!("line {from}"),

@@ -1,4 +1,4 @@
-//! `bulla audit tail`.
+//! `bulla audit tail`: prints the last lines, and with `--follow` each further one.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -30,8 +30,8 @@ pub(super) fn run(tail: &Tail) -> Result<(), Failure> {
     }
 }
 
-/// The last `count` lines that say what happened, and how many bytes of the newest file were read.
-fn last_lines(sources: &[TrailFile], count: usize) -> Result<(Vec<Vec<u8>>, u64), Failure> {
+/// Returns the last `count` lines that record an event, and how many bytes of the newest file were read.
+fn last_lines(sources: &[Source], count: usize) -> Result<(Vec<Vec<u8>>, u64), Failure> {
     let mut lines = VecDeque::new();
     let mut end = None;
     for source in sources.iter().rev() {
@@ -66,19 +66,19 @@ fn show(line: &[u8], as_json: bool) -> Result<(), Failure> {
     }
 }
 
-/// Reads what is appended, from one file to the next.
+/// Reads appended lines, from one file to the next.
 struct Follower {
-    source: TrailFile,
-    /// The file of the source, once it was opened: it stays the same when it is compressed.
+    source: Source,
+    /// The open file of the source. It stays readable when the file is compressed.
     file: Option<File>,
-    /// After the last whole line that was read.
+    /// The position after the last complete line that was read.
     position: u64,
 }
 
 impl Follower {
     fn read_on(&mut self, mut visit: impl FnMut(&[u8]) -> Result<(), Failure>) -> Result<(), Failure> {
         loop {
-            // Looked for first: what is appended to this file before the next one begins is read below.
+            // Determined before reading: the lines that were appended before the next file began are read below.
             let successor = self.source.successor().map_err(|error| unreadable(&error))?;
             while self.read_lines(&mut visit)? {}
             let Some(successor) = successor else { return Ok(()) };
@@ -86,7 +86,7 @@ impl Follower {
         }
     }
 
-    /// Reads some whole lines; false if there are none.
+    /// Reads some complete lines. Returns `false` if there are none.
     fn read_lines(&mut self, visit: &mut impl FnMut(&[u8]) -> Result<(), Failure>) -> Result<bool, Failure> {
         let path = self.source.path();
         let failed = |error| Failure::io(path, &error);
@@ -111,7 +111,7 @@ impl Follower {
         Ok(whole > 0)
     }
 
-    /// Reads the rest of a file that was closed and compressed before it could be opened.
+    /// Reads the rest of a file that was closed and compressed before it was opened.
     fn read_compressed(
         &mut self,
         visit: &mut impl FnMut(&[u8]) -> Result<(), Failure>,
@@ -127,7 +127,7 @@ impl Follower {
         });
         visited?;
         match read {
-            // Deleted as well by now.
+            // Deleted meanwhile.
             Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(false),
             read => read.map_err(|error| unreadable(&error))?,
         }

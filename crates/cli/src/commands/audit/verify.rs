@@ -1,4 +1,4 @@
-//! `bulla audit verify`: whether a trail is as it was written.
+//! `bulla audit verify`: verifies that a trail is complete and unchanged.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -38,14 +38,14 @@ pub(super) fn run(args: &VerifyTrail) -> Result<(), Failure> {
     Err(Failure::new(Exit::Damaged, what, hint))
 }
 
-/// The directories above those of the trail, each once: a server may be writing it.
+/// Returns the directories above those of the trail, each once: a server may be writing the trail there.
 fn data_directories(paths: &[PathBuf]) -> BTreeSet<PathBuf> {
     let levels = |path: &Path| if path.is_dir() { 1 } else { 2 };
     let above = |path: &PathBuf| Some(absolute(path).ok()?.ancestors().nth(levels(path))?.to_owned());
     paths.iter().filter_map(above).collect()
 }
 
-/// Reads the file of a public key.
+/// Reads a public key from a file.
 fn public_key(path: &Path) -> Result<PublicKey, Failure> {
     let text = fs::read(path).map_err(|error| Failure::io(path, &error))?;
     let text = String::from_utf8_lossy(&text);
@@ -58,7 +58,7 @@ fn public_key(path: &Path) -> Result<PublicKey, Failure> {
 fn print_report(report: &Report) -> Result<(), Failure> {
     for fault in &report.faults {
         match fault.kind {
-            // About no file that is there.
+            // Faults that concern no existing file.
             FaultKind::NotAnchored | FaultKind::ExpectedMissing { .. } | FaultKind::FileMissing { .. } => {
                 print(sentence(&fault.kind))?;
             }
@@ -124,7 +124,7 @@ fn as_json(report: &Report) -> Value {
     })
 }
 
-/// What is wrong.
+/// Describes a fault.
 fn sentence(fault: &FaultKind) -> String {
     match fault {
         FaultKind::Malformed { after: 0 } => "it does not begin with a line of an audit trail".to_owned(),

@@ -1,4 +1,4 @@
-//! Which lines of the trail are wanted.
+//! Selects lines of the trail.
 
 use bulla_kms::audit::{Conditions, Record};
 
@@ -11,24 +11,25 @@ use crate::location::KmsLocation;
 use crate::messages::note;
 use crate::names::KeyName;
 
-/// The lines that are wanted, and how many there were.
+/// The conditions of a selection, and the number of lines found.
 pub(super) struct Query {
-    /// Those for which one of these holds. Their times stay the same while lines are read.
+    /// Alternatives, one of which must hold. Relative times are fixed at the start, so they do not move while lines are
+    /// read.
     any_of: Vec<Conditions>,
-    /// What may be the alias of a key whose id is not known.
+    /// A name that may be the alias of a key whose id is unknown.
     unresolved: Option<Unresolved>,
     found: usize,
 }
 
 struct Unresolved {
     alias: String,
-    /// Whether it can be nothing else, such as the name of a secret.
+    /// Whether it can only be an alias, not for example the name of a secret.
     is_alias: bool,
     reason: String,
 }
 
 impl Query {
-    /// Lines name keys by their ids. So the server that `--kms` names is asked which key has what may be an alias.
+    /// Lines name keys by their ids, so the server that `--kms` names is called to resolve a name that may be an alias.
     pub(super) fn new(flags: &KmsFlags, wanted: &Wanted) -> Self {
         let Some(typed) = &wanted.key else {
             return Self { any_of: vec![conditions(wanted, None)], unresolved: None, found: 0 };
@@ -56,7 +57,7 @@ impl Query {
         is_wanted
     }
 
-    /// Tells, after all lines, that those of a key are missing.
+    /// Reports, when all lines are read, that those of a key are missing.
     pub(super) fn finish(self) {
         let Some(Unresolved { alias, is_alias, reason }) = self.unresolved else { return };
         if is_alias || self.found == 0 {
@@ -80,7 +81,7 @@ fn conditions(wanted: &Wanted, resource: Option<String>) -> Conditions {
     }
 }
 
-/// The id of the key that has this alias now, or why it is not known. The trail is read all the same.
+/// Returns the id of the key that has this alias now, or why it is unknown. The trail is read in either case.
 fn id_of(flags: &KmsFlags, name: &KeyName) -> Result<String, String> {
     let Ok(KmsLocation::Remote(_)) = KmsLocation::of(flags) else {
         return Err("--kms names no server that knows it".into());

@@ -1,4 +1,4 @@
-//! `bulla backup list`: the backups in a directory, when a server last verified them, and those that still hold a key.
+//! `bulla backup list`: the backups in a directory, their last verification by a server, and the ones that hold a key.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -22,9 +22,9 @@ use crate::location::KmsLocation;
 use crate::names::KeyName;
 use crate::results::{Table, print, print_json};
 
-/// Backups in a directory.
+/// The backups found in a directory.
 pub(crate) struct Found {
-    /// Those that were looked for, oldest first.
+    /// The selected backups, oldest first.
     pub(crate) backups: Vec<(PathBuf, BackupFacts)>,
     /// Why others cannot be read.
     pub(crate) failures: Vec<Failure>,
@@ -53,7 +53,8 @@ pub(super) fn run(flags: &KmsFlags, list: ListBackups) -> Result<(), Failure> {
     }
 }
 
-/// The id of a key. Which key an alias names, the store knows, or the server that has it open and that `--kms` names.
+/// Returns the id of a key. An alias is resolved by the store, or by the server that has it open and that `--kms`
+/// names.
 fn key_id(flags: &KmsFlags, options: &Options, name: &KeyName) -> Result<KeyId, Failure> {
     let Some(alias) = name.alias() else {
         let what = format!("--key {name}: not the id of a key in a store");
@@ -78,7 +79,7 @@ fn served(flags: &KmsFlags, name: &KeyName) -> Result<Option<KeyId>, String> {
     id.parse().map(Some).map_err(|_| format!("{id} is not the id of a key in a store"))
 }
 
-/// Looks for the backups in a directory, or for those that hold a key.
+/// Lists the backups in a directory; with `key`, only those that hold it.
 pub(crate) fn find(options: &Options, directory: &Path, key: Option<KeyId>) -> Result<Found, Failure> {
     let mut found = Found { backups: Vec::new(), failures: Vec::new() };
     for path in paths(directory)? {
@@ -97,7 +98,7 @@ fn holds(options: &Options, path: &Path, key: Option<KeyId>) -> Result<bool, Bac
     key.map_or(Ok(true), |key| backup_holds_key(options, path, key))
 }
 
-/// The files that are named like backups.
+/// Returns the files that are named like backups.
 fn paths(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     let failed = |error| {
         Failure::io(directory, &error)
@@ -136,14 +137,14 @@ fn print_table(
     table.print()
 }
 
-/// What the server has noted of the last verification.
+/// Returns the outcome of the last verification from the server's notes.
 fn verified(path: &Path, notes: &BackupNotes) -> String {
     let Some(last) = notes.verification(path) else { return "-".to_owned() };
     let time = Timestamp::from_unix(last.time);
     if last.has_passed() { time.to_string() } else { format!("failed {time}") }
 }
 
-/// Until when the server keeps a backup at least, if it has noted that.
+/// Returns until when the server keeps a backup at least, if its notes say so.
 pub(crate) fn kept_until(path: &Path, facts: &BackupFacts, notes: &BackupNotes) -> Option<String> {
     notes.kept_until(path, facts.time).map(|until| Timestamp::from_unix(until).to_string())
 }
@@ -151,7 +152,7 @@ pub(crate) fn kept_until(path: &Path, facts: &BackupFacts, notes: &BackupNotes) 
 fn as_entry(path: &Path, facts: &BackupFacts, notes: &BackupNotes) -> Value {
     let mut entry = as_value(facts, "not verified now");
     if let Some(members) = entry.as_object_mut() {
-        members.shift_remove("verified"); // it was not verified now
+        members.shift_remove("verified"); // this command does not verify
         if let Some(last) = notes.verification(path) {
             members.insert("verified_at".into(), json!(Timestamp::from_unix(last.time).to_string()));
             members.extend(last.failure.as_ref().map(|failure| ("failure".into(), json!(failure))));

@@ -1,4 +1,4 @@
-//! `bulla backup restore`: puts a backup into the place of a store.
+//! `bulla backup restore`: replaces a store by a backup.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::failure;
 use crate::args::RestoreBackup;
-use crate::embedded::tell_of_wait;
+use crate::embedded::report_wait;
 use crate::failure::Failure;
 use crate::messages::note;
 use crate::results::{print, print_json};
@@ -21,9 +21,9 @@ pub(super) fn run(restore: RestoreBackup) -> Result<(), Failure> {
     let audit = super::trail(&data, audit);
     let trail = audit.as_ref().map(|audit| audit.directory.clone());
     let keeps_key_elsewhere = root_key.is_some();
-    let options = Options { root_key, audit, on_wait: tell_of_wait, ..Options::new(data, Role::Command) };
+    let options = Options { root_key, audit, on_wait: report_wait, ..Options::new(data, Role::Command) };
     let restored = restore_backup(&options, &file, RestoreOptions { dry_run, accept_older })
-        .map_err(|error| told(&file, trail.as_deref(), &error))?;
+        .map_err(|error| restore_failure(&file, trail.as_deref(), &error))?;
     if json {
         return print_json(&as_value(&restored, dry_run));
     }
@@ -34,7 +34,7 @@ pub(super) fn run(restore: RestoreBackup) -> Result<(), Failure> {
     Ok(())
 }
 
-fn told(file: &Path, audit: Option<&Path>, error: &BackupError) -> Failure {
+fn restore_failure(file: &Path, audit: Option<&Path>, error: &BackupError) -> Failure {
     let failure = failure(file, error);
     match error {
         BackupError::Open(OpenError::InUse { .. }) => {

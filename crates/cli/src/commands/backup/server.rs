@@ -1,4 +1,5 @@
-//! A backup of a store that a server has open: the server sends it, and this process writes it with its own rights.
+//! Backs up a store that a server has open: the server sends the backup, and this process writes it with its own
+//! permissions.
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -11,7 +12,7 @@ use super::failure;
 use crate::control::{refused, show_progress};
 use crate::failure::{Exit, Failure};
 
-/// What a server says when it has sent a backup.
+/// What the server reports after it sent a backup.
 #[derive(Deserialize)]
 struct Sent {
     backup: BackupFacts,

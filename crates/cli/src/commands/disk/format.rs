@@ -1,4 +1,4 @@
-//! `bulla disk format`: a new LUKS2 volume.
+//! `bulla disk format`: creates a LUKS2 volume.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -23,7 +23,7 @@ pub(super) fn run(flags: &KmsFlags, args: &DiskFormat) -> Result<(), Failure> {
     let passphrase = Recovery::of(args)?;
     let (bytes, is_random) = passphrase.parts();
     let uuid = VolumeUuid::random();
-    // Before the device is overwritten, the KMS has shown that it wraps and unwraps.
+    // Proves that the KMS wraps and unwraps the key before the device is overwritten.
     let new = VolumeKms { kms: &kms, volume: &uuid }.prepare(&wrapping)?;
     let volume = Volume::format(device, &uuid, bytes, is_random)?;
     let slot = Enrolment::new(&volume, &kms).enroll(bytes, new)?;
@@ -34,7 +34,7 @@ pub(super) fn run(flags: &KmsFlags, args: &DiskFormat) -> Result<(), Failure> {
 
 /// The passphrase that opens the volume without a KMS.
 enum Recovery {
-    /// Shown, and partly typed back, or written to a file, before anything on the device is overwritten.
+    /// A random passphrase. It is shown and partly typed back, or written to a file, before the device is overwritten.
     Random(RecoveryPassphrase),
     Chosen(Passphrase),
 }
@@ -58,7 +58,7 @@ impl Recovery {
         Ok(Self::Random(random))
     }
 
-    /// The bytes, and whether they need no slow derivation.
+    /// Returns the bytes, and whether they are random, so that a fast key derivation is enough.
     fn parts(&self) -> (&[u8], bool) {
         match self {
             Self::Random(passphrase) => (passphrase.text().as_bytes(), true),
@@ -67,7 +67,7 @@ impl Recovery {
     }
 }
 
-/// Writes the passphrase durably, with its name: the next step destroys what the device holds.
+/// Writes the passphrase durably, with its directory entry, because the next step erases the device.
 fn write(path: &Path, passphrase: &RecoveryPassphrase) -> Result<(), Failure> {
     let io = |error| Failure::io(path, &error);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
@@ -77,7 +77,7 @@ fn write(path: &Path, passphrase: &RecoveryPassphrase) -> Result<(), Failure> {
         .map_err(io)
 }
 
-/// Asks for the name of the device, which is not typed by accident.
+/// Prompts for the name of the device, which is hardly typed by accident.
 fn confirm(device: &Path) -> Result<(), Failure> {
     let question =
         format!("Everything on {0} will be lost. Type its name ({0}) to continue: ", device.display());

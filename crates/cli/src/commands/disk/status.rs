@@ -1,4 +1,4 @@
-//! `bulla disk status`: which keys of a KMS open a volume, as its header says.
+//! `bulla disk status`: the keys of a KMS that open a volume, according to its header.
 
 use std::path::Path;
 
@@ -15,13 +15,13 @@ pub(super) fn run(device: &Path, json: bool) -> Result<(), Failure> {
     if json { print_json(&Status::of(&volume, &header)) } else { print_lines(&volume, &header) }
 }
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Serialize)]
 struct Status {
     uuid: String,
     /// Why bulla does not open the volume.
     refused: Option<String>,
-    /// Key slots that no KMS opens.
+    /// The key slots that no KMS opens.
     other_key_slots: Vec<u32>,
     tokens: Vec<TokenStatus>,
     unusable_tokens: Vec<Unusable>,

@@ -1,4 +1,4 @@
-//! `bulla disk unlock`: gives the key of a volume to the LUKS2 token plugin.
+//! `bulla disk unlock`: writes the key of a volume for the LUKS2 token plugin.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -22,21 +22,22 @@ pub(super) fn run() -> Result<(), Failure> {
     end_with_parent()?;
     let request = UnlockRequest::read(io::stdin().lock())?;
     let key = request.answer(&DiskConfig::read(Path::new(DiskConfig::PATH))?)?;
-    // The length in front lets the plugin know a whole answer when its host program has taken the exit status.
+    // With the length in front, the plugin recognizes a complete answer even if its host program consumed the exit
+    // status.
     let begin = format!("bulla 1 {}\n", key.bytes().len());
-    // Unbuffered: standard output's own buffer would keep a copy of the key.
+    // Unbuffered, because the buffer of standard output would keep a copy of the key.
     let mut pipe =
         std::fs::File::from(rustix::io::dup(&stdout).map_err(|error| Failure::output(&error.into()))?);
     let written = pipe.write_all(begin.as_bytes()).and_then(|()| pipe.write_all(key.bytes()));
     written.map_err(|error| Failure::output(&error))
 }
 
-/// Lets the kernel kill this process when the program that loaded the plugin ends, which cannot tell it: the plugin starts it in
-/// a session of its own, so the end of the terminal's session reaches that program alone.
+/// Makes the kernel kill this process when the program that loaded the plugin ends. That program cannot do so: the
+/// plugin starts this process in a session of its own, so signals of the terminal reach that program alone.
 fn end_with_parent() -> Result<(), Failure> {
     let failed = |error: Errno| Failure::io(Path::new("standard output"), &error.into());
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(failed)?;
-    // The program may have ended before that call. The pipe has no reader then.
+    // The program may have ended before that call; then the pipe has no reader.
     let stdout = io::stdout();
     let mut events = [PollFd::new(&stdout, PollFlags::empty())];
     poll(&mut events, Some(&Timespec::default())).map_err(failed)?;

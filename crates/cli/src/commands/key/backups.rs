@@ -1,4 +1,4 @@
-//! Which backups still hold a key: its deletion does not change them.
+//! Finds the backups that still hold a key, because deleting a key does not change them.
 
 use std::path::Path;
 
@@ -15,12 +15,11 @@ use crate::kms::KmsConnection;
 use crate::messages::note;
 use crate::results::print;
 
-/// Names the backups that still hold a key whose deletion is scheduled, as far as they are known here. That they cannot be read
-/// is no failure of the deletion.
-pub(super) fn tell_of_backups(kms: &KmsConnection, key_id: &str) -> Result<(), Failure> {
+/// Names the known backups that hold a key whose deletion is scheduled. Failing to read them does not fail the command.
+pub(super) fn report_backups(kms: &Kms, key_id: &str) -> Result<(), Failure> {
     match kms {
-        KmsConnection::Embedded(kms) => tell_of_files(kms.data(), key_id, print),
-        KmsConnection::Remote(server) => {
+        Kms::Embedded(kms) => report_files(kms.data(), key_id, print),
+        Kms::Remote(server) => {
             if !server.endpoint().is_cloud() {
                 note(format_args!("bulla: backups of the server may hold {key_id} for longer"));
                 note(
@@ -32,24 +31,24 @@ pub(super) fn tell_of_backups(kms: &KmsConnection, key_id: &str) -> Result<(), F
     }
 }
 
-/// Names the backups that hold a key on standard error, if the store does not have the key any more. Returns the failure that
-/// led to this.
-pub(super) fn tell_if_deleted(kms: &KmsConnection, key_id: &str, failure: Failure) -> Failure {
-    let KmsConnection::Embedded(embedded) = kms else { return failure };
+/// Names on standard error the backups that hold a key, if the store no longer has it. Returns the original failure.
+pub(super) fn report_if_deleted(kms: &Kms, key_id: &str, failure: Failure) -> Failure {
+    let Kms::Embedded(embedded) = kms else { return failure };
     let found = kms.call(&DescribeKey { key_id: key_id.to_owned() });
     if matches!(found, Err(CallError::Refused(refusal)) if refusal.code == NOT_FOUND) {
-        let _ = tell_of_files(embedded.data(), key_id, said); // the failure is what counts
+        let _ = report_files(embedded.data(), key_id, note_line); // the original failure is returned
     }
     failure
 }
 
-fn said(line: String) -> Result<(), Failure> {
+fn note_line(line: String) -> Result<(), Failure> {
     note(line);
     Ok(())
 }
 
-/// Of those that a server makes in the data directory of the store, unless its configuration names another directory.
-fn tell_of_files(
+/// Names the backups that a server makes in the default directory below the data directory. Those in a directory that
+/// its configuration names are not read.
+fn report_files(
     data: &Path,
     key_id: &str,
     say: impl Fn(String) -> Result<(), Failure>,

@@ -1,4 +1,4 @@
-//! How often keys were used, as far as the KMS tells.
+//! Usage counts of keys, if the KMS reports them.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,15 +11,15 @@ use crate::failure::{Exit, Failure};
 use crate::kms::KmsConnection;
 use crate::messages::note;
 
-/// Chooses the keys that were not used since a time.
+/// Selects the keys that were not used since a time.
 pub(super) struct Unused<'k> {
     kms: &'k KmsConnection,
     since: Timestamp,
 }
 
 impl<'k> Unused<'k> {
-    /// Checks that the KMS knows of all uses since that time.
-    pub(super) fn new(kms: &'k KmsConnection, Date(since): Date) -> Result<Self, Failure> {
+    /// Checks that the KMS has counted all uses since that time.
+    pub(super) fn new(kms: &'k Kms, Date(since): Date) -> Result<Self, Failure> {
         let first = ListKeys { page_number: Some(1), page_size: Some(1), filters: None };
         if let Some(any) = kms.call(&first)?.keys.key.first() {
             let Some(KeyUses { counted_since, .. }) = kms.key_uses(&any.key_id)? else {
@@ -37,15 +37,15 @@ impl<'k> Unused<'k> {
         Ok(Self { kms, since })
     }
 
-    /// Whether the key is one of them.
+    /// Returns whether the key is selected.
     pub(super) fn includes(&self, key: &KeyMetadata) -> Result<bool, Failure> {
         let used = self.kms.key_uses(&key.key_id)?.and_then(|uses| uses.last_used());
         Ok(key.creation_date < self.since && used.is_none_or(|used| used < self.since))
     }
 }
 
-/// The last use of a key, if it was in the last 30 days; says so before the key is deleted.
-pub(super) fn warn_of_late_use(kms: &KmsConnection, key_id: &str) -> Result<Option<Timestamp>, Failure> {
+/// Returns the last use of a key in the last 30 days, and warns about it before the key is deleted.
+pub(super) fn warn_of_late_use(kms: &Kms, key_id: &str) -> Result<Option<Timestamp>, Failure> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let now = i64::try_from(now).unwrap_or(i64::MAX);
     let used = kms.key_uses(key_id)?.and_then(|uses| uses.last_used());
@@ -57,7 +57,7 @@ pub(super) fn warn_of_late_use(kms: &KmsConnection, key_id: &str) -> Result<Opti
     Ok(lately)
 }
 
-/// One line for each version.
+/// Returns a line for each version.
 pub(super) fn lines(uses: &KeyUses) -> Vec<String> {
     uses.versions.iter().map(line).collect()
 }

@@ -1,4 +1,4 @@
-//! `bulla access-key`: what users and programs sign their requests with.
+//! `bulla access-key`: access keys, with which users and programs sign their requests.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -51,7 +51,7 @@ fn create(account: &Account, user: Option<String>) -> Result<NewAccessKey, Failu
     Ok(account.call(&CreateAccessKey { user_name: user })?.access_key)
 }
 
-/// Shows the secret, as a shell evaluates it.
+/// Prints the secret as shell exports.
 fn show_once(key: &NewAccessKey) -> Result<(), Failure> {
     let mut text = shell::exports(&[
         ("ALIBABA_CLOUD_ACCESS_KEY_ID", &key.access_key_id),
@@ -61,8 +61,8 @@ fn show_once(key: &NewAccessKey) -> Result<(), Failure> {
     print_raw(&*text)
 }
 
-/// Creates an access key into a new file. The file is made first, so that no access key is created for a path that cannot be
-/// written.
+/// Creates an access key in a new file. The file is created first, so that no access key exists for a path that cannot
+/// be written.
 fn create_file(account: &Account, user: Option<String>, path: &Path) -> Result<(), Failure> {
     let file = new_private_file(path)?;
     let key = create(account, user).inspect_err(|_| {
@@ -72,7 +72,7 @@ fn create_file(account: &Account, user: Option<String>, path: &Path) -> Result<(
     print(format_args!("{} is in {}", key.access_key_id, path.display()))
 }
 
-/// The access key exists, but its secret did not reach the user.
+/// Reports that the access key exists, but its secret did not reach the user.
 fn without_secret(failure: Failure, key: &NewAccessKey) -> Failure {
     let id = &key.access_key_id;
     failure.advising(format!("the secret of the new access key {id} is lost: `bulla access-key delete {id}`"))
@@ -112,7 +112,7 @@ fn set_status(
     Ok(())
 }
 
-/// An access key with its last use; `None` if the caller may not know.
+/// An access key with its last use; `None` if the caller may not see it.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Listed {

@@ -1,4 +1,4 @@
-//! `bulla role assume`: temporary credentials of a role, for a shell.
+//! `bulla role assume`: prints temporary credentials of a role for a shell.
 
 use bulla_client::CallError;
 use bulla_wire::sts::{AssumeRole, AssumeRoleReply, GetCallerIdentity};
@@ -23,7 +23,7 @@ pub(super) fn run(account: &Account, assume: Assume) -> Result<(), Failure> {
     if assume.output.json { print_json(&reply) } else { print_raw(&*exports(&reply)) }
 }
 
-/// The ARN of a role of the caller's account.
+/// Returns the ARN of a role of the caller's account.
 fn role_arn(account: &Account, role: &str) -> Result<String, CallError> {
     if role.starts_with("acs:") {
         return Ok(role.to_owned());
@@ -32,7 +32,7 @@ fn role_arn(account: &Account, role: &str) -> Result<String, CallError> {
     Ok(format!("acs:ram::{id}:role/{}", role.strip_prefix("role/").unwrap_or(role)))
 }
 
-/// The variables that every client reads, for `eval`.
+/// Returns shell exports of the variables that every client reads.
 fn exports(reply: &AssumeRoleReply) -> Zeroizing<String> {
     let credentials = &reply.credentials;
     let mut text = shell::exports(&[

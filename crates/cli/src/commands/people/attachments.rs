@@ -1,4 +1,4 @@
-//! Attaching policies to users, groups and roles, and detaching them.
+//! Attaches policies to users, groups and roles, and detaches them.
 
 use bulla_client::CallError;
 use bulla_wire::ram::{
@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::principals::PolicyName;
 use crate::results::print;
 
-/// What has policies.
+/// An entity that has policies.
 #[derive(Clone, Copy)]
 pub(super) enum Entity<'a> {
     User(&'a str),
@@ -19,7 +19,7 @@ pub(super) enum Entity<'a> {
     Role(&'a str),
 }
 
-/// Attaches policies, one after another; the first refusal ends it.
+/// Attaches policies one after the other, up to the first refusal.
 pub(super) fn attach(account: &Account, entity: Entity<'_>, policies: &[PolicyName]) -> Result<(), Failure> {
     for policy in policies {
         entity.attach(account, policy)?;
@@ -28,7 +28,7 @@ pub(super) fn attach(account: &Account, entity: Entity<'_>, policies: &[PolicyNa
     Ok(())
 }
 
-/// Detaches policies, one after another; the first refusal ends it.
+/// Detaches policies one after the other, up to the first refusal.
 pub(super) fn detach(account: &Account, entity: Entity<'_>, policies: &[PolicyName]) -> Result<(), Failure> {
     for policy in policies {
         entity.detach(account, policy)?;

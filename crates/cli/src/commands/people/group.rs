@@ -1,4 +1,4 @@
-//! `bulla group`: groups, whose users get their policies.
+//! `bulla group`: groups, whose policies apply to their users.
 
 use bulla_wire::ram::{
     AddUserToGroup, AttachedPolicy, CreateGroup, DeleteGroup, GetGroup, ListGroups, ListPoliciesForGroup,
@@ -64,7 +64,7 @@ fn list(account: &Account, json: bool) -> Result<(), Failure> {
     table.print()
 }
 
-/// The users of a group.
+/// Returns the users of a group.
 pub(in crate::commands) fn members(
     account: &Account,
     group: &str,
@@ -76,7 +76,7 @@ pub(in crate::commands) fn members(
     })
 }
 
-/// A group with what belongs to it; `None` where the caller may not look.
+/// A group with its users and policies; `None` where the caller may not see them.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Shown {

@@ -1,4 +1,4 @@
-//! `bulla role`: roles, which users and programs assume for a while.
+//! `bulla role`: roles, which users and programs assume temporarily.
 
 use bulla_wire::ram::{
     AttachedPolicy, CreateRole, DeleteRole, GetRole, ListPoliciesForRole, ListRoles, UpdateRole,
@@ -78,7 +78,7 @@ fn list(account: &Account, json: bool) -> Result<(), Failure> {
     table.print()
 }
 
-/// A role with what belongs to it; `None` where the caller may not look.
+/// A role with its policies; `None` where the caller may not see them.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Shown {

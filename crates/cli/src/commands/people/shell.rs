@@ -1,10 +1,10 @@
-//! Credentials as a shell evaluates them.
+//! Shell exports of credentials.
 
 use zeroize::Zeroizing;
 
-/// `export NAME='VALUE'`, a line each, with room for a comment.
+/// Returns `export NAME='VALUE'` for each variable, with spare capacity for a comment.
 pub(super) fn exports(variables: &[(&str, &str)]) -> Zeroizing<String> {
-    // A string that grows leaves parts of secrets behind. A quote takes four characters.
+    // A string that grows leaves parts of secrets in memory. A quote takes four characters.
     let room: usize = variables.iter().map(|(name, value)| name.len() + 4 * value.len() + EXPORT).sum();
     let mut text = Zeroizing::new(String::with_capacity(room + COMMENT));
     for (name, value) in variables {
@@ -17,7 +17,7 @@ pub(super) fn exports(variables: &[(&str, &str)]) -> Zeroizing<String> {
     text
 }
 
-/// A value in quotes: it comes from a server, and a shell must evaluate nothing of it.
+/// Appends a quoted value. It comes from a server, so the shell must not evaluate any part of it.
 fn push_quoted(text: &mut String, value: &str) {
     text.push('\'');
     for character in value.chars() {
@@ -29,9 +29,9 @@ fn push_quoted(text: &mut String, value: &str) {
     text.push('\'');
 }
 
-/// Bytes of `export =''` and a line end, and some.
+/// The length of `export =''` and a line end, rounded up.
 const EXPORT: usize = 16;
-/// Bytes that a comment may have.
+/// The maximum length of a comment.
 const COMMENT: usize = 64;
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ fn list(account: &Account, json: bool) -> Result<(), Failure> {
     table.print()
 }
 
-/// A user with what belongs to it; `None` where the caller may not look.
+/// A user with its groups, policies and access keys; `None` where the caller may not see them.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Shown {

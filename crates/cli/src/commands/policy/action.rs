@@ -1,4 +1,4 @@
-//! The actions that can be asked about, in the words of the command line.
+//! Actions of permissions on the command line.
 
 use bulla_kms::{AlsoNeeded, NoPolicyAction, PolicyAction, PolicyProduct};
 use bulla_wire::Product;
@@ -6,7 +6,7 @@ use bulla_wire::Product;
 use crate::commands::api::nearest;
 use crate::failure::{Exit, Failure};
 
-/// The action that was typed, if a permission has its name.
+/// Parses an action that policies can allow or deny.
 pub(super) fn parse(typed: &str) -> Result<PolicyAction, Failure> {
     PolicyAction::parse(typed).map_err(|why| {
         let (what, hint) = refusal(typed, why);
@@ -14,7 +14,7 @@ pub(super) fn parse(typed: &str) -> Result<PolicyAction, Failure> {
     })
 }
 
-/// What is wrong with an action, and what to do.
+/// Returns why this is not such an action, and what to do.
 fn refusal(typed: &str, why: NoPolicyAction) -> (String, String) {
     let (product, name) = typed.split_once(':').unwrap_or(("", typed));
     let undecided = |hint: &str| (format!("no policy decides about {typed}"), hint.to_owned());
@@ -46,7 +46,7 @@ fn refusal(typed: &str, why: NoPolicyAction) -> (String, String) {
     }
 }
 
-/// What a request needs besides the action on the resource.
+/// Describes what a request needs besides the action on the resource.
 pub(super) fn also_needed(action: PolicyAction) -> Option<&'static str> {
     Some(match action.also_needed()? {
         AlsoNeeded::AliasAndKey => "the same for the alias and for its key",
@@ -62,7 +62,7 @@ pub(super) fn also_needed(action: PolicyAction) -> Option<&'static str> {
     })
 }
 
-/// All actions that policies may name: also those of the cloud that bulla does not have.
+/// Returns all actions that policies may name, including those of the cloud that bulla does not have.
 pub(super) fn known_actions() -> Vec<String> {
     let of_product = |product: PolicyProduct| {
         let others = product.served().map(Product::not_implemented).unwrap_or_default();

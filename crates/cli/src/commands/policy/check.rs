@@ -1,4 +1,4 @@
-//! `bulla policy check`: whether a document is well-formed, and which of its statements amount to granting rights.
+//! `bulla policy check`: validates a document, and reports the statements that allow escalating privileges.
 
 use bulla_access::{Finding, Policy, PolicyKind, Reason, StatementRef, check};
 use serde::Serialize;
@@ -34,7 +34,7 @@ pub(super) fn run(typed: &Check) -> Result<(), Failure> {
     print(format_args!("{name}: {} policy of {count}{granting}", purpose(policy.kind())))
 }
 
-/// What a document is for, by the members of its statements: those of an identity policy name no principals, and those of a
+/// Guesses the kind of a document from the members of its statements: an identity policy names no principals, and a
 /// trust policy no resources.
 fn likely_kind(text: &str) -> PolicyKind {
     let document: Value = serde_json::from_str(text).unwrap_or_default();
@@ -50,7 +50,7 @@ fn likely_kind(text: &str) -> PolicyKind {
     }
 }
 
-/// The account of the first principal.
+/// Returns the account of the first principal.
 fn first_account(text: &str) -> Option<&str> {
     let (_, rest) = text.split_once("acs:ram::")?;
     let (account, _) = rest.split_once(':')?;
@@ -117,7 +117,7 @@ impl Report {
     }
 }
 
-/// The action of the same product that was probably meant.
+/// Returns the action of the same product that was probably meant.
 fn nearest_action(known: &[&str], typed: &str) -> Option<String> {
     let (product, name) = typed.split_once(':')?;
     let names: Vec<_> =
@@ -131,7 +131,7 @@ impl Entry {
     }
 }
 
-/// For documents that name no principal.
+/// The account for documents that name no principal.
 const NO_ACCOUNT: &str = "0";
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `bulla policy explain`: why a user or role may do something, or may not.
+//! `bulla policy explain`: explains why a user or role may or may not perform an action.
 
 use std::collections::BTreeSet;
 
@@ -48,7 +48,7 @@ pub(super) fn run(
     if question.output.json { print_json(&report) } else { report.print() }
 }
 
-/// Whose rights are explained.
+/// The principal whose permissions are explained.
 struct Subject {
     principal: PrincipalName,
     /// Whether it is a session, which may have a policy that no action returns.
@@ -56,7 +56,7 @@ struct Subject {
 }
 
 impl Subject {
-    /// The caller; `None` for root.
+    /// Returns the caller; `None` for root.
     fn of(caller: &GetCallerIdentityReply) -> Option<Self> {
         // acs:ram::ACCOUNT:user/NAME or acs:ram::ACCOUNT:assumed-role/NAME/SESSION
         let mut names = caller.arn.rsplit(':').next().unwrap_or_default().split('/').skip(1);
@@ -87,7 +87,7 @@ impl Subject {
     }
 }
 
-/// The explanation for a principal whose id is that of the library.
+/// Returns the explanation for a principal that has an id in the library.
 pub(super) fn explained(
     asked: &Asked,
     principal: Principal<'_>,
@@ -167,12 +167,12 @@ struct Report {
     action: String,
     resource: String,
     allowed: bool,
-    /// Whether a statement denies.
+    /// Whether a statement denies the action.
     explicit_deny: bool,
     statements: Vec<Row>,
     missing: Vec<String>,
     not_read: Vec<String>,
-    /// Condition keys whose values only the server knows, and which may turn the answer.
+    /// The condition keys whose values only the server knows, and which may change the answer.
     depends_on: Vec<String>,
     /// What a request needs besides.
     also_needed: Option<&'static str>,
@@ -276,7 +276,7 @@ impl Report {
     }
 }
 
-/// A statement of a document, as errors of documents name it.
+/// Returns the position of a statement in its document, as errors of documents name it.
 pub(super) fn place(statement: StatementRef) -> String {
     format!("Statement[{}], line {}", statement.index, statement.line)
 }

@@ -1,4 +1,4 @@
-//! The policies that a caller may read, parsed, and what could not be read.
+//! The policies that a caller may read, parsed, and a list of those that could not be read.
 
 use std::collections::BTreeMap;
 
@@ -13,16 +13,16 @@ use crate::commands::people::unless_denied;
 use crate::failure::Failure;
 use crate::principals::{PolicyName, PrincipalName};
 
-/// Reads policies, and notes what it could not read.
+/// Reads policies, and records which could not be read.
 pub(super) struct Library<'a> {
     pub(super) account: &'a Account,
     account_id: String,
-    /// Principals get ids in the order in which they are met: only whether two are the same matters here.
+    /// The ids of principals, assigned in the order of their first mention: only equality matters here.
     ids: BTreeMap<PrincipalName, PrincipalId>,
     not_read: Vec<String>,
 }
 
-/// A policy with what people call it.
+/// A policy with its displayed name.
 pub(super) struct Loaded {
     pub(super) label: String,
     pub(super) policy: Policy,
@@ -33,12 +33,12 @@ impl<'a> Library<'a> {
         Self { account, account_id: account_id.to_owned(), ids: BTreeMap::new(), not_read: Vec::new() }
     }
 
-    /// What could not be read so far.
+    /// Returns what could not be read so far.
     pub(super) fn not_read(&self) -> &[String] {
         &self.not_read
     }
 
-    /// The reply; `None` with a note if the caller lacks the permission.
+    /// Returns the reply; `None`, with an entry in the list, if the caller lacks the permission.
     pub(super) fn readable<T>(
         &mut self,
         what: impl FnOnce() -> String,
@@ -51,12 +51,12 @@ impl<'a> Library<'a> {
         Ok(reply)
     }
 
-    /// The version of a policy that is in force.
+    /// Returns the version of a policy that is in force.
     pub(super) fn policy(&mut self, name: &PolicyName) -> Result<Option<Loaded>, Failure> {
         let request = GetPolicy { policy_type: name.kind, policy_name: name.name.clone() };
         let reply = unless_denied(self.account.call(&request))?;
         let text = reply.map(|reply| reply.default_policy_version.policy_document);
-        // Those of the system are known without permission.
+        // System policies are known without a permission.
         let of_system = || system::find(&name.name).filter(|_| name.kind == PolicyType::System);
         let text = text.or_else(|| of_system().map(|policy| policy.document.to_owned()));
         let kind = match name.kind {
@@ -66,7 +66,7 @@ impl<'a> Library<'a> {
         Ok(self.parsed(kind, name.to_string(), text))
     }
 
-    /// The policies in a list of attached ones, called by where they come from.
+    /// Returns the policies in a list of attached ones, named after where they come from.
     pub(super) fn attached(
         &mut self,
         policies: Vec<AttachedPolicy>,
@@ -82,7 +82,7 @@ impl<'a> Library<'a> {
         Ok(loaded)
     }
 
-    /// The policy of a key or secret, or the trust policy of a role; none of what has no policy.
+    /// Returns the policy of a key or secret, or the trust policy of a role; `None` if the resource has none.
     pub(super) fn of_resource(&mut self, guarded: &Guarded) -> Result<Option<Loaded>, Failure> {
         let policy_name = None;
         let account = self.account;
@@ -106,13 +106,13 @@ impl<'a> Library<'a> {
         Ok(self.parsed(kind, label.to_owned(), text))
     }
 
-    /// The id of a principal, which names are bound to.
+    /// Returns the id of a principal, to which policies bind its name.
     pub(super) fn id(&mut self, name: &PrincipalName) -> PrincipalId {
         let next = self.ids.len() as u64;
         *self.ids.entry(name.to_lowercase()).or_insert_with(|| PrincipalId::from_random(next))
     }
 
-    /// The users and roles that the policies of resources name.
+    /// Returns the users and roles that the policies of resources name.
     pub(super) fn named(&self) -> Vec<PrincipalName> {
         self.ids.keys().cloned().collect()
     }
@@ -127,7 +127,7 @@ impl<'a> Library<'a> {
             policy.bind(|name| match name {
                 bulla_access::PrincipalName::User(name) => Some(self.id(&PrincipalName::User(name.clone()))),
                 bulla_access::PrincipalName::Role(name) => Some(self.id(&PrincipalName::Role(name.clone()))),
-                bulla_access::PrincipalName::OidcProvider(_) => None, // never asked about
+                bulla_access::PrincipalName::OidcProvider(_) => None, // no question is about one
             })
         });
         match bound {

@@ -1,4 +1,4 @@
-//! What `explain` and `who-can` are asked: an action on a resource, in the names that policies have.
+//! The question of `explain` and `who-can`: an action on a resource, with the names that policies use.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,19 +21,19 @@ use crate::failure::Failure;
 
 /// An action on a resource.
 pub(super) struct Asked {
-    /// Its name, and other names that policies have for it.
+    /// The name of the action, and further names that policies use for it.
     actions: Vec<String>,
     /// The ARN of the resource.
     pub(super) resource: String,
-    /// What the ARNs of all resources of the kind begin with, if the question is about all of them.
+    /// The common prefix of the ARNs, if the question is about all resources of a kind.
     whole: Option<String>,
-    /// What has a policy of its own.
+    /// The resource, if it has a policy of its own.
     pub(super) guarded: Guarded,
-    /// Whether it is to assume a role, which root cannot.
+    /// Whether the action assumes a role, which root cannot.
     pub(super) assumes: bool,
     /// What a request needs besides.
     pub(super) also_needed: Option<&'static str>,
-    /// Who asks.
+    /// The caller.
     pub(super) caller: GetCallerIdentityReply,
     pub(super) values: Values,
 }
@@ -45,9 +45,9 @@ pub(super) enum Guarded {
     Key(String),
     /// A secret, by its name.
     Secret(String),
-    /// A role that is to be assumed, by its name.
+    /// A role to assume, by its name.
     Role(String),
-    /// Everything else.
+    /// Any other resource.
     Nothing,
 }
 
@@ -77,23 +77,25 @@ impl Asked {
         Ok(Self { actions, resource, whole, guarded, assumes, also_needed, caller, values })
     }
 
-    /// The name that was typed, or the first of several.
+    /// Returns the name as typed, or the first of several.
     pub(super) fn action(&self) -> &str {
         &self.actions[0]
     }
 
-    /// The policies that may deny it on one of all resources of the kind, and that are not read: there may be thousands.
+    /// Returns which policies may deny the action on one resource of the kind and are not read, because there may be
+    /// thousands.
     pub(super) fn unread(&self) -> Option<&'static str> {
         unread(self.whole.as_deref()?)
     }
 
-    /// Runs `decide` with the question of a principal.
+    /// Runs `decide` with the query for a principal.
     pub(super) fn with<T>(&self, principal: Principal<'_>, decide: impl FnOnce(&Query<'_>) -> T) -> T {
         let actions: Vec<_> = self.actions.iter().map(String::as_str).collect();
         decide(&Query { actions: &actions, resource: &self.resource, principal, context: &self.values })
     }
 
-    /// Whether the policies allow it on all resources of the kind, if it is asked about all of them.
+    /// Returns whether the policies allow the action on all resources of the kind, if the question is about all of
+    /// them.
     pub(super) fn is_on_all(&self, principal: Principal<'_>, identity: &[&Policy]) -> bool {
         self.whole.as_deref().is_none_or(|resource| {
             self.with(principal, |query| covers_all(None, identity, &Query { resource, ..*query }))
@@ -101,14 +103,14 @@ impl Asked {
     }
 }
 
-/// The part of an ARN before the wildcard that stands for all resources of a kind.
+/// Returns the part of an ARN before the wildcard, if that matches all resources of a kind.
 fn whole(arn: &str) -> Option<&str> {
     let local = arn.splitn(5, ':').nth(4)?;
     let kind = local.strip_suffix("/*")?;
     (!kind.contains(['*', '?', '/'])).then(|| arn.trim_end_matches('*'))
 }
 
-/// What resources below a prefix have that may deny.
+/// Returns which policies of single resources below a prefix may deny.
 fn unread(whole: &str) -> Option<&'static str> {
     match whole.rsplit(':').next()? {
         "key/" => Some("policies of single keys, of which one may deny"),
@@ -121,7 +123,7 @@ impl Guarded {
     fn of(arn: &str, action: PolicyAction) -> Self {
         let rest = arn.splitn(5, ':').nth(4).unwrap_or_default();
         match rest.split_once('/') {
-            // A pattern is no key: what policies say about all keys is explained without the policy of one.
+            // A pattern names no single key, so the statements about all keys are explained without a key policy.
             Some((_, name)) if name.contains(['*', '?']) => Self::Nothing,
             Some(("key", id)) => Self::Key(id.to_owned()),
             Some(("secret", name)) => Self::Secret(name.to_owned()),
@@ -131,22 +133,22 @@ impl Guarded {
     }
 }
 
-/// What conditions look at, as far as this client knows it.
+/// The values of condition keys, as far as this client knows them.
 pub(super) struct Values {
     now: i64,
     is_secure: bool,
     source_ip: Option<IpAddr>,
-    /// The encryption context, if one was given.
+    /// The encryption context, if one was named.
     context: Option<BTreeMap<String, String>>,
     /// The tags of the resource; `None` if they could not be read.
     tags: Option<BTreeMap<String, String>>,
     is_key: bool,
-    /// The keys that were looked at in vain.
+    /// The condition keys that were read and whose values are unknown.
     unknown: RefCell<BTreeSet<ConditionKey>>,
 }
 
 impl Values {
-    /// The keys that conditions looked at since the last call, and that only the server knows.
+    /// Returns the condition keys that were read since the last call and that only the server knows.
     pub(super) fn take_unknown(&self) -> BTreeSet<ConditionKey> {
         self.unknown.take()
     }
@@ -181,7 +183,7 @@ fn text_of<'t>(texts: &'t BTreeMap<String, String>, name: &str) -> Option<Value<
     texts.get(name).map(|text| Value::Text(text))
 }
 
-/// The tags of what is asked about, if the caller may know them.
+/// Returns the tags of the resource, if the caller may see them.
 fn tags(
     account: &Account,
     guarded: &Guarded,
@@ -201,7 +203,7 @@ fn tags(
     }
 }
 
-/// The tags of a role or custom policy; nothing else of RAM has any.
+/// Returns the tags of a role or custom policy; other resources of RAM have none.
 fn tags_of_ram(account: &Account, arn: &str) -> Result<Option<BTreeMap<String, String>>, Failure> {
     let local = arn.strip_prefix("acs:ram:*:").and_then(|rest| rest.split_once(':'));
     let found = match local.filter(|(_, local)| !local.contains(['*', '?'])) {

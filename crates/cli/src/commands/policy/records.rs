@@ -71,7 +71,7 @@ pub(super) fn run(account: &Account, command: Policy) -> Result<(), Failure> {
     }
 }
 
-/// Every policy of the account.
+/// Returns all policies of the account.
 pub(super) fn all_policies(
     account: &Account,
     policy_type: Option<PolicyType>,
@@ -111,7 +111,7 @@ fn versions(account: &Account, policy: PolicyName, json: bool) -> Result<(), Fai
     table.print()
 }
 
-/// A policy with a version and who has it; `None` where the caller may not look.
+/// A policy with a version and the entities that have it; `None` where the caller may not see them.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Shown {

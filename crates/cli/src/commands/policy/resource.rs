@@ -1,4 +1,4 @@
-//! The ARN of what is asked about, as the server has it: policies match it with the spelling of the records.
+//! Resolves a resource to its ARN as the server spells it, because policies match that spelling.
 
 use bulla_client::CallError;
 use bulla_kms::{PolicyAction, PolicyProduct};
@@ -11,14 +11,14 @@ use crate::commands::people::{is_missing, unless_denied};
 use crate::failure::{Exit, Failure};
 use crate::names::KeyName;
 
-/// Finds ARNs in the account of this id.
+/// Resolves ARNs in the account with this id.
 pub(super) struct Resolver<'a> {
     pub(super) account: &'a Account,
     pub(super) id: &'a str,
 }
 
 impl Resolver<'_> {
-    /// The ARN of what was typed for `action`.
+    /// Returns the ARN of the typed resource for `action`.
     pub(super) fn arn(&self, action: PolicyAction, typed: &str) -> Result<String, Failure> {
         let arn = if typed == "*" { typed.to_owned() } else { self.found(action, typed)? };
         let Some(only) = action.only_resource() else { return Ok(arn) };
@@ -56,7 +56,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// An ARN, with the region and the account of the server where the text leaves them open.
+    /// Completes an ARN with the region and the account of the server where the text leaves them out.
     fn whole(&self, rest: &str, typed: &str) -> Result<String, Failure> {
         let parts: Vec<_> = rest.splitn(4, ':').collect();
         let is_open = |part: &str| part.is_empty() || part == "*";
@@ -100,8 +100,8 @@ impl Resolver<'_> {
         }
     }
 
-    /// A user, group, role or policy in the spelling of its record, which requests find without case. It is as typed if there is
-    /// none, or if the caller may not read it.
+    /// Returns a user, group, role or policy in the spelling of its record: requests find names regardless of case.
+    /// Returns it as typed if it does not exist or the caller may not read it.
     fn spelled(&self, local: &str) -> Result<String, Failure> {
         let Some((kind, name)) = local.split_once('/').filter(|_| !local.contains(['*', '?'])) else {
             return Ok(local.to_owned());
@@ -125,7 +125,7 @@ impl Resolver<'_> {
     }
 }
 
-/// The answer; `None` if there is no such thing, or if the caller may not know.
+/// Returns the answer; `None` if the resource does not exist or the caller may not see it.
 fn known<T>(reply: Result<T, CallError>) -> Result<Option<T>, Failure> {
     if reply.as_ref().is_err_and(is_missing) { Ok(None) } else { unless_denied(reply) }
 }
@@ -135,7 +135,7 @@ fn system_policy(name: &str) -> String {
     format!("acs:ram:*:system:policy/{}", found.map_or(name, |policy| policy.name))
 }
 
-/// The region of the KMS.
+/// Returns the region of the KMS.
 fn region(account: &Account) -> Result<String, CallError> {
     if let Some(region) = account.endpoint().region() {
         return Ok(region.to_owned());
@@ -144,6 +144,6 @@ fn region(account: &Account) -> Result<String, CallError> {
     Ok(regions.into_iter().next().map(|region| region.region_id).unwrap_or_default())
 }
 
-/// What actions that create or list keys, aliases and secrets are about.
+/// The product of actions that create or list keys, aliases and secrets.
 const KMS: PolicyProduct = PolicyProduct::Served(Product::Kms);
 const CONTAINERS: [&str; 3] = ["key", "alias", "secret"];

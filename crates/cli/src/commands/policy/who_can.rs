@@ -1,6 +1,7 @@
-//! `bulla policy who-can`: the users and roles that may do something.
+//! `bulla policy who-can`: lists the users and roles that may perform an action.
 //!
-//! Policies are few and principals many, so it goes from the policies that are about the action to those who have them.
+//! Policies are few and principals many, so the search begins with the policies about the action and continues with the
+//! principals that have them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,13 +54,13 @@ pub(super) fn run(account: &Account, question: &Question) -> Result<(), Failure>
     if question.output.json { print_json(&report) } else { report.print() }
 }
 
-/// Whether a policy has a statement about the action, for whomever and on whatever.
+/// Returns whether a policy has a statement about the action, for any principal and any resource.
 fn is_about(asked: &Asked, loaded: &Loaded) -> bool {
     let anyone = Principal::Oidc("");
     !explained(asked, anyone, &[&loaded.policy], None).statements.is_empty()
 }
 
-/// A principal that the policy of a resource names, in the spelling of its record; `None` if there is none.
+/// Returns a principal that the policy of a resource names, in the spelling of its record; `None` if it does not exist.
 fn present(library: &mut Library<'_>, name: PrincipalName) -> Result<Option<PrincipalName>, Failure> {
     let account = library.account;
     let reply = match &name {
@@ -77,11 +78,11 @@ fn present(library: &mut Library<'_>, name: PrincipalName) -> Result<Option<Prin
     Ok(Some(found.unwrap_or(name)))
 }
 
-/// The policies about the action, and who has which.
+/// The policies about the action, and which principals have them.
 #[derive(Default)]
 struct Holders {
     policies: Vec<Loaded>,
-    /// By the indexes of policies, and the group that a policy comes from.
+    /// For each principal, the indexes of its policies, each with the group that it comes from.
     policies_of: BTreeMap<PrincipalName, BTreeSet<(usize, Option<String>)>>,
 }
 
@@ -113,7 +114,7 @@ impl Holders {
     fn rows(&self, library: &mut Library<'_>, asked: &Asked, resource: Option<&Loaded>) -> Vec<Row> {
         let mut rows = Vec::new();
         for (name, policies) in &self.policies_of {
-            // A policy that a user has twice, by itself and by a group, counts once.
+            // A policy that a user has both directly and from a group counts once.
             let indexes: BTreeSet<_> = policies.iter().map(|(index, _)| *index).collect();
             let indexes: Vec<_> = indexes.into_iter().collect();
             let identity: Vec<_> = indexes.iter().map(|index| &self.policies[*index].policy).collect();
@@ -137,7 +138,7 @@ impl Holders {
     }
 }
 
-/// The statements that allow, or would.
+/// Returns the statements that allow the action, possibly under conditions.
 fn grants(
     explanation: &Explanation,
     indexes: &[usize],
@@ -174,7 +175,7 @@ fn grants(
 struct Report {
     action: String,
     resource: String,
-    /// Whether root may; it may do everything but assume roles.
+    /// Whether root may; root may do everything except assuming roles.
     root: bool,
     principals: Vec<Row>,
     /// What a request needs besides.
@@ -187,7 +188,7 @@ struct Report {
 struct Row {
     principal: String,
     by: Vec<String>,
-    /// Conditions whose values only the server knows; without any, the principal is allowed.
+    /// The conditions whose values only the server knows; if empty, the principal is allowed.
     depends_on: Vec<String>,
 }
 

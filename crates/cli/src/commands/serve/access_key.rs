@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::failure::{Exit, Failure};
 
-/// The access key in the environment, which is taken at the first start instead of a new one.
+/// Returns the access key in the environment, which the first start uses instead of creating one.
 pub(super) fn given_access_key(readers: SecretReaders) -> Result<Option<(String, SecretText)>, Failure> {
     let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
     match (set(ACCESS_KEY_ID), given_secret(readers)?) {
@@ -38,13 +38,13 @@ pub(super) fn given_access_key(readers: SecretReaders) -> Result<Option<(String,
     }
 }
 
-/// The secret in the environment, or in the file that the environment names: what is in the environment of a process can
-/// be read in /proc as long as it runs.
+/// Returns the secret from the environment, or from the file that the environment names: the environment of a running
+/// process can be read in /proc.
 fn given_secret(readers: SecretReaders) -> Result<Option<SecretText>, Failure> {
     let set = |name| env::var_os(name).filter(|value| !value.is_empty());
     match (set(ACCESS_KEY_SECRET), set(ACCESS_KEY_SECRET_FILE)) {
         (None, None) => Ok(None),
-        // What is not text has a character that signatures cannot carry.
+        // A secret that is not text has a character that signatures cannot carry.
         (Some(secret), None) => {
             let secret = secret.into_string().unwrap_or_else(|secret| secret.to_string_lossy().into());
             Ok(Some(secret.into()))
@@ -57,7 +57,7 @@ fn given_secret(readers: SecretReaders) -> Result<Option<SecretText>, Failure> {
     }
 }
 
-/// One line; its line end is not part of the secret.
+/// Returns the secret in a file: one line, without its line end.
 fn secret_of_file(path: &Path, readers: SecretReaders) -> Result<SecretText, Failure> {
     let refused = |what: String, hint: String| {
         Failure::new(Exit::Usage, format!("{ACCESS_KEY_SECRET_FILE}: {what}"), hint)
@@ -80,7 +80,7 @@ fn secret_of_file(path: &Path, readers: SecretReaders) -> Result<SecretText, Fai
 pub(super) const ACCESS_KEY_ID: &str = "BULLA_ROOT_ACCESS_KEY_ID";
 const ACCESS_KEY_SECRET: &str = "BULLA_ROOT_ACCESS_KEY_SECRET";
 const ACCESS_KEY_SECRET_FILE: &str = "BULLA_ROOT_ACCESS_KEY_SECRET_FILE";
-/// How ids of temporary access keys begin.
+/// The prefix of ids of temporary access keys.
 const TEMPORARY: &str = "STS.";
-/// The bytes of a secret that is taken from a file.
+/// The maximum length of a secret in a file.
 const MAX_SECRET: usize = 256;

@@ -1,4 +1,4 @@
-//! The audit trail of the configuration file.
+//! The audit trail according to the configuration file.
 
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::args::{AuditSink, AuditSync, Serve};
 use crate::failure::{Exit, Failure};
 use crate::messages::note;
 
-/// How the trail is written; none if the configuration switches it off.
+/// Returns the options of the trail; `None` if the configuration disables it.
 pub(super) fn audit_options(settings: &Serve, data: &Path) -> Result<Option<AuditOptions>, Failure> {
     let usual = || AuditOptions::new(data.join(TRAIL), node());
     let sinks = match &settings.audit {
@@ -45,8 +45,8 @@ pub(super) fn audit_options(settings: &Serve, data: &Path) -> Result<Option<Audi
     }
 }
 
-/// Says in the trail of an earlier start that it is switched off. The configuration does not tell any more where that was, if it was
-/// not in the usual place.
+/// Records in the trail of an earlier start that it is disabled now. If that trail was not in the default directory,
+/// the configuration no longer names its directory.
 pub(super) fn leave_trail(kms: &Kms, data: &Path) {
     let left = AuditOptions::new(data.join(TRAIL), node());
     let directory = left.directory.display();
@@ -63,7 +63,7 @@ pub(super) fn leave_trail(kms: &Kms, data: &Path) {
     }
 }
 
-/// Where the lines go, and which sinks count.
+/// Returns the sinks, and which of them are required.
 pub(super) fn audit_sinks(settings: &Serve) -> Result<AuditSinks, Failure> {
     let Some(tables) = settings.audit.as_ref().filter(|tables| !tables.is_empty()) else {
         return Ok(AuditSinks::default());
@@ -123,12 +123,12 @@ fn bytes(mib: Option<NonZeroU32>) -> Option<u64> {
     mib.map(|mib| u64::from(mib.get()) << 20)
 }
 
-/// The name of this machine, by which lines of several servers are told apart.
+/// Returns the name of this machine, which distinguishes the lines of several servers.
 pub(crate) fn node() -> String {
     uname().nodename().to_string_lossy().into_owned()
 }
 
-/// Below the data directory.
+/// The default directory, below the data directory.
 pub(crate) const TRAIL: &str = "audit";
 
 #[cfg(test)]

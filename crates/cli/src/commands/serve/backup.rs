@@ -1,4 +1,4 @@
-//! The scheduled backups of the configuration file.
+//! The scheduled backups according to the configuration file.
 
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::args::{BackupTable, Serve};
 use crate::commands::audit::span;
 use crate::failure::{Exit, Failure};
 
-/// When backups are made; never if the configuration has no table for them.
+/// Returns the schedule of backups; `None` if the configuration has no table for them.
 pub(super) fn backup_schedule(settings: &Serve, data: &Path) -> Result<Option<BackupSchedule>, Failure> {
     let Some(table) = &settings.backup else { return Ok(None) };
     let BackupTable { every, directory, keep, keep_days, verify_every } = table;
@@ -40,7 +40,7 @@ fn days(days: NonZeroU32) -> Duration {
     Duration::from_secs(u64::from(days.get()) * 86_400)
 }
 
-/// Below the data directory.
+/// The default directory, below the data directory.
 pub(crate) const DIRECTORY: &str = "backups";
 const SHORTEST: Duration = Duration::from_secs(60);
 

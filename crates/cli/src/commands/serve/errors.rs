@@ -1,4 +1,4 @@
-//! Why a server did not start or stopped, as its operator is told.
+//! Failures of a server to start or run, for its operator.
 
 use std::io;
 

@@ -5,13 +5,13 @@ use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use crate::args::Serve;
 use crate::failure::{Exit, Failure};
 
-/// What `--listen` and `--metrics` name.
+/// The addresses that `--listen` and `--metrics` name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Listen {
-    /// If `--listen` is a name.
+    /// The host name, if `--listen` has one.
     pub(super) host: Option<String>,
     pub(super) address: SocketAddr,
-    /// Where metrics are served, if they are.
+    /// The address of metrics, if they are served.
     pub(super) metrics: Option<SocketAddr>,
 }
 
@@ -21,7 +21,7 @@ impl Listen {
         Ok(Self { host, address, metrics: metrics_address(settings)? })
     }
 
-    /// What settings name that were found while a server runs with others. The same name is not looked up again: its address
+    /// Resolves the addresses of reloaded settings. A name that has not changed is not resolved again: its address
     /// cannot change while the server runs, and the resolver may fail.
     pub(super) fn found(&self, running: &Serve, found: &Serve) -> Result<Self, Failure> {
         let mut listen = self.clone();
@@ -39,9 +39,9 @@ impl Listen {
 /// An address to listen on.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::commands) struct Resolved {
-    /// The name of which it is the address, if one was typed.
+    /// The host name that was resolved, if one was typed.
     pub(in crate::commands) host: Option<String>,
-    /// Of several addresses an IPv4 one, as the default is, and else the first.
+    /// The address; of several ones an IPv4 address, like the default, otherwise the first.
     pub(in crate::commands) address: SocketAddr,
 }
 
@@ -49,7 +49,7 @@ fn typed_listen(settings: &Serve) -> &str {
     settings.listen.as_deref().unwrap_or(LISTEN)
 }
 
-/// The address that a flag names directly or by a host name.
+/// Returns the address that a flag names directly or by a host name.
 pub(in crate::commands) fn resolve(flag: &str, typed: &str) -> Result<Resolved, Failure> {
     if let Ok(address) = typed.parse() {
         return Ok(Resolved { host: None, address });
@@ -69,8 +69,8 @@ pub(in crate::commands) fn resolve(flag: &str, typed: &str) -> Result<Resolved, 
     Ok(Resolved { host: Some(host.to_owned()), address })
 }
 
-/// An address or host name with a port, or a port of this machine alone. The start prints the address that a name became, which
-/// decides who can read metrics.
+/// Parses an address or host name with a port, or a port alone, which is on loopback. The start prints the resolved
+/// address, which decides who can read metrics.
 fn metrics_address(settings: &Serve) -> Result<Option<SocketAddr>, Failure> {
     let Some(typed) = &settings.metrics else { return Ok(None) };
     if let Ok(port) = typed.parse::<u16>() {

@@ -1,4 +1,4 @@
-//! The OIDC providers of the configuration file.
+//! The OIDC providers according to the configuration file.
 
 use bulla_kms::OidcProvider;
 use bulla_server::{KeySource, OidcSource};

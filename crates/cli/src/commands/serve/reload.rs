@@ -1,4 +1,4 @@
-//! Reading the settings of a server again while it runs.
+//! Reloads the settings of a running server.
 
 use bulla_kms::OpenError;
 use bulla_server::{Reread, Settings};
@@ -12,8 +12,8 @@ use super::settings::{
 use crate::args::Serve;
 use crate::failure::Failure;
 
-/// Reads the configuration file again; flags still win. `running` are the settings of the start, with the account and the
-/// region that the store keeps, and `listen` is what they named then.
+/// Returns the function that reads the configuration file again; flags still take precedence. `running` are the
+/// settings of the start, with the account and region that the store keeps, and `listen` is what they named then.
 pub(super) fn reread(flags: Serve, running: Serve, listen: Listen) -> Reread {
     Box::new(move || {
         let found = with_config(flags.clone()).map_err(Failure::into_what)?;
@@ -21,20 +21,20 @@ pub(super) fn reread(flags: Serve, running: Serve, listen: Listen) -> Reread {
     })
 }
 
-/// What a running server does about settings that were found. All of them have to be valid, also those that take
-/// effect at the next start.
+/// Returns what a running server changes for the reloaded settings. All of them must be valid, including those that
+/// take effect at the next start.
 fn changes(running: &Serve, listen: &Listen, found: &Serve) -> Result<Settings, Failure> {
     let data = data_directory(running)?;
     let found_listen = listen.found(running, found)?;
     let options = server_options(found, &data, &found_listen)?;
     let need_restart = need_restart([running, found], [listen, &found_listen])?;
-    // The host of another `listen` is reached after a restart only, and until then that of the running one is.
+    // A changed host of `listen` takes effect at a restart; until then the certificate is for the running one.
     let tls = tls_options(found, &data, listen)?;
     if data_directory(found)? == data {
         check_home(running, found)?;
     }
     Ok(Settings {
-        // What the certificate is for depends on it.
+        // The names in the certificate depend on it.
         tls: (found.http == running.http).then_some(tls),
         limits: options.limits,
         trusted_proxies: options.trusted_proxies,
@@ -43,13 +43,13 @@ fn changes(running: &Serve, listen: &Listen, found: &Serve) -> Result<Settings, 
         request_limits: Some(found.limits),
         quotas: Some(*found.quotas),
         backup: Some(backup_schedule(found, &data)?),
-        // Whether there is a trail is settled by the next start; until then its sinks stay.
+        // Enabling or disabling the trail takes effect at the next start; until then its sinks stay.
         audit: (found.audit != Some(vec![])).then_some(options.audit),
         need_restart,
     })
 }
 
-/// Checks that the next start would not be refused: the store keeps the account and the region that a start has named.
+/// Checks that the next start would be accepted: the store keeps the account and region that a start has set.
 fn check_home(running: &Serve, found: &Serve) -> Result<(), Failure> {
     let settings =
         [("account", &running.account, &found.account), ("region", &running.region, &found.region)];
@@ -65,19 +65,20 @@ fn check_home(running: &Serve, found: &Serve) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What is not named is that of the store. What no start has named yet is settled by the next one.
+/// Returns whether a setting differs from the store. One that is not set is that of the store, and one that no start
+/// has set yet is set by the next start.
 fn is_other(running: &Option<String>, found: &Option<String>) -> bool {
     found.is_some() && running != found
 }
 
-/// The names of settings that differ and are read at the start only.
+/// Returns the names of changed settings that are read at the start only.
 fn need_restart(
     [running, found]: [&Serve; 2],
     [listen, found_listen]: [&Listen; 2],
 ) -> Result<Vec<&'static str>, Failure> {
     let data = [data_directory(running)?, data_directory(found)?];
     let [kms, new_kms] = [kms_options(running, &data[0])?, kms_options(found, &data[1])?];
-    // Without `..`: a new setting does not compile before it is sorted, and then belongs into `differences` or `changes`.
+    // Without `..`, so that a new setting does not compile until it is added to `differences` or `changes`.
     let Serve {
         // Compared below.
         data: _,
@@ -102,7 +103,7 @@ fn need_restart(
         limits: _,
         oidc: _,
         backup: _,
-        // Flags only, so they are those of the start.
+        // Flags only, so they cannot change.
         no_console: _,
         accept_clock: _,
         accept_rollback: _,

@@ -1,4 +1,4 @@
-//! `bulla access-key reset`: a new access key of root for whoever holds the data directory and the root key.
+//! `bulla access-key reset`: creates an access key of root for an operator who has the data directory and the root key.
 
 use bulla_kms::{Kms, Role, SystemClock};
 

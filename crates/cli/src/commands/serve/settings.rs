@@ -1,4 +1,4 @@
-//! The settings of a server: the configuration file, overridden by flags, and what they mean.
+//! The settings of a server: the configuration file, overridden by flags, and their validation.
 
 use std::fs;
 use std::path::{self, Path, PathBuf};
@@ -14,13 +14,13 @@ use super::oidc::oidc_sources;
 use crate::args::{Serve, SignatureVersion};
 use crate::failure::{Exit, Failure};
 
-/// Where the data is: as an absolute path, so that what is printed holds in other directories too.
+/// Returns the data directory as an absolute path, so that printed paths are valid in any directory.
 pub(super) fn data_directory(settings: &Serve) -> Result<PathBuf, Failure> {
     let data = settings.data.as_deref().unwrap_or(Path::new(DATA));
     path::absolute(data).map_err(|error| Failure::io(data, &error))
 }
 
-/// The settings of the configuration file, overridden by flags.
+/// Returns the settings of the configuration file, overridden by flags.
 pub(super) fn with_config(flags: Serve) -> Result<Serve, Failure> {
     let Some(path) = &flags.config else { return Ok(flags) };
     let text = fs::read_to_string(path).map_err(|error| Failure::io(path, &error))?;
@@ -102,7 +102,7 @@ pub(super) fn server_options(
 ) -> Result<ServerOptions, Failure> {
     let tls = tls_options(settings, data, listen)?;
     if settings.http && !listen.address.ip().to_canonical().is_loopback() {
-        return Err(serve_failure(ServeError::PlainHttp(listen.address))); // before anything is made
+        return Err(serve_failure(ServeError::PlainHttp(listen.address))); // before anything is created
     }
     let mut options = ServerOptions::new(listen.address, tls);
     options.limits = limits(settings);
@@ -131,12 +131,12 @@ pub(super) fn tls_options(settings: &Serve, data: &Path, listen: &Listen) -> Res
     }
 }
 
-/// Whether there are web pages under /console/.
+/// Returns whether the console is served under /console/.
 pub(super) fn has_console(settings: &Serve) -> bool {
     settings.console != Some(false) && !settings.no_console
 }
 
-/// The host names by which browsers reach them.
+/// Returns the host names by which browsers reach the console.
 pub(super) fn console_names(settings: &Serve, listen: &Listen) -> Vec<String> {
     let names = settings.tls_name.iter().chain(&listen.host).cloned();
     names.chain([LOOPBACK.to_owned()]).collect()
@@ -174,5 +174,5 @@ fn trusted_proxies(settings: &Serve) -> Result<Vec<Network>, Failure> {
 
 /// A name that every machine has.
 const LOOPBACK: &str = "localhost";
-/// The data directory of a server, unless another one is named.
+/// The default data directory of a server.
 pub(crate) const DATA: &str = "/var/lib/bulla";

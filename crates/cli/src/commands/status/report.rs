@@ -42,7 +42,7 @@ pub(super) fn print_status(status: &Status) -> Result<(), Failure> {
     print_field("request limits", limits(&status.limits))
 }
 
-/// Prints what a store is and how much it holds.
+/// Prints a store and its number of records.
 pub(super) fn print_store(store: &StoreStatus) -> Result<(), Failure> {
     let StoreStatus { data, epoch, commit, .. } = store;
     match commit {
@@ -59,12 +59,12 @@ pub(super) fn print_store(store: &StoreStatus) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Prints what keeps the root key.
+/// Prints the provider of the root key.
 pub(super) fn print_root_key(root_key: &RootKeyStatus) -> Result<(), Failure> {
     print_field("root key", format_args!("{} {}", root_key.provider, root_key.location))
 }
 
-/// Prints how far an audit trail is.
+/// Prints the state of an audit trail.
 pub(super) fn print_audit(audit: &AuditStatus) -> Result<(), Failure> {
     let files = if audit.files == 1 { "1 file".to_owned() } else { format!("{} files", audit.files) };
     let mib = audit.bytes.div_ceil(1 << 20);
@@ -123,10 +123,10 @@ fn limits(limits: &BTreeMap<String, LimitStatus>) -> String {
 /// The sink whose figures are those of the trail.
 const FILES: &str = "file";
 
-/// A kind of records, and how one and several of them are called.
+/// A kind of records, with its name in the singular and the plural.
 struct Counted(&'static str, &'static str, &'static str);
 
-/// What is counted in each line.
+/// The kinds of records in each line.
 const RECORDS: [(&str, &[Counted]); 3] = [
     (
         "keys",

@@ -1,4 +1,4 @@
-//! The status of a data directory that no server uses: its store and its audit trail, as they are on the disk.
+//! The status of a data directory without a server: its store and its audit trail, read from the disk.
 
 use std::io;
 use std::path::Path;
@@ -11,13 +11,13 @@ use serde_json::json;
 use super::RUNNING;
 use super::report::{print_audit, print_root_key, print_store};
 use crate::args::Status;
-use crate::embedded::tell_of_wait;
+use crate::embedded::report_wait;
 use crate::failure::{Exit, Failure};
 use crate::results::{print, print_json};
 
 pub(super) fn run(data: &Path, args: &Status) -> Result<(), Failure> {
     let root_key = args.root_key.clone();
-    let options = Options { root_key, on_wait: tell_of_wait, ..Options::new(data, Role::Command) };
+    let options = Options { root_key, on_wait: report_wait, ..Options::new(data, Role::Command) };
     let summary = inspect_store(&options).map_err(|error| open_failure(data, &error))?;
     let records = summary.records.iter().map(|(kind, count)| ((*kind).to_owned(), *count as u64));
     let store = StoreStatus {
@@ -44,7 +44,7 @@ pub(super) fn run(data: &Path, args: &Status) -> Result<(), Failure> {
     Err(Failure::new(Exit::Other, what, "start it: bulla serve --data DIR, or as the service that it is"))
 }
 
-/// What the files of the trail tell; none without files.
+/// Returns the state of the trail from its files; `None` without files.
 fn audit(data: &Path) -> Option<AuditStatus> {
     let directory = data.join("audit");
     let sources =
@@ -53,8 +53,8 @@ fn audit(data: &Path) -> Option<AuditStatus> {
     Some(AuditStatus { sealed, ..AuditStatus::of_directory(&directory) })
 }
 
-/// The newest seal of a file, which is not verified here.
-fn newest_seal(source: &TrailFile) -> Option<Position> {
+/// Returns the newest seal of a file, which is not verified here.
+fn newest_seal(source: &Source) -> Option<Position> {
     let mut newest = None;
     let read = source.for_each(|line| {
         let sealed = Record::parse(line).filter(|record| matches!(record.content, Content::Seal(_)));
@@ -74,7 +74,7 @@ fn open_failure(data: &Path, error: &OpenError) -> Failure {
         OpenError::Directory { source, .. } if source.kind() == io::ErrorKind::NotFound => {
             "name the data directory of the server with --data".into()
         }
-        OpenError::Provider(error) => error.hint(Role::Server), // it may be named, as for a server
+        OpenError::Provider(error) => error.hint(Role::Server), // the root key can be named, as for a server
         error => error.hint(Role::Command),
     };
     Failure::new(Exit::Kms, error.to_string(), hint)

@@ -1,4 +1,4 @@
-//! What is installed for the boot of a system, and what is refused.
+//! Which files are installed for boot, and what is refused.
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -159,7 +159,7 @@ fn a_boot_image_gets_the_secret_that_the_tpm_sealed() {
     let names = ["/etc/bulla/disk.toml", "/etc/bulla/ca.pem", "/etc/bulla/disk-secret.tpm2"];
     assert_eq!(boot_files(), names.map(PathBuf::from));
     assert_eq!(install_with(&root, &BootSecret::Kept).unwrap().sealed.unwrap(), sealed);
-    // Without the plain secret as well.
+    // Also without the plain secret.
     let plain = root.path().join("etc/bulla/disk-secret");
     fs::rename(&plain, plain.with_extension("away")).unwrap();
     assert_eq!(boot_files(), names.map(PathBuf::from));
@@ -209,11 +209,11 @@ fn addresses_of_this_machine_are_known() {
     for own in ["127.0.0.1:1", "0.0.0.0:1", "127.9.9.9:1"] {
         assert!(is_own_address(own.parse().unwrap()), "{own}");
     }
-    // Of a network for documentation, which no machine is in.
+    // From a network for documentation, which no machine is in.
     assert!(!is_own_address("192.0.2.1:1".parse().unwrap()));
 }
 
-/// The scripts know an outage by these words.
+/// The scripts recognize an outage by these words.
 #[test]
 fn the_scripts_wait_for_a_kms_that_cannot_be_reached() {
     let endpoint = Endpoint::parse("http://127.0.0.1:1").unwrap();

@@ -1,4 +1,5 @@
-//! What systemd-creds gets and what is made of its answers, with a script in its place; conformance/disk has the real one.
+//! What systemd-creds is called with and how its answers are read, with a script in its place; conformance/disk has the
+//! real one.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -8,7 +9,8 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A TPM in a folder, which seals by a script: the sealed text is the registers, a line end, and the secret with other letters.
+/// A TPM in a folder, which seals with a script: the sealed text is the registers, a line end, and the secret with
+/// other letters.
 pub(in super::super) fn fake(folder: &TempDir) -> Tpm {
     with_script(
         folder,
@@ -23,7 +25,8 @@ pub(in super::super) fn fake(folder: &TempDir) -> Tpm {
 pub(in super::super) fn with_script(folder: &TempDir, script: &str) -> Tpm {
     let tpm =
         Tpm { program: folder.path().join("systemd-creds").into(), device: folder.path().join("tpmrm0") };
-    // Written and closed by another process: a thread that starts a program meanwhile would keep this one busy.
+    // Written and closed by another process: a thread that starts a program meanwhile would keep the file open for
+    // writing.
     let new = folder.path().join("new");
     fs::write(&new, format!("#!/bin/sh\n{script}\n")).unwrap();
     fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).unwrap();
@@ -61,8 +64,8 @@ fn what_is_sealed_is_unsealed() {
 fn the_secret_is_no_argument_and_nothing_of_our_environment_is_passed_on() {
     let folder = folder();
     let tpm = with_script(&folder, r#"cat >/dev/null; echo "$@"; env"#);
-    let told = String::from_utf8(tpm.seal(b"secret", &Pcrs("7".to_owned())).unwrap().text).unwrap();
-    let (arguments, environment) = told.split_once('\n').unwrap();
+    let message = String::from_utf8(tpm.seal(b"secret", &Pcrs("7".to_owned())).unwrap().text).unwrap();
+    let (arguments, environment) = message.split_once('\n').unwrap();
     assert_eq!(arguments, "encrypt --with-key=tpm2 --tpm2-pcrs=7 --name=bulla-disk - -");
     let of_the_shell = ["PWD", "SHLVL", "_", "OLDPWD"];
     for line in environment.lines() {
@@ -82,10 +85,10 @@ fn the_cause_is_the_last_line_that_systemd_creds_wrote() {
             "systemd-creds: TPM2 device is in dictionary attack lockout",
         ),
     ] {
-        let told = fault(&format!(
+        let message = fault(&format!(
             "echo 'WARNING:esys: integrity check failed, policy check failed' >&2; echo '{line}' >&2; exit 1"
         ));
-        assert!(told.starts_with(expected), "{told}");
+        assert!(message.starts_with(expected), "{message}");
     }
     assert_eq!(fault("exit 1"), "systemd-creds: it gave no reason");
 }

@@ -1,10 +1,10 @@
-//! Threads and processes that take turns.
+//! Threads and processes take turns with the resource.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::*;
 
-/// What happened to all resources of one test.
+/// The openings and closings of all resources of one test.
 #[derive(Default)]
 struct Log {
     opened: AtomicUsize,
@@ -131,7 +131,7 @@ fn threads_that_wait_share_a_failure() {
     call(&shared, &log);
 }
 
-/// The failure is not shared with a thread that wakes up late, after another one could open the resource.
+/// A failure is not shared with a thread that wakes up late, after another one has opened the resource.
 #[test]
 fn a_failure_that_is_over_is_not_shared() {
     let log = Arc::new(Log::default());

@@ -1,4 +1,4 @@
-//! The pages of the book (`book/SUMMARY.md`, which mdBook reads) are all pages that there are.
+//! The book (`book/SUMMARY.md`, which mdBook reads) has all pages.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ fn every_page_is_in_the_book_once() {
     assert_eq!(chapters, pages);
 }
 
-/// A page of the top directory is read by mdBook in `book/`, so what it leads to has to be there too.
+/// mdBook reads a page of the top directory in `book/`, so the targets of its links must be there too.
 #[test]
 fn pages_of_the_top_directory_lead_to_what_the_book_has() {
     let broken: Vec<_> =

@@ -1,5 +1,5 @@
-//! Links between the documents: the file is there, and so is the heading that the anchor names. Addresses on the network are
-//! not asked.
+//! Links between the documents resolve: the file exists, and so does the heading that the anchor names. Addresses on
+//! the network are not checked.
 
 use std::collections::HashMap;
 use std::fs;
@@ -15,7 +15,7 @@ fn every_link_leads_to_a_file_and_a_heading() {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
-/// What is wrong with the links of a page.
+/// Describes the broken links of a page.
 pub(super) fn broken_links(page: &Path) -> Vec<String> {
     let text = fs::read_to_string(page).unwrap();
     let directory = page.parent().unwrap();
@@ -47,7 +47,7 @@ fn fault(page: &Path, directory: &Path, link: &str) -> Option<&'static str> {
     }
 }
 
-/// The targets of links and pictures, with their lines.
+/// Returns the targets of links and pictures, with their lines.
 pub(super) fn links(markdown: &str) -> Vec<(usize, &str)> {
     let mut links = Vec::new();
     for (number, line) in prose(markdown) {
@@ -62,7 +62,7 @@ pub(super) fn links(markdown: &str) -> Vec<(usize, &str)> {
     links
 }
 
-/// The anchors that GitHub gives to the headings.
+/// Returns the anchors that GitHub assigns to the headings.
 fn anchors(markdown: &str) -> Vec<String> {
     let mut anchors = Vec::new();
     let mut seen = HashMap::<String, usize>::new();
@@ -79,13 +79,13 @@ fn anchors(markdown: &str) -> Vec<String> {
     anchors
 }
 
-/// Letters and digits of any script stay, in lower case, blanks become hyphens, and marks go.
+/// Letters and digits of any script become lower case, blanks become hyphens, and punctuation is dropped.
 fn anchor(title: &str) -> String {
     let kept = |c: &char| c.is_alphanumeric() || " -_".contains(*c);
     title.to_lowercase().chars().filter(kept).map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
-/// The lines outside blocks of code, with their numbers.
+/// Returns the lines outside code blocks, with their numbers.
 fn prose(markdown: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut is_code = false;
     markdown.lines().enumerate().filter_map(move |(number, line)| {

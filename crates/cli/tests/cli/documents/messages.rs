@@ -1,5 +1,5 @@
-//! The messages in the tables of "Troubleshooting" in docs/operations.md are in the source code or in a script of `tests/cmd`,
-//! word for word.
+//! The messages in the tables of "Troubleshooting" in docs/operations.md exist literally in the source code or in a
+//! script of `tests/cmd`.
 
 use std::fs;
 use std::path::Path;
@@ -22,7 +22,7 @@ fn every_message_of_the_tables_is_one_of_the_program() {
     }
 }
 
-/// What others say, or what the program puts together.
+/// Messages of other programs, or that the program composes.
 const OF_OTHERS: [(&str, &str); 8] = [
     ("Permission denied", "the system"),
     ("Read-only file system", "the system"),
@@ -34,7 +34,7 @@ const OF_OTHERS: [(&str, &str); 8] = [
     (".*", "several codes"),
 ];
 
-/// What stands literally in the messages of the first column, between `...` and names in capitals.
+/// Returns the literal parts of the messages in the first column, between `...` and names in capitals.
 fn parts_of_messages(row: &str) -> Vec<String> {
     let Some(cells) = row.strip_prefix("| ") else { return Vec::new() };
     let cell = cells.split(" | ").next().unwrap();
@@ -51,7 +51,7 @@ fn parts_of_messages(row: &str) -> Vec<String> {
     parts
 }
 
-/// The scripts, and the source code of all crates; a literal that goes on in the next line is in one piece.
+/// Returns the scripts, and the source code of all crates; literals that continue on the next line are joined.
 fn sources() -> String {
     let mut text = String::new();
     let mut directories = vec![root().join("crates"), root().join("crates/cli/tests/cmd")];

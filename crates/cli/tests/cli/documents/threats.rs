@@ -1,4 +1,4 @@
-//! The tests that docs/threat-model.md names are there.
+//! The tests that docs/threat-model.md names exist.
 
 use std::fs;
 
@@ -13,14 +13,14 @@ fn every_test_that_the_threat_model_names_exists() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
-/// The pairs of a file and a test, each a code span, such as `` `kms/tests/life.rs`: `a_key_is_gone` ``.
+/// Returns pairs of a file and a test, each a code span, such as `` `kms/tests/life.rs`: `a_key_is_gone` ``.
 fn named_tests(page: &str) -> Vec<(&str, &str)> {
     let spans: Vec<_> = page.lines().flat_map(|line| line.split('`').skip(1).step_by(2)).collect();
     let pairs = spans.windows(2).filter(|pair| pair[0].ends_with(".rs") || pair[0].ends_with(".py"));
     pairs.map(|pair| (pair[0], pair[1])).collect()
 }
 
-/// Whether a file, of `conformance/` or below `crates/`, has a function of that name.
+/// Returns whether a file, of `conformance/` or below `crates/`, has a function of that name.
 fn has_test(file: &str, test: &str) -> bool {
     let path =
         if file.starts_with("conformance/") { root().join(file) } else { root().join("crates").join(file) };

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Puts what opens volumes by the KMS into the initramfs: the program, the token plugin, /etc/bulla/disk.toml and its files.
+# Puts the files that open volumes with the KMS into the initramfs: the program, the token plugin, /etc/bulla/disk.toml
+# and its files.
 # `bulla disk install-boot` installed it; `bulla disk uninstall-boot` removes it.
 
 check() {
@@ -24,7 +25,7 @@ is_sealed() { # whether the TPM has sealed the secret of the access key
 }
 
 installkernel() {
-    # Whatever the machine that makes the image has.
+    # Regardless of the hardware of the machine that makes the image.
     ! is_sealed || hostonly='' instmods =drivers/char/tpm
 }
 
@@ -38,13 +39,13 @@ install() {
     done < <(/usr/bin/bulla disk boot-files)
     if is_sealed; then
         inst_multiple systemd-creds
-        # systemd-creds loads them by their names; dracut copies what programs need, not what libraries need.
+        # systemd-creds loads them by name; dracut copies what programs need, not what libraries load.
         inst_libdir_file 'libtss2-esys.so.*' 'libtss2-mu.so.*' 'libtss2-rc.so.*' 'libtss2-sys.so.*' 'libtss2-tcti-device.so.*'
     fi
     date +%s >"$initdir/etc/bulla/boot-image-time"
     mkdir -p "$initdir/etc/cmdline.d"
     echo rd.neednet=1 >"$initdir/etc/cmdline.d/65bulla.conf"
-    # systemd-cryptsetup tries tokens, but only once: this waits for the KMS first.
+    # systemd-cryptsetup tries tokens only once, so this waits for the KMS first.
     inst_script "$moddir/wait-for-kms.sh" /usr/lib/bulla/wait-for-kms
     inst_simple "$moddir/wait-for-kms.conf" "$systemdsystemunitdir/systemd-cryptsetup@.service.d/bulla.conf"
 }

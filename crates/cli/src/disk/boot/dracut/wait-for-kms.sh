@@ -1,5 +1,5 @@
 #!/bin/sh
-# Waits until the KMS opens the volumes that disk.toml lists and this machine has, with a limit. Nothing is mapped.
+# Waits, with a limit, until the KMS opens the volumes of this machine that disk.toml lists. Maps nothing.
 # `bulla disk install-boot` installed it; `bulla disk uninstall-boot` removes it.
 
 [ -f /etc/bulla/disk.toml ] || exit 0
@@ -7,7 +7,7 @@
 
 bulla_set_clock
 mkdir -p -m 0700 /run/bulla /run/cryptsetup
-# Units of several volumes start at the same time: the first one waits for all volumes, the others for it.
+# Units of several volumes start at the same time. The first one waits for all volumes, the others for the first one.
 exec 9>/run/bulla/lock
 flock 9
 for device in /dev/disk/by-uuid/*; do

@@ -37,7 +37,7 @@ DONE = [
     "crates/envelope",
     "crates/files",
     "crates/keys",
-    "crates/kms",
+    "crates/server",
     "crates/wire",
     "deny.toml",
     "docs",

@@ -1,7 +1,7 @@
-//! The bare "hello" on exactly the stack of the KMS server: the measure for what the KMS itself costs.
+//! A bare "hello" on exactly the stack of the KMS server, to measure what the KMS itself costs.
 //!
-//! `cargo run --release -p bulla-server --example hello [ADDRESS]` answers every request with the same few bytes
-//! until it is killed.
+//! `cargo run --release -p bulla-server --example hello [ADDRESS]` answers every request with the same few bytes until
+//! it is killed.
 
 use std::error::Error;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Makes the scheduled backups of a running server, and verifies again those that are kept.
+//! Makes the scheduled backups of a running server, and verifies kept ones again.
 
 use std::io;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use rustix::process::nice;
 
 use crate::log::Log;
 
-/// The thread that makes them; it ends when this is dropped, and breaks off the backup that is under way.
+/// The thread that makes backups. Dropping this cancels a running backup and ends the thread.
 pub(crate) struct Backups {
     kms: Arc<Kms>,
     stop: Option<Sender<()>>,
@@ -23,9 +23,9 @@ impl Backups {
         let (stop, stopped) = channel();
         let engine = Arc::clone(&kms);
         let work = move || {
-            let _ = nice(LOW_PRIORITY); // of this thread; where it is refused, requests share the cores with it
+            let _ = nice(LOW_PRIORITY); // of this thread; if refused, requests share the cores with it
             while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
-                if let Some(event) = work_of_a_second(&kms) {
+                if let Some(event) = run_due(&kms) {
                     log.event(event);
                 }
             }
@@ -45,15 +45,15 @@ impl Drop for Backups {
     }
 }
 
-/// Makes a backup if one is due, or else verifies one that is kept, and returns what the log says of it.
-fn work_of_a_second(kms: &Kms) -> Option<String> {
+/// Makes a backup if one is due, otherwise verifies a kept one. Returns the text for the log.
+fn run_due(kms: &Kms) -> Option<String> {
     match kms.back_up_if_due() {
         Some(done) => made(&done),
         None => kms.verify_backup_if_due().as_ref().and_then(verified),
     }
 }
 
-/// What the log says of a backup; nothing of a failure that it knows.
+/// Returns the text for the log about a backup; `None` for a failure that is logged already.
 fn made(done: &ScheduledBackup) -> Option<String> {
     match done {
         ScheduledBackup::Made { path, facts, deleted } => {
@@ -73,7 +73,7 @@ fn made(done: &ScheduledBackup) -> Option<String> {
     }
 }
 
-/// What the log says of a verification: what is new.
+/// Returns the text for the log about a verification, if its outcome is new.
 fn verified(done: &ReverifiedBackup) -> Option<String> {
     match done {
         ReverifiedBackup::Passed { had_failed: false, .. }

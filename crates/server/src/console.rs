@@ -1,4 +1,4 @@
-//! The console behind HTTP: which requests are for it, and its answers as those of the server.
+//! The console behind HTTP: selects the requests for it, and converts its answers.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -22,30 +22,29 @@ pub(crate) struct Pages {
 }
 
 impl Pages {
-    /// Pages that are reached by these names.
+    /// Returns the console for these host names.
     pub(crate) fn new(names: Vec<String>) -> Self {
         Self { console: Console::new(names) }
     }
 
-    /// Replaces the names by which they are reached.
+    /// Replaces the host names of the console.
     pub(crate) fn set_names(&self, names: Vec<String>) {
         self.console.set_names(names);
     }
 
-    /// Whether a request is for the console.
+    /// Returns whether a request is for the console.
     pub(crate) fn are_asked_for(&self, request: &Received) -> bool {
         let path = request.head.uri.path();
         request.body.is_ok()
             && (path.starts_with(PREFIX) || path == PREFIX.trim_end_matches('/') || is_visit(request))
     }
 
-    /// Counts a request that the API has answered with this status.
+    /// Counts a request that the API answered with this status.
     pub(crate) fn count(&self, kms: &Kms, status: u16) {
         self.console.traffic().count(kms.elapsed(), status >= 400);
     }
 
-    /// Answers a request for the console, and notes in `progress` how. The page has a line in the log, after those of the actions and
-    /// queries that it takes.
+    /// Answers a request for the console, and fills in `line` for the log.
     pub(crate) async fn answer(
         &self,
         kms: &Kms,
@@ -72,8 +71,8 @@ impl Pages {
         );
         let mut answer = answer.await;
         if let Some(event) = &answer.event {
-            log.event(words(event, connection.source.unwrap_or(request.peer.address)));
-            let noted = note(kms, event, connection, &answer, progress.started.elapsed()).await;
+            log.event(text_of(event, line.source));
+            let noted = note(kms, event, connection, &answer, line.started.elapsed()).await;
             if let Err(error) = noted {
                 progress.status = error.status();
                 return unavailable();
@@ -100,11 +99,11 @@ impl Pages {
     }
 }
 
-/// How metrics call what is asked of the console.
+/// The product of console requests in metrics.
 const CONSOLE: &str = "Console";
 
-/// An event in the words of the log.
-fn words(event: &Event, source: IpAddr) -> String {
+/// Returns the text of an event in the log.
+fn text_of(event: &Event, source: IpAddr) -> String {
     match event {
         Event::SignedIn(name) => format!("console: {name} signed in from {source}"),
         Event::Refused => format!("console: a sign-in from {source} was refused"),
@@ -151,14 +150,14 @@ async fn note(
     kms.note_request(request).await
 }
 
-/// The answer while the audit trail takes no lines: it has no cookie, so nobody is signed in by it.
+/// Returns the answer while the audit trail takes no lines. It has no cookie, so it signs no user in.
 fn unavailable() -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     response
 }
 
-/// Whether a person opens the address of the server in a browser. Clients of the API name an action.
+/// Returns whether a user opens the address of the server in a browser. Clients of the API name an action.
 fn is_visit(request: &Received) -> bool {
     let accepted = request.head.headers.get(ACCEPT).and_then(|accepted| accepted.to_str().ok());
     matches!(request.head.method, Method::GET | Method::HEAD)

@@ -1,11 +1,11 @@
-//! The control channel: `DATA/control.sock`, by which operators on this machine ask a running server and have it do what only
-//! the process that holds the store can do. Nothing of it is on the network.
+//! The control channel: `DATA/control.sock`, on which operators of this machine call a running server for what only the
+//! process that holds the store can do. It is not on the network.
 //!
-//! - [`socket`]: the socket in the data directory, for its owner and root alone.
-//! - [`protocol`]: what both sides write, one JSON object a line.
+//! - [`socket`]: the socket in the data directory, for its owner and root only.
+//! - [`protocol`]: the messages of both sides, one JSON object per line.
 //! - [`calls`]: the one table of calls.
-//! - [`mod@serve`]: connections, their limits, and the answers; [`long_call`] is the thread of calls that take long.
-//! - [`client`]: the other side, for commands.
+//! - [`mod@serve`]: connections, their limits, and the answers; [`long_call`] is the thread of long calls.
+//! - [`client`]: the client, for commands.
 
 mod calls;
 mod client;
@@ -25,4 +25,4 @@ pub use self::status::{
     AuditStatus, BackupStatus, CertificateStatus, ConnectionStatus, FailedBackupStatus, LimitStatus,
     NonceStatus, RootKeyStatus, SinkStatus, Status, StoreStatus,
 };
-pub(crate) use self::status::{Facts, Looks};
+pub(crate) use self::status::{Facts, Inspections};

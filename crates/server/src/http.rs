@@ -1,7 +1,7 @@
-//! HTTP/1.1 over TCP or TLS: accepting connections, their limits, and the stop.
+//! HTTP/1.1 over TCP or TLS: accepts connections, enforces their limits, and stops.
 //!
-//! What a request means is a [`Handler`]'s business: the KMS has one, and so has the benchmark that measures
-//! this module alone (`examples/hello.rs`).
+//! A [`Handler`] gives requests a meaning: the KMS has one, and so has the benchmark that measures this module alone
+//! (`examples/hello.rs`).
 
 mod accept;
 mod activity;
@@ -40,26 +40,26 @@ use self::connections::Place;
 pub(crate) use self::progress::Progress;
 use crate::limits::{Limits, USER_AGENT_BYTES};
 
-/// Turns requests into answers.
+/// Converts requests into answers.
 pub trait Handler: Send + Sync + 'static {
-    /// Answers one request. Requests of one connection come one after the other, others at the same time.
+    /// Answers one request. Requests of one connection are sequential, others concurrent.
     fn answer(&self, request: Received) -> impl Future<Output = Response<Full<Bytes>>> + Send;
 }
 
 /// A request with its body.
 pub struct Received {
-    /// Method, path and headers. If the request was refused for its head, those of an empty one.
+    /// Method, path and headers. If the head was refused, those of a substitute.
     pub head: Parts,
     /// The query, without the question mark.
     pub query: Zeroizing<String>,
-    /// The body, unless the request was refused. The connection is closed then.
+    /// The body, unless the request was refused. In that case the connection is closed.
     pub body: Result<Body, Refused>,
-    /// Who sent it.
+    /// The client.
     pub peer: Peer,
 }
 
 impl Received {
-    /// What the client calls itself, as far as the audit trail keeps it.
+    /// Returns the User-Agent, truncated as in the audit trail.
     pub(crate) fn user_agent(&self) -> Option<Arc<str>> {
         let sent = self.head.headers.get(USER_AGENT)?.as_bytes();
         let kept = &sent[..sent.len().min(USER_AGENT_BYTES)];
@@ -67,7 +67,7 @@ impl Received {
     }
 }
 
-/// Why a request was refused before all of it was read.
+/// Why a request was refused before it was read in full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// The request line is longer than [`limits::REQUEST_LINE_BYTES`](crate::limits::REQUEST_LINE_BYTES), or its path
@@ -76,7 +76,7 @@ pub enum Refused {
     /// The headers are longer than [`limits::HEADER_BYTES`](crate::limits::HEADER_BYTES), or more than
     /// [`limits::HEADERS`](crate::limits::HEADERS).
     LongHeaders,
-    /// The query holds what no query may hold, or the request is not for exactly one host.
+    /// The query has an invalid character, or the request does not name exactly one host.
     Malformed,
     /// Query and body together are larger than [`limits::BODY_BYTES`](crate::limits::BODY_BYTES).
     LongBody,
@@ -85,7 +85,7 @@ pub enum Refused {
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// Its address; an IPv4 address is always written as one.
+    /// Its address; IPv4 addresses are never mapped to IPv6.
     pub address: IpAddr,
     /// Its port.
     pub port: u16,
@@ -93,25 +93,25 @@ pub struct Peer {
     pub tls: bool,
 }
 
-/// Marks an answer, among its extensions, whose request was authenticated. Connections that never had one are the
-/// first to be closed when there are too many.
+/// Marks an answer, among its extensions, whose request was authenticated. Connections that never had one are the first
+/// to be closed when there are too many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Authenticated;
 
-/// What a server needs beside its handler.
+/// The parts of a server beside its handler.
 pub struct Setup {
-    /// Where connections come in.
+    /// The listener for connections.
     pub listener: TcpListener,
-    /// Without it, connections are not encrypted.
+    /// The TLS acceptor; without it, connections are not encrypted.
     pub tls: Option<TlsAcceptor>,
-    /// How many connections there may be, and what each may take.
+    /// The limits of connections, and those that are open.
     pub connections: Arc<Connections>,
-    /// Becomes true when the server is to stop.
+    /// Becomes true when the server must stop.
     pub stop: watch::Receiver<bool>,
 }
 
-/// Serves connections until `setup.stop`, then finishes the requests in flight and returns. It waits for them
-/// without a limit: dropping the runtime cuts them off.
+/// Serves connections until `setup.stop`, then finishes the requests in flight and returns. It waits for them without a
+/// limit: dropping the runtime cuts them off.
 pub async fn serve<H: Handler>(setup: Setup, handler: Arc<H>) {
     let Setup { listener, tls, connections, mut stop } = setup;
     let (close_connections, closing) = watch::channel(false);
@@ -137,8 +137,8 @@ pub async fn serve<H: Handler>(setup: Setup, handler: Arc<H>) {
         () = accepting => {}
         () = connections.watch() => {}
     }
-    drop(listener); // the next server may have the address while this one finishes
-    close_connections.send_replace(true); // now that a client which connects again does not come here
+    drop(listener); // the next server may use the address while this one finishes
+    close_connections.send_replace(true); // a client that reconnects no longer reaches this server
     connections.all_closed().await;
 }
 
@@ -168,7 +168,7 @@ async fn attend<H: Handler>(
     }
 }
 
-/// Ready once the server is to stop, and when the sender is dropped.
+/// Resolves when the server must stop, or the sender is dropped.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }

@@ -1,7 +1,7 @@
 //! The KMS engine behind HTTP and HTTPS.
 //!
-//! [`Server::bind`] takes the address, [`Server::run`] serves until it is told to stop. A request goes from
-//! [`http`] (bytes, limits) through `http::rpc` (the walk) to the engine and back.
+//! [`Server::bind`] binds the address, [`Server::run`] serves until it is ordered to stop. A request passes through
+//! [`http`] (bytes, limits) and `http::rpc` (authentication) to the engine and back.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -59,7 +59,7 @@ use tokio::time::sleep;
 pub use self::audit_sinks::{AuditSinks, AuditTarget, OtherSink, SyslogTarget};
 use self::backups::Backups;
 use self::console::Pages;
-use self::control::{Control, ControlSocket, Facts, Looks};
+use self::control::{Control, ControlSocket, Facts, Inspections};
 use self::http::Connections;
 use self::http::rpc::Rpc;
 pub use self::limits::Limits;
@@ -80,37 +80,37 @@ use self::tls::{Tls, Upkeep};
 pub use self::tls::{TlsError, TlsOptions};
 pub use bulla_console::Event as ConsoleEvent;
 
-/// How to serve.
+/// The options of a server.
 pub struct ServerOptions {
-    /// The address; port 0 takes a free one.
+    /// The address; port 0 picks a free one.
     pub listen: SocketAddr,
     /// Whether and with which certificate connections are encrypted.
     pub tls: TlsOptions,
-    /// How many connections there may be, and what they may take.
+    /// The limits of connections and requests.
     pub limits: Limits,
-    /// Networks of proxies and balancers: their connections are not counted by address, and their X-Forwarded-For says for whom
-    /// they ask.
+    /// Networks of proxies and load balancers: their connections are not counted by address, and their X-Forwarded-For
+    /// names the client.
     pub trusted_proxies: Vec<Network>,
-    /// Whose tokens AssumeRoleWithOIDC takes.
+    /// The OIDC providers whose tokens AssumeRoleWithOIDC accepts.
     pub oidc: Vec<OidcSource>,
-    /// The host names by which browsers reach the console; without them there is no console.
+    /// The host names by which browsers reach the console; `None` disables the console.
     pub console: Option<Vec<String>>,
-    /// Where the audit trail of the engine goes, if it has one.
+    /// The sinks of the audit trail, if the engine has one.
     pub audit: AuditSinks,
-    /// Where the log goes.
+    /// The output of the log.
     pub log: Box<dyn Write + Send>,
-    /// Where metrics are served, in plain HTTP to everybody who can connect; without it, nothing is counted.
+    /// The address for metrics, in plain HTTP to every client that connects; without it, nothing is counted.
     pub metrics: Option<SocketAddr>,
-    /// Who started the server and wants to know how it is.
+    /// The service manager that started the server and monitors it.
     pub service_manager: Option<ServiceManager>,
-    /// What tells the server to stop.
+    /// The source of orders to stop and to reload.
     pub shutdown: Shutdown,
-    /// Reads the settings again when the server is told to reload; without it, only certificates are read again.
+    /// Reads the settings again on a reload; without it, only certificates are reloaded.
     pub reread: Option<Reread>,
 }
 
 impl ServerOptions {
-    /// The usual limits, the log on stderr, stopped by signals.
+    /// Returns the default limits, the log on stderr, stopped by signals.
     #[must_use]
     pub fn new(listen: SocketAddr, tls: TlsOptions) -> Self {
         Self {
@@ -129,7 +129,7 @@ impl ServerOptions {
         }
     }
 
-    /// Settings that stay as they are.
+    /// Returns the settings unchanged, for a reload.
     fn unchanged(&self) -> Reread {
         let tls = Some(self.tls.clone());
         let limits = self.limits;
@@ -155,36 +155,36 @@ impl ServerOptions {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// Without TLS, only a loopback address may be listened on.
+    /// Without TLS, only a loopback address is allowed.
     PlainHttp(SocketAddr),
-    /// The address cannot be listened on.
+    /// Binding the address failed.
     Bind {
         /// The address.
         listen: SocketAddr,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// The address for metrics cannot be listened on.
+    /// Binding the address for metrics failed.
     BindMetrics {
         /// The address.
         listen: SocketAddr,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// There is no certificate.
     Tls(TlsError),
-    /// The system gives no threads, timers or signals.
+    /// The system provides no threads, timers or signals.
     Start(io::Error),
 }
 
-/// A server that has its address and its certificate, and answers once it runs.
+/// A server with a bound address and a certificate, which answers when it runs.
 pub struct Server {
     kms: Arc<Kms>,
     limits: Limits,
     listener: TcpListener,
     local_addr: SocketAddr,
     console: Option<Vec<String>>,
-    /// None if it cannot be made; the log says why.
+    /// `None` if it cannot be created; the log has the reason.
     control: Option<ControlSocket>,
     log: Arc<Log>,
     metrics: Option<Bound>,
@@ -198,8 +198,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Takes the address, prepares the certificate and listens for signals. Clients can connect from here on;
-    /// they are answered once [`Server::run`] is called, and signals are obeyed then too.
+    /// Binds the address, prepares the certificate and listens for signals. From then on clients can connect; they are
+    /// answered, and signals are handled, once [`Server::run`] is called.
     ///
     /// # Errors
     /// [`ServeError`]; the address is free again.
@@ -251,26 +251,26 @@ impl Server {
         })
     }
 
-    /// The address, with the port that port 0 became.
+    /// Returns the address, with the actual port.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
     }
 
-    /// The address of metrics, with the port that port 0 became.
+    /// Returns the address of metrics, with the actual port.
     #[must_use]
     pub fn metrics_addr(&self) -> Option<SocketAddr> {
         self.metrics.as_ref().map(|bound| bound.address)
     }
 
-    /// The certificate that clients have to trust, if it is one of ours.
+    /// Returns the path of the certificate that clients must trust, if the server has an authority of its own.
     #[must_use]
     pub fn ca_path(&self) -> Option<&Path> {
         self.tls.as_ref()?.ca_path()
     }
 
-    /// Serves until it is told to stop: then no new connection is accepted, idle ones are closed, and requests in
-    /// flight get [`limits::DRAIN`] to finish. A second signal ends at once. Blocks.
+    /// Serves until it is ordered to stop. Then no new connection is accepted, idle ones are closed, and requests in
+    /// flight get [`limits::DRAIN`] to finish. A second order ends them at once. Blocks.
     ///
     /// # Errors
     /// [`ServeError::Start`]; nothing was served.
@@ -302,7 +302,7 @@ impl Server {
             started: SystemTime::now(),
             url: url.clone(),
             metrics: self.metrics.as_ref().map(|bound| bound.address),
-            looks: Looks::default(),
+            inspections: Inspections::default(),
         };
         let control = Control::new(facts, Arc::clone(&log));
         let long_calls = control.long_calls();
@@ -357,13 +357,14 @@ impl Server {
     }
 }
 
-/// The runtime that a [`Server`] runs on: the one place where it is chosen.
+/// Creates the runtime that a [`Server`] runs on: the one place where it is chosen.
 ///
-/// One thread per core, but two at least, because one may hang in a write to the audit trail: with the client on the same two cores, GenerateDataKey ran at 28,000 per second, and
-/// at 21,000 with a single thread, in alternating runs on a machine that had other things to do.
+/// It has one thread per core, and at least two, because one may hang in a write to the audit trail. With the client on
+/// the same two cores, GenerateDataKey ran at 28,000 per second, and at 21,000 with a single thread, in alternating
+/// runs on a machine with other load.
 ///
 /// # Errors
-/// The system gives no threads or timers.
+/// The system provides no threads or timers.
 pub fn runtime() -> io::Result<Runtime> {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     Builder::new_multi_thread().worker_threads(cores.max(2)).enable_all().build()
@@ -382,7 +383,7 @@ fn url(address: SocketAddr, encrypted: bool) -> String {
 
 fn listener(listen: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     let socket = if listen.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // Else a restart has to wait for connections of the last run that linger in the kernel.
+    // Otherwise a restart must wait for connections of the last run that linger in the kernel.
     socket.set_reuseaddr(true)?;
     socket.bind(listen)?;
     let listener = socket.listen(limits::BACKLOG)?;
@@ -422,5 +423,5 @@ impl Error for ServeError {
     }
 }
 
-/// How long tasks that were cut off, and the log, may take.
+/// The time for cancelled tasks and the log to finish.
 const LAST_STEPS: Duration = Duration::from_secs(1);

@@ -1,10 +1,10 @@
-//! Every limit of the server, with its reason. They hold before anything of a request is parsed.
+//! Every limit of the server, with its reason. They are enforced before any part of a request is parsed.
 //!
 //! Memory of one connection: at most [`BODY_BYTES`] for query and body, [`HEADER_BYTES`] for the headers, twice as much
-//! while a head is not whole; about as much again for the decoded parameters, [`ECHO_BYTES`] or a reply of the API for
-//! the answer, and 64 KiB of TLS buffers: 384 + 64 + 384 + 64 + 64 KiB, below 1 MiB. While its signature is checked, which as many do at a time as there are cores, five times
-//! the parameters come on top for the string to sign. An idle one was measured to take 20 KiB, or 27 KiB with TLS.
-//! The kernel's socket buffers come on top.
+//! until a head is complete; about the same again for the decoded parameters, [`ECHO_BYTES`] or a reply of the API for
+//! the answer, and 64 KiB of TLS buffers: 384 + 64 + 384 + 64 + 64 KiB, below 1 MiB. While its signature is verified,
+//! which at most as many connections do as there are cores, the string to sign needs another five times the parameters.
+//! An idle connection was measured to take 20 KiB, or 27 KiB with TLS. The kernel's socket buffers are not included.
 
 use std::time::Duration;
 
@@ -12,22 +12,23 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::log::Log;
 
-/// Connections at the same time. When all are taken, a new one takes the place of the least active one: first of
-/// those that never had an authenticated answer, among these of the one whose last complete request is longest ago.
+/// Maximum number of connections. Beyond it, a new one replaces the least active one: first among those that never had
+/// an authenticated answer, the one whose last complete request is the oldest.
 ///
-/// With the memory above, 4096 clients that all do their worst stay below 4 GiB.
+/// With the memory above, 4096 clients in the worst case stay below 4 GiB.
 pub const CONNECTIONS: u32 = 4096;
 
-/// Connections of one address, or of one IPv6 /64; its next one takes the place of its own least active one.
+/// Maximum number of connections of one address, or of one IPv6 /64. Beyond it, a new one replaces the least active one
+/// of the address.
 ///
-/// A trusted proxy in front is not counted.
+/// Trusted proxies are not counted.
 pub const CONNECTIONS_PER_ADDRESS: u32 = share_of_one_address(CONNECTIONS);
 
-/// Connections to the listener of metrics at the same time, from however many addresses: each Prometheus has one.
+/// Maximum number of connections to the listener of metrics, from all addresses: each Prometheus has one.
 pub const METRICS_CONNECTIONS: u32 = 16;
 
-/// How many of all connections one address may have: so few that it takes many addresses to get to
-/// [`FIRST_BYTE`], and even more to get to the connections of others.
+/// Returns how many of all connections one address may have: so few that many addresses are needed to reach
+/// [`FIRST_BYTE`], and even more to evict connections of others.
 #[must_use]
 pub const fn share_of_one_address(connections: u32) -> u32 {
     match connections / 8 {
@@ -36,15 +37,15 @@ pub const fn share_of_one_address(connections: u32) -> u32 {
     }
 }
 
-/// Connections that the kernel accepts for us while we are busy. Beyond it, clients try again after a second, so
-/// a burst of as many as there are places must fit. Most systems allow no more either.
+/// Connections that the kernel accepts while the server is busy. Beyond it, clients retry after a second, so a burst of
+/// as many as there are places must fit. Most systems allow no more either.
 pub(crate) const BACKLOG: u32 = 4096;
 
-/// Open files beyond those of connections: store, log, certificates, the runtime's own.
+/// Open files beyond those of connections: store, log, certificates, and those of the runtime.
 const OTHER_FILES: u64 = 256;
 
-/// The request line: method, path, query and version. Some official clients put all parameters into the query, so it may
-/// be as long as a body ([`BODY_BYTES`]).
+/// The request line: method, path, query and version. Some official clients put all parameters into the query, so it
+/// may be as long as a body ([`BODY_BYTES`]).
 pub const REQUEST_LINE_BYTES: usize = BODY_BYTES;
 
 /// The request line without its query. Every path of the API is `/`.
@@ -53,11 +54,11 @@ pub const PATH_BYTES: usize = 8 * 1024;
 /// All headers together. Those of official clients stay below 2 KiB, or 8 KiB with a security token.
 pub const HEADER_BYTES: usize = 64 * 1024;
 
-/// Headers of a request; official clients send up to 20. This is hyper's default, kept because setting it
-/// costs an allocation per request; a test pins it.
+/// Headers of a request; official clients send up to 20. This is hyper's default, because setting it costs an
+/// allocation per request; a test pins it.
 pub const HEADERS: usize = 100;
 
-/// The parameters of a request as they come, in query and body together. Percent-encoded, each byte is three characters.
+/// The encoded parameters of a request, in query and body together. Percent-encoding takes three characters per byte.
 ///
 /// The longest parameters of the API are 8192 characters of up to four bytes (encryption contexts, descriptions), or
 /// 32 KiB (policies): 96 KiB; a secret of 30 KiB becomes 90 KiB, and 20 tags 60 KiB, or 80 KiB if their JSON escapes what is
@@ -65,18 +66,18 @@ pub const HEADERS: usize = 100;
 /// ciphertext with two contexts (24 + 96 + 96 KiB).
 pub const BODY_BYTES: usize = 384 * 1024;
 
-/// The longest error answer that echoes its request. A string to sign is several times as long as what was
-/// signed, and nobody who reads slowly may make us keep megabytes of it.
+/// The longest error answer that repeats its request. A string to sign is several times as long as the signed text, and
+/// a slow reader must not keep megabytes of it in memory.
 pub const ECHO_BYTES: usize = 64 * 1024;
 
-/// What the audit trail keeps of a User-Agent: names and versions of a client with its libraries.
+/// The stored part of a User-Agent in the audit trail: names and versions of a client and its libraries.
 pub const USER_AGENT_BYTES: usize = 256;
 
 /// A TLS handshake: two or three round trips.
 pub const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// From the start of a connection to the first byte of its first request, the TLS handshake included, while at
-/// least half of all connections are taken.
+/// From the start of a connection to the first byte of its first request, including the TLS handshake, while at least
+/// half of all connections are taken.
 pub const FIRST_BYTE: Duration = Duration::from_secs(5);
 
 /// From the first byte of a request, or from the start of a connection, to the end of its headers.
@@ -88,24 +89,24 @@ pub const BODY: Duration = Duration::from_secs(30);
 /// From the answer being ready to its last byte being handed to the kernel.
 pub const WRITE: Duration = Duration::from_secs(30);
 
-/// Between an answer and the next request. Longer than the 60 s after which load balancers usually give up,
-/// so that they close first and no request meets a connection that is being closed.
+/// Between an answer and the next request. Longer than the usual 60 s of load balancers, so that they close first and
+/// no request meets a connection that is being closed.
 pub const IDLE: Duration = Duration::from_secs(75);
 
-/// After a body was refused: how long its sender may go on sending until it reads the answer. Closing at once
-/// would make the kernel reset the connection and with it the answer.
+/// After a body was refused: how long its sender may continue until it reads the answer. Closing at once would make the
+/// kernel reset the connection and drop the answer.
 pub const LINGER: Duration = Duration::from_secs(2);
 
-/// How much of a refused body is thrown away in that time.
+/// How much of a refused body is discarded in that time.
 pub(crate) const LINGER_BYTES: usize = 1024 * 1024;
 
-/// How long requests in flight may take once the server was told to stop.
+/// How long requests in flight may take after the server is ordered to stop.
 pub const DRAIN: Duration = Duration::from_secs(10);
 
-/// How often to look whether a certificate is due to be renewed, or its file has changed.
+/// The interval for checking whether a certificate is due for renewal, or its file has changed.
 pub const REFRESH: Duration = Duration::from_secs(5);
 
-/// How long a limit on the number of connections must not be reached until the log says that this is over.
+/// How long a limit on connections must not be reached until the log reports its end.
 pub const QUIET: Duration = Duration::from_secs(10);
 
 /// The limits that an operator sets or tests shorten.
@@ -157,13 +158,13 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The limits of the listener of metrics, with these limits of time.
+    /// Returns the limits of the listener of metrics, with the same time limits.
     pub(crate) fn of_metrics(&self) -> Self {
         Self { connections: METRICS_CONNECTIONS, connections_per_address: METRICS_CONNECTIONS, ..*self }
     }
 
-    /// Raises the process's limit of open files to what these connections need. If that is not possible, lowers
-    /// the number of connections and the share of an address, and reports it.
+    /// Raises the process's limit of open files to the need of these connections. If that is not possible, lowers the
+    /// number of connections and the share of an address, and reports it.
     pub(crate) fn fit_open_files(&mut self, log: &Log) {
         if let Some(possible) = self.allow_open_files() {
             self.lower_to(possible);
@@ -171,7 +172,7 @@ impl Limits {
         }
     }
 
-    /// Lowers the number of connections, and in the same proportion what one address may have of them.
+    /// Lowers the number of connections, and the share of one address in proportion.
     fn lower_to(&mut self, possible: u32) {
         let share = u64::from(self.connections_per_address);
         let all = u64::from(self.connections.max(1));
@@ -179,9 +180,8 @@ impl Limits {
         (self.connections, self.connections_per_address) = (possible, share.max(1));
     }
 
-    /// Raises the limit as far as it may: most systems start programs with 1024 and let them have more. If that is
-    /// not enough, returns how many connections there can be, so that the store and the log keep descriptors of
-    /// their own.
+    /// Raises the limit as far as possible: most systems start programs with 1024 and allow more. If that is not
+    /// enough, returns the possible number of connections, which leaves descriptors for the store and the log.
     fn allow_open_files(&self) -> Option<u32> {
         let wanted = u64::from(self.connections) + OTHER_FILES;
         let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
@@ -193,7 +193,7 @@ impl Limits {
     }
 }
 
-/// How many connections so many open files leave room for.
+/// Returns the number of connections for which this many open files are enough.
 fn connections_within(open_files: u64) -> u32 {
     let connections = open_files.saturating_sub(OTHER_FILES).max(open_files / 2);
     u32::try_from(connections).unwrap_or(u32::MAX).max(1)

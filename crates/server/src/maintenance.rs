@@ -8,12 +8,11 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::log::Log;
 
-/// Runs scheduled work until it is dropped. The log gets a line for what it does, and once a day for what is wrong with
-/// the clock.
+/// Runs scheduled work until it is dropped. Logs its results, and once a day a problem of the clock.
 pub(crate) async fn run(kms: Arc<Kms>, log: Arc<Log>) {
     let mut tick = interval(PERIOD);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut said = Daily::default();
+    let mut logged = Daily::default();
     let mut was_failing = false;
     loop {
         tick.tick().await;
@@ -28,12 +27,12 @@ pub(crate) async fn run(kms: Arc<Kms>, log: Arc<Log>) {
                         report.changed
                     ));
                 }
-                let wrong = wrong(&report);
-                if said.is_news(wrong) {
-                    log.event(match wrong {
-                        Some(Wrong::Unseen) => UNSEEN.into(),
-                        Some(Wrong::Behind) => clock_is_behind(report.clock_behind.unsigned_abs()),
-                        None => RIGHT.into(),
+                let problem = clock_problem(&report);
+                if logged.is_due(problem) {
+                    log.event(match problem {
+                        Some(ClockProblem::Jumped) => JUMPED.into(),
+                        Some(ClockProblem::Behind) => clock_is_behind(report.clock_behind.unsigned_abs()),
+                        None => RESUMED.into(),
                     });
                 }
                 false
@@ -48,33 +47,33 @@ pub(crate) async fn run(kms: Arc<Kms>, log: Arc<Log>) {
     }
 }
 
-/// Why nothing ends.
+/// Why deletions are suspended.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Wrong {
-    /// The clock moved on by more than anybody has seen.
-    Unseen,
+enum ClockProblem {
+    /// The clock jumped by more than an hour, or moved that much while no process observed it.
+    Jumped,
     Behind,
 }
 
-fn wrong(report: &MaintenanceReport) -> Option<Wrong> {
-    let wrong = if report.clock_behind > 0 { Wrong::Behind } else { Wrong::Unseen };
-    report.held.then_some(wrong)
+fn clock_problem(report: &MaintenanceReport) -> Option<ClockProblem> {
+    let problem = if report.clock_behind > 0 { ClockProblem::Behind } else { ClockProblem::Jumped };
+    report.held.then_some(problem)
 }
 
-/// Something that is worth saying when it begins, once a day while it lasts, and when it ends.
+/// A state that is logged when it begins, once a day while it lasts, and when it ends.
 #[derive(Default)]
-struct Daily(Option<(Wrong, Instant)>);
+struct Daily(Option<(ClockProblem, Instant)>);
 
 impl Daily {
-    fn is_news(&mut self, now: Option<Wrong>) -> bool {
-        let is_news = match self.0 {
+    fn is_due(&mut self, now: Option<ClockProblem>) -> bool {
+        let is_due = match self.0 {
             None => now.is_some(),
-            Some((wrong, said)) => now != Some(wrong) || said.elapsed() >= DAY,
+            Some((problem, logged)) => now != Some(problem) || logged.elapsed() >= DAY,
         };
-        if is_news {
-            self.0 = now.map(|wrong| (wrong, Instant::now()));
+        if is_due {
+            self.0 = now.map(|problem| (problem, Instant::now()));
         }
-        is_news
+        is_due
     }
 }
 
@@ -98,7 +97,7 @@ fn clock_was_set(step: i64) -> String {
     }
 }
 
-/// Somebody may have missed it.
+/// An operator may have missed the first event.
 const DAY: Duration = Duration::from_secs(86_400);
 const PERIOD: Duration = Duration::from_secs(1);
 const JUMPED: &str = "deletions are suspended: the clock jumped by more than an hour; tokens and policies go \

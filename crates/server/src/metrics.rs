@@ -1,8 +1,8 @@
-//! Metrics for Prometheus, on a listener of their own: what is counted, the one table of metrics, and the listener.
+//! Metrics for Prometheus, on a listener of their own: the counts, the one table of metrics, and the listener.
 //!
-//! The listener speaks plain HTTP and answers everybody who reaches it, so no value or label tells a key, a user, an address
-//! or an access key. What requests cost is counted where they are answered ([`Requests`]); everything else is read when it is
-//! asked for (`Reading`).
+//! The listener speaks plain HTTP and answers every client that reaches it, so no value or label reveals a key, a user,
+//! an address or an access key. Requests are counted where they are answered ([`Requests`]); all other values are read
+//! during a scrape (`Reading`).
 
 mod exposition;
 mod listener;

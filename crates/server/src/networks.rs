@@ -1,4 +1,4 @@
-//! Networks of IP addresses, as the configuration names them.
+//! Networks of IP addresses in the configuration.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,7 +8,7 @@ use ipnet::{IpNet, Ipv4Net};
 
 /// A network in CIDR notation, or one address.
 ///
-/// IPv4 addresses that are written as IPv6 (`::ffff:0:0/96`) are IPv4 addresses here, as everywhere in the server.
+/// IPv4 addresses mapped to IPv6 (`::ffff:0:0/96`) are IPv4 addresses here, as everywhere in the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network(IpNet);
 
@@ -17,7 +17,7 @@ pub struct Network(IpNet);
 pub struct NotANetwork;
 
 impl Network {
-    /// Whether the network contains `address`, which must not be a mapped one.
+    /// Returns whether the network contains `address`, which must not be a mapped one.
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address)
     }

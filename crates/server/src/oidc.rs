@@ -1,8 +1,7 @@
-//! Reads the key sets of OIDC providers, from files or over HTTPS, and hands them to the engine.
+//! Reads the key sets of OIDC providers, from files or over HTTPS, and passes them to the engine.
 //!
-//! One thread does it, away from those that answer requests. A source is read at most once a minute, whatever key ids the
-//! arriving tokens name; a source that was read well is read again every five minutes, or as soon as that minute is over
-//! when a token names a key that its set does not have.
+//! A thread of its own does this. A source is read at most once a minute, regardless of the key ids in tokens. After a
+//! success it is read again after five minutes, or after that minute if a token names a key that its set does not have.
 
 mod fetch;
 
@@ -19,21 +18,21 @@ use bulla_kms::{Kms, OidcProvider};
 use self::fetch::Fetcher;
 use crate::log::{Log, chain};
 
-/// An OIDC provider, and where its keys are.
+/// An OIDC provider, and the location of its keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OidcSource {
     /// The provider.
     pub provider: OidcProvider,
-    /// Where its key set is.
+    /// The location of its key set.
     pub keys: KeySource,
 }
 
-/// Where a JSON Web Key Set is.
+/// The location of a JSON Web Key Set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeySource {
-    /// In a file that only this user or root can write.
+    /// A file that only this user or root can write.
     File(PathBuf),
-    /// At this `https://` address.
+    /// An `https://` address.
     Url(String),
 }
 
@@ -59,7 +58,7 @@ struct Source {
 
 #[derive(Clone, Copy, Default)]
 struct ReadState {
-    /// The last try, and whether it failed.
+    /// The last attempt, and whether it failed.
     last: Option<(Instant, bool)>,
 }
 
@@ -76,8 +75,8 @@ impl OidcKeys {
         keys
     }
 
-    /// Replaces the sources, all of which are read again at once. Sessions that began with a provider that is gone end. Keys
-    /// from a place that the configuration no longer names verify nothing any more, also if the new one cannot be read.
+    /// Replaces the sources, and reads all of them again at once. Sessions of removed providers end. Keys from a
+    /// location that the configuration no longer names are dropped, even if the new location cannot be read.
     pub(crate) fn replace(&self, kms: &Kms, sources: Vec<OidcSource>) {
         let mut current = self.lock();
         for OidcSource { provider, .. } in current.iter().map(|old| &old.configured).filter(|old| {
@@ -109,7 +108,7 @@ impl OidcKeys {
             let read = read(keys, fetcher);
             let current = self.lock();
             if !current.iter().any(|other| Arc::ptr_eq(other, &source)) {
-                continue; // replaced while it was read: the provider of this name may be another one
+                continue; // replaced while it was read: this name may be of another provider now
             }
             let read =
                 read.and_then(|json| kms.set_oidc_keys(&provider.name, &json).map_err(|error| chain(&error)));
@@ -140,7 +139,7 @@ impl Source {
 }
 
 impl ReadState {
-    /// Whether the source is to be read. `is_key_missing` is asked only when it may be.
+    /// Returns whether the source must be read. `is_key_missing` is called only if that decides.
     fn is_due(self, now: Instant, is_key_missing: impl FnOnce() -> bool) -> bool {
         let Some((at, has_failed)) = self.last else { return true };
         let age = now.saturating_duration_since(at);
@@ -189,7 +188,7 @@ impl Drop for OidcThread {
 
 const PERIOD: Duration = Duration::from_secs(1);
 const AT_MOST_ONCE_IN: Duration = Duration::from_secs(60);
-/// So often keys are read that no token asks for: a provider announces new ones before it uses them.
+/// The interval without a missing key: a provider announces new keys before it uses them.
 const REFRESH: Duration = Duration::from_secs(300);
 
 #[cfg(test)]
@@ -234,7 +233,7 @@ mod tests {
         OidcSource { provider, keys: KeySource::File(keys.to_owned()) }
     }
 
-    /// Whether the engine has keys of the provider: without them it cannot say that a token is none.
+    /// Returns whether the engine has keys of the provider: without them it cannot recognize an invalid token.
     fn has_keys(kms: &Kms) -> bool {
         let [role_arn, oidc_provider_arn] =
             ["role/a", "oidc-provider/ci"].map(|name| format!("acs:ram::{}:{name}", kms.account()));

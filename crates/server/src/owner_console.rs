@@ -1,4 +1,4 @@
-//! The console of an embedded store: over loopback, for the user who runs the command, until the command ends.
+//! The console of an embedded store: on loopback, for the user who runs the command, until the command ends.
 
 mod peer;
 
@@ -24,16 +24,16 @@ use crate::log::Log;
 use crate::shutdown::Order;
 use crate::{ServeError, Shutdown, listener, runtime};
 
-/// An engine that is open only while something is asked of it.
+/// An engine that is open only while it is used.
 pub trait Engine: Send + Sync + 'static {
-    /// Opens the store, if it is not open, and hands it over. Blocks.
+    /// Opens the store if it is closed, and calls `run` with the engine. Blocks.
     ///
     /// # Errors
     /// Why the store cannot be opened, for the user.
     fn with(&self, run: &mut dyn FnMut(&Kms)) -> Result<(), String>;
 }
 
-/// The console of an embedded store, which has its address.
+/// The console of an embedded store, with a bound address.
 pub struct OwnerConsole<E> {
     pages: Arc<Pages<E>>,
     listener: TcpListener,
@@ -45,12 +45,12 @@ struct Pages<E> {
     console: Arc<Console>,
     engine: Arc<E>,
     address: SocketAddr,
-    /// Called with what the user at the terminal should hear.
-    tell: fn(&Event),
+    /// Called with events that the user at the terminal must see.
+    notify: fn(&Event),
 }
 
 impl<E: Engine> OwnerConsole<E> {
-    /// Takes a loopback address. `name` is the host name that browsers use, which should be one that nobody guesses.
+    /// Binds a loopback address. `name` is the host name that browsers use; it should be unpredictable.
     ///
     /// # Errors
     /// [`ServeError`]; the address is free again.
@@ -59,7 +59,7 @@ impl<E: Engine> OwnerConsole<E> {
         name: &str,
         engine: Arc<E>,
         mut shutdown: Shutdown,
-        tell: fn(&Event),
+        notify: fn(&Event),
     ) -> Result<Self, ServeError> {
         if !listen.ip().to_canonical().is_loopback() {
             return Err(ServeError::PlainHttp(listen));
@@ -70,23 +70,23 @@ impl<E: Engine> OwnerConsole<E> {
             shutdown.listen().map_err(ServeError::Start)?;
             listener(listen).map_err(|source| ServeError::Bind { listen, source })?
         };
-        let pages = Arc::new(Pages { console: Arc::new(Console::for_owner(name)), engine, address, tell });
+        let pages = Arc::new(Pages { console: Arc::new(Console::for_owner(name)), engine, address, notify });
         Ok(Self { pages, listener, runtime, shutdown })
     }
 
-    /// The address, with the port that port 0 became.
+    /// Returns the address, with the actual port.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.pages.address
     }
 
-    /// The path and query of a link that works once, within a minute.
+    /// Returns the path and query of a link that works once, within a minute.
     #[must_use]
     pub fn make_link(&self) -> String {
         self.pages.console.make_link(SystemClock.elapsed())
     }
 
-    /// Serves until it is told to stop. Blocks.
+    /// Serves until it is ordered to stop. Blocks.
     ///
     /// # Errors
     /// [`ServeError::Start`]; nothing was served.
@@ -123,14 +123,14 @@ impl<E: Engine> Handler for Pages<E> {
         }
         let answer = self.ask(request).await;
         if let Some(event) = answer.as_ref().ok().and_then(|answer| answer.event.as_ref()) {
-            (self.tell)(event);
+            (self.notify)(event);
         }
         answer.map_or_else(|why| plain(StatusCode::SERVICE_UNAVAILABLE, why), response)
     }
 }
 
 impl<E: Engine> Pages<E> {
-    /// Asks the console, on a thread that may wait for the store.
+    /// Calls the console, on a thread that may wait for the store.
     async fn ask(&self, request: Received) -> Result<Answer, String> {
         let console = Arc::clone(&self.console);
         let engine = Arc::clone(&self.engine);

@@ -1,5 +1,4 @@
-//! Trusted proxies: networks whose connections are not counted by address, and which are believed when they say for whom they
-//! ask.
+//! Trusted proxies: networks whose connections are not counted by address, and whose X-Forwarded-For names the client.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{PoisonError, RwLock};
@@ -18,17 +17,17 @@ impl Proxies {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = networks;
     }
 
-    /// Whether an address, which must not be a mapped one, is that of a proxy.
+    /// Returns whether an address, which must not be a mapped one, is that of a proxy.
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
         let networks = self.0.read().unwrap_or_else(PoisonError::into_inner);
         networks.iter().any(|network| network.contains(address))
     }
 
-    /// The address of the client whose request came from `peer` with these values of X-Forwarded-For, in their order.
+    /// Returns the address of the client of a request from `peer` with these values of X-Forwarded-For, in their order.
     ///
-    /// Each proxy adds the address that it was asked from, so only the last hop before a trusted one can be believed: it is
-    /// the last one that is no proxy itself. What stands before it is the word of a stranger. The peer, if it is no proxy or
-    /// names no one else; none if the last hop before the proxies is no address.
+    /// Each proxy appends the address that called it, so only the last hop that is not itself a trusted proxy can be
+    /// trusted; the client may have invented the hops before it. Returns the peer if it is not a proxy or names no
+    /// other address, and `None` if the last hop before the proxies is not an address.
     pub(crate) fn client<'h>(
         &self,
         peer: IpAddr,
@@ -48,7 +47,7 @@ impl Proxies {
     }
 }
 
-/// An address; some proxies write a port behind it, and an IPv6 address in brackets.
+/// Parses an address; some proxies append a port, and write an IPv6 address in brackets.
 fn address(hop: &[u8]) -> Option<IpAddr> {
     let text = str::from_utf8(hop).ok()?;
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
@@ -70,7 +69,7 @@ mod tests {
     #[test]
     fn the_client_is_the_last_hop_that_is_no_trusted_proxy() {
         for (peer, forwarded, expected) in [
-            ("192.0.2.1", &["198.51.100.1"][..], "192.0.2.1"), // no proxy: a claim of the client
+            ("192.0.2.1", &["198.51.100.1"][..], "192.0.2.1"), // not a proxy: a claim of the client
             ("10.0.0.1", &[], "10.0.0.1"),
             ("10.0.0.1", &["198.51.100.1"], "198.51.100.1"),
             ("10.0.0.1", &["203.0.113.9, 198.51.100.1,10.0.0.2"], "198.51.100.1"),
@@ -87,7 +86,7 @@ mod tests {
         }
     }
 
-    /// Else a condition on the address would be about the proxy, which may be in a network that is allowed.
+    /// Otherwise a condition on the address would apply to the proxy, which may be in an allowed network.
     #[test]
     fn a_hop_that_is_no_address_is_an_unknown_client() {
         for hop in ["unknown", "_hidden", "198.51.100.1, unknown", "10.0.0.2/8", "\u{e9}"] {

@@ -1,4 +1,4 @@
-//! Reloading the configuration while the server runs: all of it, or nothing if any of it is wrong.
+//! Reloads the configuration while the server runs: all of it, or nothing if any part is wrong.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -21,32 +21,32 @@ use crate::tls::{Tls, TlsOptions};
 /// The settings that can change while a server runs.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where certificates come from; None leaves that as it is. Whether connections are encrypted cannot change.
+    /// The source of certificates; `None` keeps it. Whether connections are encrypted cannot change.
     pub tls: Option<TlsOptions>,
-    /// How many connections there may be. The time limits stay as they are.
+    /// The limits of connections. The time limits stay.
     pub limits: Limits,
     /// Networks whose connections are not counted by address.
     pub trusted_proxies: Vec<Network>,
-    /// The host names by which browsers reach the console, if there is one; None leaves them as they are.
+    /// The host names by which browsers reach the console, if there is one; `None` keeps them.
     pub console: Option<Vec<String>>,
-    /// Whose tokens AssumeRoleWithOIDC takes.
+    /// The OIDC providers whose tokens AssumeRoleWithOIDC accepts.
     pub oidc: Vec<OidcSource>,
-    /// How many requests a second are answered; None leaves that as it is.
+    /// The limits of requests; `None` keeps them.
     pub request_limits: Option<RequestLimits>,
-    /// How many users, keys and so on there may be; None leaves that as it is.
+    /// The quotas of users, keys and other records; `None` keeps them.
     pub quotas: Option<Quotas>,
-    /// Where the audit trail goes; None leaves that as it is.
+    /// The sinks of the audit trail; `None` keeps them.
     pub audit: Option<AuditSinks>,
-    /// When backups are made, if at all; None leaves that as it is.
+    /// The schedule of backups, if any; `None` keeps it.
     pub backup: Option<Option<BackupSchedule>>,
-    /// The names of settings that have changed too, but take effect at the next start.
+    /// The names of changed settings that take effect at the next start.
     pub need_restart: Vec<&'static str>,
 }
 
 /// Reads the settings again. An error is a text for the log.
 pub type Reread = Box<dyn FnMut() -> Result<Settings, String> + Send>;
 
-/// Applies the settings that were read again.
+/// Applies reloaded settings.
 pub(crate) struct Reloader {
     pub(crate) reporter: Arc<Reporter>,
     pub(crate) reread: Reread,

@@ -1,8 +1,8 @@
-//! What the service manager that started the server is told: systemd's notification protocol (sd_notify(3)), by which it
-//! knows when the server is ready, reloads and stops, and notices when it hangs.
+//! Notifies the service manager that started the server, by systemd's notification protocol (sd_notify(3)): it learns
+//! when the server is ready, reloads and stops, and detects when it hangs.
 //!
-//! The protocol is one datagram for each message, so this is a socket of std rather than a crate; those there are know no
-//! abstract sockets, or wait for ever for a manager that does not read.
+//! The protocol is one datagram per message, so this uses a socket of std instead of a crate; the existing crates do
+//! not support abstract sockets, or wait forever for a manager that does not read.
 
 use std::env;
 use std::ffi::OsStr;
@@ -18,34 +18,35 @@ use bulla_kms::Kms;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::time::{MissedTickBehavior, interval};
 
-/// The socket of a service manager, and how often it wants to hear from the server.
+/// The socket of a service manager, and its watchdog limit.
 #[derive(Debug)]
 pub struct ServiceManager {
     socket: UnixDatagram,
-    /// After so long without a sign of life it takes the server for hung.
+    /// The time without a message after which it considers the server hung.
     watchdog: Option<Duration>,
 }
 
-/// Tells a service manager, if there is one, how the server is.
+/// Reports the health of the server to a service manager, if there is one.
 pub(crate) struct Reporter {
     manager: Option<ServiceManager>,
     kms: Arc<Kms>,
-    /// Where clients connect.
+    /// The address of the API.
     url: String,
 }
 
-/// How the server is.
+/// The health of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Health {
     Well,
-    /// The store is not in its place. A restart would lose what only memory still holds.
+    /// The store is lost. A restart would lose records that only memory still holds.
     StoreLost,
     /// Changes cannot be written until a restart.
     Broken,
 }
 
 impl ServiceManager {
-    /// The one that the environment names: NOTIFY_SOCKET, and for this process WATCHDOG_USEC. None if it names none.
+    /// Returns the manager that the environment names: NOTIFY_SOCKET, and for this process WATCHDOG_USEC. `None` if it
+    /// names none.
     ///
     /// # Errors
     /// The socket cannot be connected to.
@@ -58,7 +59,7 @@ impl ServiceManager {
         Self::connect(&address, watchdog).map(Some)
     }
 
-    /// The one with a socket at this path, or in the abstract namespace after `@`.
+    /// Returns the manager with a socket at this path, or in the abstract namespace after `@`.
     ///
     /// # Errors
     /// The socket cannot be connected to.
@@ -74,7 +75,7 @@ impl ServiceManager {
     }
 
     fn send(&self, message: &str) {
-        // Without it, the manager acts by itself when it has waited long enough. There is nobody else to tell.
+        // If this fails, the manager acts on its own after its time limit. There is no other recipient for the error.
         let _ = self.socket.send(message.as_bytes());
     }
 }
@@ -84,8 +85,8 @@ impl Reporter {
         Arc::new(Self { manager, kms, url })
     }
 
-    /// Says that the server answers requests, and then how it is: whenever that changes, and as often as the watchdog wants
-    /// to hear. A runtime that is stuck does not get here, so the watchdog hears nothing of it. Runs until it is dropped.
+    /// Reports that the server answers requests, and then its health: on every change, and as often as the watchdog
+    /// requires. A stuck runtime does not run this, so the watchdog gets no message. Runs until it is dropped.
     pub(crate) async fn run(self: Arc<Self>) {
         let Some(manager) = &self.manager else { return };
         self.ready();
@@ -105,12 +106,12 @@ impl Reporter {
         }
     }
 
-    /// Says that the server answers requests, with the settings that it has now.
+    /// Reports that the server answers requests, with its current settings.
     pub(crate) fn ready(&self) {
         self.send(|| format!("READY=1\n{}", self.status(self.health())));
     }
 
-    /// Says that the configuration is being read, until [`Self::ready`] says that this is over.
+    /// Reports that the configuration is being reloaded, until [`Self::ready`] ends that.
     pub(crate) fn reloading(&self) {
         self.send(|| {
             let now = clock_gettime(ClockId::Monotonic);
@@ -119,7 +120,7 @@ impl Reporter {
         });
     }
 
-    /// Says that the server stops.
+    /// Reports that the server stops.
     pub(crate) fn stopping(&self) {
         self.send(|| "STOPPING=1\nSTATUS=Finishing requests in flight".to_owned());
     }
@@ -154,13 +155,13 @@ impl Health {
         }
     }
 
-    /// Whether the watchdog is to let the server run on.
+    /// Returns whether the watchdog must let the server continue.
     fn is_alive(self) -> bool {
         self != Self::Broken
     }
 }
 
-/// The watchdog's limit, if it is meant for this process.
+/// Returns the watchdog's limit, if it is for this process.
 fn watchdog(limit: Option<String>, process: Option<String>) -> Option<Duration> {
     if process.is_some_and(|process| process.parse() != Ok(process::id())) {
         return None;
@@ -169,11 +170,11 @@ fn watchdog(limit: Option<String>, process: Option<String>) -> Option<Duration> 
     Some(Duration::from_micros(limit))
 }
 
-/// How long to wait for a manager that does not read: it is told from a thread that serves requests.
+/// How long to wait for a manager that does not read: the message is sent on a thread that serves requests.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// A manager that wants to hear more often is not meant seriously.
+/// The shortest watchdog limit that is accepted as valid.
 const SHORTEST: Duration = Duration::from_millis(1);
-/// How often to look how the server is.
+/// The interval for checking the health.
 const PERIOD: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
@@ -213,7 +214,7 @@ mod tests {
         assert_eq!(&message[..length], b"READY=1");
     }
 
-    /// More messages than its queue takes, and nobody reads.
+    /// More messages than its queue holds, without a reader.
     #[test]
     fn a_manager_that_does_not_read_holds_nobody_up_for_long() {
         let folder = tempfile::tempdir().unwrap();

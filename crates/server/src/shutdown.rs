@@ -6,15 +6,15 @@ use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// What tells a server to stop: once to finish what it is doing, twice to end at once. It also tells it to reload
-/// its configuration.
+/// The source of orders to a server: the first order to stop lets it finish its requests, the second one ends it at
+/// once. A further order reloads its configuration.
 pub struct Shutdown(Source);
 
-/// Gives a server its orders in place of signals.
+/// Sends orders to a server in place of signals.
 #[derive(Clone, Debug)]
 pub struct Stopper(UnboundedSender<Order>);
 
-/// What a server is to do.
+/// An order to a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     Stop,
@@ -22,7 +22,7 @@ pub(crate) enum Order {
 }
 
 enum Source {
-    /// None until [`Shutdown::listen`].
+    /// `None` until [`Shutdown::listen`].
     Signals(Option<Signals>),
     Stopper(UnboundedReceiver<Order>),
 }
@@ -35,21 +35,21 @@ struct Signals {
 }
 
 impl Shutdown {
-    /// SIGTERM, SIGINT or SIGQUIT stops the server; SIGHUP reloads its configuration. SIGUSR1 and SIGUSR2 do
-    /// nothing.
+    /// SIGTERM, SIGINT and SIGQUIT stop the server; SIGHUP reloads its configuration. SIGUSR1 and SIGUSR2 have no
+    /// effect.
     #[must_use]
     pub fn on_signals() -> Self {
         Self(Source::Signals(None))
     }
 
-    /// Nothing but the [`Stopper`]: for tests, and for programs that look after signals themselves.
+    /// Only the [`Stopper`]: for tests, and for programs that handle signals themselves.
     #[must_use]
     pub fn by_hand() -> (Stopper, Self) {
-        let (stopper, told) = unbounded_channel();
-        (Stopper(stopper), Self(Source::Stopper(told)))
+        let (stopper, orders) = unbounded_channel();
+        (Stopper(stopper), Self(Source::Stopper(orders)))
     }
 
-    /// From here on, signals no longer end the process by themselves.
+    /// From here on, signals no longer end the process.
     pub(crate) fn listen(&mut self) -> io::Result<()> {
         if let Source::Signals(signals) = &mut self.0 {
             *signals = Some(Signals {
@@ -76,7 +76,7 @@ impl Shutdown {
                     _ = hangup.recv() => Order::Reload,
                 }
             }
-            Source::Stopper(told) => match told.recv().await {
+            Source::Stopper(orders) => match orders.recv().await {
                 Some(order) => order,
                 None => pending().await, // the last stopper was dropped
             },
@@ -90,12 +90,12 @@ impl Shutdown {
 }
 
 impl Stopper {
-    /// As SIGTERM would.
+    /// Stops the server, like SIGTERM.
     pub fn stop(&self) {
         self.send(Order::Stop);
     }
 
-    /// As SIGHUP would.
+    /// Reloads the configuration, like SIGHUP.
     pub fn reload(&self) {
         self.send(Order::Reload);
     }

@@ -1,5 +1,5 @@
-//! Looks once a second whether the store is still in its place and the audit trail takes lines, and logs when that ends and
-//! when it is so again, and when lines of the trail were lost.
+//! Checks once a second whether the store is available and the audit trail takes lines. Logs when either state changes,
+//! and when lines of the trail were lost.
 
 use std::io;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use bulla_kms::{Kms, LostFile, SinkHealth};
 
 use crate::log::Log;
 
-/// The thread that checks; it ends when this is dropped. On a network file system its system calls may take long, and must
-/// not hold up those that answer requests.
+/// The thread that checks; it ends when this is dropped. On a network file system its system calls may take long, so it
+/// is not a thread that answers requests.
 pub(crate) struct StoreWatch {
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -75,12 +75,12 @@ fn audit_event(fault: Option<&str>) -> String {
     }
 }
 
-/// How many lines of the audit trail were found lost so far.
+/// Returns how many lines of the audit trail were found lost so far.
 fn lost_audit_lines(kms: &Kms) -> u64 {
     kms.audit_figures().map_or(0, |figures| figures.lost)
 }
 
-/// The trail takes lines again in less than a second, so its fault alone may go unseen.
+/// The trail takes lines again in less than a second, so a check may miss the fault itself.
 fn lost_lines_event(lines: u64) -> String {
     let lines = match lines {
         1 => "1 line".to_owned(),
@@ -89,7 +89,7 @@ fn lost_lines_event(lines: u64) -> String {
     format!("the audit trail has lost {lines}: removed, replaced or damaged after they were durable")
 }
 
-/// What has changed with sinks of the audit trail. Why the only one takes no lines is told above.
+/// Returns the events about sinks of the audit trail. The fault of a single sink is logged above.
 fn sink_events(before: &[SinkHealth], now: &[SinkHealth]) -> Vec<String> {
     let mut events = Vec::new();
     for sink in now {

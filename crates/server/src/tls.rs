@@ -1,7 +1,7 @@
 //! TLS: versions, groups, and the certificate in use, which is replaced while the server runs.
 //!
-//! The certificate comes from an authority of our own or from files of the operator. A thread looks every few
-//! seconds whether it is time for another one; connections that are open keep theirs.
+//! The certificate comes from an authority of the server's own or from files of the operator. A thread checks every few
+//! seconds whether it must be replaced; open connections keep theirs.
 
 mod authority;
 mod files;
@@ -38,16 +38,16 @@ use crate::log::{Log, chain};
 pub enum TlsOptions {
     /// Plain HTTP, on loopback addresses only.
     Off,
-    /// Certificates of an authority of our own, whose key is kept sealed in the store.
+    /// Certificates of the server's own authority, whose key is sealed in the store.
     Authority {
         /// The data directory; the authority's certificate is written to `tls/ca.pem` in it.
         data: PathBuf,
-        /// Host names and addresses of the server, beside those it knows by itself.
+        /// Host names and addresses of the server, beside those that it determines itself.
         names: Vec<String>,
     },
-    /// The operator's certificates. Both files are read again when they change.
+    /// The operator's certificates. Both files are reloaded when they change.
     Files {
-        /// PEM: the server's certificate, then those between it and a root.
+        /// PEM: the server's certificate, then intermediate ones.
         cert: PathBuf,
         /// PEM: the private key (PKCS#8, PKCS#1 or SEC1), in a file that [`bulla_kms::read_secret_file`] accepts.
         key: PathBuf,
@@ -62,31 +62,31 @@ pub enum TlsError {
     Name(String),
     /// A file cannot be read or written.
     File {
-        /// Which one.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// The private key cannot be read, or others could have read or replaced it.
+    /// The private key cannot be read, or other users could have read or replaced it.
     Key(SecretFileError),
-    /// A file is not the PEM it should be.
+    /// A file is not PEM of the expected kind.
     Pem {
-        /// Which one.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: pem::Error,
     },
     /// Certificate and key cannot be used, or do not belong together.
     Unusable(rustls::Error),
-    /// The authority's key and certificate, as the store has them, cannot be read.
+    /// The authority's key and certificate in the store cannot be read.
     Damaged,
-    /// The authority cannot make a certificate.
+    /// The authority cannot issue a certificate.
     Issue(rcgen::Error),
-    /// The store does not take the authority.
+    /// The authority cannot be written to the store.
     Store(bulla_wire::Error),
 }
 
-/// Where certificates come from, and the one in use.
+/// The source of certificates, and the one in use.
 pub(crate) struct Tls {
     source: Source,
     current: Arc<Current>,
@@ -98,7 +98,7 @@ enum Source {
 }
 
 impl Tls {
-    /// Makes or reads the first certificate; none if TLS is off.
+    /// Issues or reads the first certificate. Returns `None` if TLS is off.
     pub(crate) async fn open(
         options: &TlsOptions,
         listen: SocketAddr,
@@ -118,7 +118,7 @@ impl Tls {
         Ok(Some(Self { source, current: Arc::new(Current(ArcSwap::from_pointee(key))) }))
     }
 
-    /// The certificate that clients have to trust, if it is one of ours.
+    /// Returns the path of the certificate that clients must trust, if it is of the server's own authority.
     pub(crate) fn ca_path(&self) -> Option<&Path> {
         match &self.source {
             Source::Authority(authority) => Some(authority.ca_path()),
@@ -126,10 +126,10 @@ impl Tls {
         }
     }
 
-    /// Accepts TLS 1.2 and 1.3, always with the certificate of the moment.
+    /// Returns an acceptor of TLS 1.2 and 1.3, which always uses the current certificate.
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
-        // Its first group is X25519MLKEM768, which a recorded session cannot be decrypted from by a quantum
-        // computer later.
+        // Its first group is X25519MLKEM768, which protects a recorded session from decryption by a later quantum
+        // computer.
         let provider = Arc::new(aws_lc_rs::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13, &TLS12])
@@ -140,12 +140,12 @@ impl Tls {
         TlsAcceptor::from(Arc::new(config))
     }
 
-    /// The certificate in use, now and after a change.
+    /// Returns the certificate in use, which follows later changes.
     pub(crate) fn certificate(&self) -> Certificate {
         Certificate(Arc::clone(&self.current))
     }
 
-    /// What the operator has to do for the certificate, if anything.
+    /// Returns what the operator must do for the certificate, if anything.
     pub(crate) fn reminder(&self, now: i64) -> Option<String> {
         let Source::Authority(authority) = &self.source else { return None };
         let ends = Timestamp::from_unix(authority.predecessor_ends(now)?);
@@ -153,7 +153,7 @@ impl Tls {
         Some(format!("the certificate authority was replaced: give clients {path} before {ends}"))
     }
 
-    /// Puts another certificate in place if it is time for one, and says so.
+    /// Replaces the certificate if that is due. Returns whether it did.
     pub(crate) async fn refresh(&mut self, kms: &Kms) -> Result<bool, TlsError> {
         let replacement = match &mut self.source {
             Source::Authority(authority) => authority.renew(kms, kms.now()).await?,
@@ -164,15 +164,14 @@ impl Tls {
         Ok(true)
     }
 
-    /// Takes over the certificate of another one, and where it comes from. Acceptors show it from the next
-    /// handshake on.
+    /// Adopts the certificate of `other` and its source. Acceptors use it from the next handshake on.
     pub(crate) fn adopt(&mut self, other: Self) {
         self.current.0.store(other.current.0.load_full());
         self.source = other.source;
     }
 }
 
-/// The thread that keeps the certificate fresh; it ends when this is dropped.
+/// The thread that renews the certificate; it ends when this is dropped.
 pub(crate) struct Upkeep {
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -219,8 +218,8 @@ impl Drop for Upkeep {
 pub(crate) struct Certificate(Arc<Current>);
 
 impl Certificate {
-    /// When it ends, in seconds since 1970. None if it does not say so as RFC 5280 wants it: rustls looks at a certificate of
-    /// its own no closer than it has to.
+    /// Returns when it expires, in seconds since 1970. `None` if it does not state that as RFC 5280 requires: rustls
+    /// checks its own certificate no further than necessary.
     pub(crate) fn not_after(&self) -> Option<u64> {
         let key = self.0.0.load();
         let certificate = x509_cert::Certificate::from_der(key.cert.first()?).ok()?;
@@ -228,7 +227,7 @@ impl Certificate {
     }
 }
 
-/// The certificate in use, as handshakes ask for it.
+/// The certificate in use, for handshakes.
 #[derive(Debug)]
 struct Current(ArcSwap<CertifiedKey>);
 

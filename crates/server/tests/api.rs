@@ -1,4 +1,4 @@
-//! Requests and answers, as clients see them.
+//! Requests and answers as clients see them.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -168,13 +168,13 @@ fn read_capture(name: &str) -> String {
     fs::read_to_string(root.join(name)).unwrap()
 }
 
-/// A server whose clock stands still.
+/// A server whose clock does not move.
 fn server_at(seconds: u64) -> TestServer {
     let time = Duration::from_secs(seconds);
     TestServer::start(Limits::default(), |_| TlsOptions::Off, move || UNIX_EPOCH + time)
 }
 
-/// Finds the time of a capture: the first text of the shape of a timestamp.
+/// Returns the time of a capture: its first timestamp.
 fn signed_at(raw: &str) -> u64 {
     let text = raw.replace("%3A", ":");
     let found = (0..text.len() - 20).find_map(|start| Timestamp::parse(text.get(start..start + 20)?));

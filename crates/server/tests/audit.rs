@@ -1,4 +1,4 @@
-//! The audit trail of a server: each request has its line, and strangers have few.
+//! The audit trail of a server: each request has its line, and unauthenticated clients have few.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use common::{ID, Signed, TestServer};
 use serde_json::Value;
 
-/// The lines of a trail whose server has stopped.
+/// Returns the lines of a trail whose server has stopped.
 fn lines(data: &Path) -> Vec<Value> {
     let directory = data.join("audit");
     let files = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path());
@@ -109,7 +109,7 @@ fn a_flood_of_strangers_is_counted_and_valid_callers_are_answered() {
     assert!(counted > 0, "{sent} were too few");
 }
 
-/// The trail goes on in another file so soon that a look once a second may not find it stopped.
+/// The trail continues in another file so soon that a check once a second may not find it stopped.
 #[test]
 fn lines_that_were_removed_are_told_in_the_log() {
     let server = TestServer::plain();

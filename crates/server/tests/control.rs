@@ -1,4 +1,4 @@
-//! The control socket: who may connect, what a request may look like, and what each call answers and leaves in the trail.
+//! The control socket: which users may connect, which requests are valid, and the answer and audit line of each call.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -29,7 +29,7 @@ fn connect(server: &TestServer) -> UnixStream {
     stream
 }
 
-/// What the server answers to these bytes, line by line, until it closes the connection.
+/// Returns the answer to these bytes, line by line, until the server closes the connection.
 fn ask(server: &TestServer, request: impl AsRef<[u8]>) -> Vec<Value> {
     let mut stream = connect(server);
     let _ = stream.write_all(request.as_ref()); // a request that is too long is not read to its end
@@ -49,7 +49,7 @@ fn status(server: &TestServer) -> Status {
     serde_json::from_value(call(server, Call::Status).unwrap()).unwrap()
 }
 
-/// The calls in the audit trail: the user, the name, the status and the code.
+/// Returns the calls in the audit trail: the user, the name, the status and the code.
 fn noted(server: &TestServer) -> Vec<(String, String, u16, String)> {
     let mut noted = Vec::new();
     for source in TrailFile::all(&[server.data.path().join("audit")]).unwrap() {
@@ -169,12 +169,12 @@ fn what_is_no_request_is_told_so_and_noted() {
         assert_eq!(line, &(me(), "-".into(), *status, (*code).to_owned()));
     }
     assert_eq!(lines.len(), 7);
-    // Members that the server does not know mean nothing to it.
+    // The server ignores unknown members.
     let [answer] = ask(&server, "{\"new\":[1],\"bulla\":1,\"call\":\"status\"}\n").try_into().unwrap();
     assert_eq!(answer["ok"]["ready"], true);
 }
 
-/// A request that never ends is answered after its time is over, and others meanwhile.
+/// A request that never ends is answered after its time limit, and other clients meanwhile.
 #[test]
 fn half_a_request_holds_up_nobody() {
     let server = TestServer::plain();
@@ -202,7 +202,7 @@ fn a_flood_of_connections_takes_nothing_of_the_api_and_ends_with_its_time() {
     drop(silent);
 }
 
-/// The mode of the socket keeps other users away; if it was changed, the kernel's word about them does.
+/// The mode of the socket keeps other users away; if it was changed, the kernel's credentials do.
 #[test]
 fn another_user_is_refused_without_a_word() {
     const NOBODY: u32 = 65_534;
@@ -289,7 +289,7 @@ fn after_a_sync_every_line_before_it_is_sealed() {
     assert_eq!(noted(&server).len(), 5);
 }
 
-/// Every call but that for the status is refused, as requests are.
+/// Every call except status is refused, like requests.
 #[test]
 fn without_its_line_no_call_is_answered() {
     let server = TestServer::plain();
@@ -308,7 +308,7 @@ fn without_its_line_no_call_is_answered() {
     call(&server, Call::StoreCheck).unwrap();
 }
 
-/// The trail is in use by one that does not let go of it, as by a write to a disk that hangs.
+/// Another thread holds the trail and does not release it, as in a write to a disk that hangs.
 #[test]
 fn status_answers_while_the_trail_hangs_and_its_lines_come_later() {
     struct Hangs(Sender<()>, Receiver<()>);
@@ -319,7 +319,7 @@ fn status_answers_while_the_trail_hangs_and_its_lines_come_later() {
     }
     impl Drop for Hangs {
         fn drop(&mut self) {
-            let _ = self.0.send(()); // not heard when the server ends
+            let _ = self.0.send(()); // ignored when the server ends
             let _ = self.1.recv();
         }
     }
@@ -334,7 +334,7 @@ fn status_answers_while_the_trail_hangs_and_its_lines_come_later() {
     thread::scope(|scope| {
         let (began, has_begun) = channel();
         let (go_on, goes_on) = channel();
-        // The sink is there already, so the second one is dropped, by the holder of the trail.
+        // The sink exists already, so the holder of the trail drops the second one.
         scope.spawn(|| set_sink(began, goes_on));
         has_begun.recv().unwrap();
         let refused = [Call::StoreCheck, Call::AuditSync, Call::Backup];
@@ -380,7 +380,7 @@ fn a_backup_is_sent_whole_while_the_store_is_used() {
     assert_eq!(noted(&server), vec![expected; 3]);
 }
 
-/// The thread of the first one ends, and its client has nothing that looks like a backup.
+/// The thread of the first one ends, and its client has no file that looks like a backup.
 #[test]
 fn a_client_that_goes_in_the_middle_of_a_backup_leaves_room_for_the_next_one() {
     struct Full;

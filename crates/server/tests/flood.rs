@@ -24,8 +24,8 @@ use tokio::time::{sleep, timeout};
 /// The bound that clients can rely on.
 const BOUND: Duration = Duration::from_secs(1);
 
-/// The case at its real size: as many silent connections as the server takes, from two addresses, each opened
-/// again half a second after the server closed it.
+/// The case at its real size: as many silent connections as the server accepts, from two addresses, each opened again
+/// half a second after the server closed it.
 #[test]
 fn silent_connections_from_two_addresses_shut_out_no_client() {
     let pause = Duration::from_millis(500);
@@ -35,7 +35,7 @@ fn silent_connections_from_two_addresses_shut_out_no_client() {
     assert!(!log.contains("connections are taken"), "two addresses cannot take all: {log}");
 }
 
-/// So many addresses that none of them has its share: only eviction makes room.
+/// So many addresses that none reaches its share: only eviction makes room.
 #[test]
 fn silent_connections_from_many_addresses_shut_out_no_client() {
     from_many_addresses(false);
@@ -64,7 +64,7 @@ fn silent_connections_from_its_own_address_shut_out_no_client() {
     assert_eq!(log.matches("127.0.0.1 has all 512 connections").count(), 1, "{log}");
 }
 
-/// Lets the flood come, over HTTP and HTTPS, and asserts that clients are answered; the log of both.
+/// Runs the flood, over HTTP and HTTPS, and asserts that clients are answered. Returns the log of both.
 fn withstands(flood: Flood, limits: Limits) -> String {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let count = u64::from(flood.addresses * flood.each);
@@ -104,7 +104,7 @@ fn start(limits: Limits, tls: bool) -> TestServer {
 
 /// Asserts that requests on new connections are answered within [`BOUND`], one after the other for `duration`.
 ///
-/// A thread that only sleeps measures for how long the machine lets nobody run; that much is added to the bound.
+/// A thread that only sleeps measures how long the machine runs no thread; that time is added to the bound.
 fn assert_answered(server: &TestServer, tls: bool, duration: Duration) {
     let end = Instant::now() + duration;
     let bystander = thread::spawn(move || longest_stall(end));
@@ -119,7 +119,7 @@ fn assert_answered(server: &TestServer, tls: bool, duration: Duration) {
     assert!(*slowest <= BOUND + stall, "{slowest:?}, while the machine stalled for {stall:?}: {times:?}");
 }
 
-/// A signed request over a new connection; its status.
+/// Sends a signed request over a new connection. Returns its status.
 fn call(server: &TestServer, tls: bool) -> u16 {
     let request = Signed::new("POST", "Action=ListKeys").into_query();
     if !tls {
@@ -154,13 +154,13 @@ struct Flood {
     addresses: u32,
     /// Connections of each address.
     each: u32,
-    /// Until a closed connection is opened again.
+    /// The time until a closed connection is opened again.
     pause: Duration,
     /// Whether each sends the beginning of a request or handshake, and a byte more every quarter of a second.
     trickles: bool,
 }
 
-/// A flood that comes; all its connections are closed when this is dropped.
+/// A running flood; all its connections are closed on drop.
 struct Running {
     opened: Arc<AtomicU64>,
     runtime: Option<Runtime>,
@@ -191,7 +191,7 @@ impl Flood {
 }
 
 impl Running {
-    /// How many connections were opened until now.
+    /// Returns how many connections were opened so far.
     fn opened(&self) -> u64 {
         self.opened.load(Ordering::Relaxed)
     }
@@ -203,7 +203,7 @@ impl Drop for Running {
     }
 }
 
-/// Holds a connection open, and opens it again when it was closed.
+/// Holds a connection open, and opens it again after it was closed.
 async fn occupy(
     server: SocketAddr,
     source: Ipv4Addr,
@@ -218,7 +218,7 @@ async fn occupy(
         {
             opened.fetch_add(1, Ordering::Relaxed);
             let mut bytes = beginning;
-            // The server answers nothing, so the connection is readable when it is closed.
+            // The server sends nothing, so the connection is readable when it is closed.
             while timeout(TRICKLE, stream.readable()).await.is_err() {
                 let _ = bytes.map(|bytes| stream.try_write(bytes));
                 bytes = beginning.map(|_| &b"a"[..]);
@@ -230,7 +230,7 @@ async fn occupy(
 
 const TRICKLE: Duration = Duration::from_millis(250);
 
-/// Two floods at once would be the machine's test, not the server's.
+/// Two floods at once would test the machine, not the server.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 fn raise_open_files(wanted: u64) {

@@ -1,4 +1,4 @@
-//! Uses of keys that came over HTTP: counted, and nothing of them in answers of the API.
+//! Uses of keys over HTTP: counted, and not in answers of the API.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 

@@ -1,4 +1,4 @@
-//! What one client may take: bytes, headers, time, connections.
+//! The limits of one client: bytes, headers, time, connections.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -63,7 +63,7 @@ fn a_huge_head_is_refused() {
     let path = |length: usize| format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(length - 16));
     server.send(path(PATH_BYTES)).refused(404, "InvalidAction.NotFound");
     refused(414, server.send(path(PATH_BYTES + 1)));
-    // Nothing of what follows is taken for a request.
+    // The rest is not parsed as a request.
     let mut client = server.connect();
     refused(414, client.send(format!("{}{HEALTH}", path(REQUEST_LINE_BYTES * 2))));
     assert!(client.is_closed());
@@ -105,8 +105,8 @@ fn every_parameter_of_the_api_may_stand_in_the_query() {
     assert_eq!(answer.status, 200, "{}", answer.body);
 }
 
-/// The parameters of a secret that are as long as they may be, in characters of four bytes. The JSON of the tags escapes them,
-/// as that of many clients does.
+/// Returns the longest parameters of a secret, in characters of four bytes. The JSON of the tags escapes them, as that
+/// of many clients does.
 fn longest_secret() -> [(&'static str, String); 5] {
     let letters = |count| "𝒌".repeat(count);
     let tag = |number| {
@@ -185,7 +185,7 @@ fn a_body_is_no_request() {
         client.read().unwrap().refused(400, "MissingAccessKeyId");
         assert!(client.is_closed());
     }
-    // Two lengths of a body: whichever counts, nothing of it is a request.
+    // Two lengths of a body: for either of them, no part of it is a request.
     let both = format!("{}5\r\n{HEALTH}", head.replace("\r\n\r\n", "\r\nContent-Length: 3\r\n\r\n"));
     let mut client = server.connect();
     client.write(both).unwrap();
@@ -261,7 +261,7 @@ fn slow_requests_are_cut_off() {
             client.read().unwrap();
             client.write("X").unwrap(); // the rest of a head that began with the last request
         }
-        // A byte now and then helps as little as none.
+        // A byte now and then is no better than none.
         while begin.elapsed() < SHORT / 2 {
             thread::sleep(SHORT / 8);
             if !start.is_empty() {

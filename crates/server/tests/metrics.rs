@@ -1,4 +1,4 @@
-//! Metrics over HTTP: what is counted, who may ask for it, and that it tells nothing about anybody.
+//! Metrics over HTTP: what is counted, which clients may read it, and that it reveals nothing about users.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -15,7 +15,7 @@ use common::{Answer, ID, SECRET, Signed, TestServer};
 
 const SCRAPE: &str = "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n";
 
-/// The samples of a scrape by name and labels, as they are written.
+/// The samples of a scrape by name and labels, as written.
 struct Samples(HashMap<String, f64>);
 
 impl Samples {
@@ -111,7 +111,7 @@ fn throttled_requests_are_counted_by_their_limit() {
     assert_eq!(counted, [throttled as f64, 0.0, 0.0]);
 }
 
-/// Names, ids and addresses of a request, whether it succeeds or not, are no labels.
+/// Names, ids and addresses of a request, successful or not, are no labels.
 #[test]
 fn a_scrape_tells_of_nobody() {
     let server = plain();
@@ -152,7 +152,7 @@ fn both_formats_are_served() {
     assert!(text.body.contains("# TYPE bulla_log_lines_dropped_total counter\n"), "{}", text.body);
     assert!(text.body.contains("# TYPE bulla_nonces gauge\nbulla_nonces 0"), "{}", text.body);
     assert!(!text.body.contains("# EOF"));
-    // As Prometheus asks.
+    // The header of Prometheus.
     let prometheus = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,\
                       text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
     let open_metrics = scrape(prometheus);
@@ -266,7 +266,8 @@ fn connections_are_counted_also_those_that_had_to_go() {
     wait_until("the others to be closed", || Samples::of(&server).get("bulla_connections") == 0.0);
 }
 
-/// A client that opens connections to the listener of metrics, and sends nothing or never ends, takes 16 places of its own.
+/// A client that opens connections to the listener of metrics, and sends nothing or never ends, takes only its 16
+/// places.
 #[test]
 fn a_flood_of_the_listener_takes_nothing_of_the_api() {
     let limits = Limits { head: Duration::from_millis(500), ..Limits::default() };

@@ -1,4 +1,4 @@
-//! Who loses a connection when there are too many, and what the log says about it.
+//! Which connections are evicted when there are too many, and the events in the log.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -53,7 +53,7 @@ fn requests_that_fail_to_authenticate_protect_nothing() {
     assert_eq!(denied.send(HEALTH).status, 200, "its caller was known");
 }
 
-/// AssumeRoleWithOIDC takes requests without a signature, so anyone can send one.
+/// AssumeRoleWithOIDC accepts requests without a signature, so any client can send one.
 #[test]
 fn a_request_without_a_signature_protects_nothing_before_its_token_is_taken() {
     let server = TestServer::with_limits(Limits { connections: 2, ..Limits::default() });
@@ -84,7 +84,7 @@ fn silent_connections_are_closed_once_half_of_the_places_are_taken() {
         assert!(!closed_within(&mut silent, SHORT), "there is room enough");
         let _third = server.connect();
         assert!(closed_within(&mut silent, Duration::from_secs(10)));
-        // A byte of a handshake is none of a request.
+        // A byte of a handshake is not one of a request.
         assert_eq!(closed_within(&mut begun, SHORT), tls);
     }
 }
@@ -150,7 +150,7 @@ fn closed_within(client: &mut Client<TcpStream>, time: Duration) -> bool {
     closed
 }
 
-/// The texts of all events in the log.
+/// Returns the texts of all events in the log.
 fn events(server: &TestServer) -> Vec<String> {
     let log = server.log.text();
     let events = log.lines().filter_map(|line| line.split_once(" event=\"")?.1.strip_suffix('"'));

@@ -1,4 +1,4 @@
-//! What a server says about itself when its store is lost.
+//! The readiness of a server whose store is lost.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -65,7 +65,7 @@ fn told(server: &TestServer, event: &str) -> usize {
     server.log.text().matches(event).count()
 }
 
-/// Within the two seconds that are promised, and some for a busy machine.
+/// Within the two seconds that are promised, and some more for a busy machine.
 fn wait_for_readiness(server: &TestServer, status: u16) {
     wait_until(server, || server.send(READINESS).status == status);
 }

@@ -1,4 +1,4 @@
-//! Stopping: what is in flight, what is idle, and what takes too long.
+//! Stopping: requests in flight, idle connections, and requests that take too long.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -85,7 +85,7 @@ fn sigterm_stops() {
         .spawn()
         .unwrap();
     let address = wait_for(|| std::fs::read_to_string(&ready).ok()?.parse::<std::net::SocketAddr>().ok());
-    // The address is taken before the signals are: a signal that early would just end the process.
+    // The address is bound before signals are handled: a signal that early would end the process.
     let mut client = common::Client::new(TcpStream::connect(address).unwrap());
     assert_eq!(client.send(HEALTH).status, 200);
     let pid = rustix::process::Pid::from_child(&child);

@@ -1,4 +1,4 @@
-//! What happens to keys by itself, while a server runs.
+//! Scheduled maintenance of keys while a server runs.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -74,7 +74,7 @@ fn a_clock_that_is_ahead_for_a_moment_locks_nobody_out_and_is_in_the_log() {
             thread::sleep(Duration::from_millis(50));
         }
     };
-    // The first look is the one that the others are compared with.
+    // The others are compared with the first check.
     thread::sleep(Duration::from_millis(1500));
     assert_eq!(send().status, 200);
     for jump in [3, 7200, 10 * 365 * 86_400] {

@@ -1,4 +1,4 @@
-//! Limits on requests over HTTP: what a client is told, and who uses up whose limit.
+//! Limits on requests over HTTP: the answers, and whose limit a request consumes.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -10,7 +10,7 @@ use bulla_kms::{Clock, RequestLimit, RequestLimits};
 use bulla_server::{Limits, TlsOptions};
 use common::{ID, Signed, TestServer};
 
-/// A clock whose elapsed time stands still, so that no bucket fills while a test runs.
+/// A clock whose elapsed time does not move, so that no bucket fills during a test.
 struct Still;
 
 impl Clock for Still {
@@ -74,7 +74,7 @@ fn a_stranger_throttles_no_access_key() {
     assert_eq!(server.send(list_keys()).status, 200);
 }
 
-/// Before anything of a request is believed; and what was not verified does not reach the log.
+/// Before any part of a request is trusted; and unverified text is not logged.
 #[test]
 fn a_source_is_limited_whatever_it_sends() {
     let server = server(RequestLimits { source: limit(1, 3), ..RequestLimits::default() });

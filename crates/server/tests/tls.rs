@@ -90,7 +90,7 @@ fn slow_handshakes_are_cut_off_and_plain_requests_refused() {
     assert_eq!(first, [21], "a TLS alert, not an answer");
 }
 
-/// A clock after so many days, which have passed.
+/// A clock after this many days, which have elapsed.
 struct Later(Arc<AtomicU64>);
 
 impl Later {
@@ -129,7 +129,7 @@ fn an_authority_is_replaced_while_the_server_runs() {
     }
 }
 
-/// A client whose clock is as many days ahead.
+/// Connects a client whose clock is this many days ahead.
 fn stream_at(server: &TestServer, root: &CertificateDer<'static>, days: u64) -> Stream {
     #[derive(Debug)]
     struct Ahead(u64);
@@ -226,7 +226,7 @@ fn a_private_key_that_others_can_reach_is_refused() {
     wait_until(|| shows(&server, pairs[1].cert.der()));
 }
 
-/// What kept them from being used was not in the files: nothing about them changes when it is over.
+/// The cause was not in the files, so nothing about them changes when it is gone.
 #[test]
 fn certificates_are_taken_up_when_the_directory_is_mended() {
     let folder = tempfile::tempdir().unwrap();
@@ -245,7 +245,7 @@ fn certificates_are_taken_up_when_the_directory_is_mended() {
     set_mode(0o777);
     write(&pairs[1]);
     wait_until(|| told() > 0);
-    // Each of the writes may be told, but not every look.
+    // Each of the writes may be reported, but not every check.
     wait_until(|| {
         let before = told();
         thread::sleep(Duration::from_millis(500));
@@ -331,7 +331,7 @@ fn stream(
     StreamOwned::new(ClientConnection::new(Arc::new(config), name).unwrap(), server.tcp())
 }
 
-/// Whether the server shows this certificate, which is its own root.
+/// Returns whether the server uses this certificate, which is its own root.
 fn shows(server: &TestServer, certificate: &CertificateDer<'static>) -> bool {
     let mut stream = stream(server, certificate, "localhost", &[&TLS13]);
     stream.conn.complete_io(&mut stream.sock).is_ok()
@@ -345,7 +345,7 @@ fn wait_until(ready: impl Fn() -> bool) {
     }
 }
 
-/// A ClientHello of an old version, with one cipher suite, and in vain with a signature scheme and a group.
+/// Returns a ClientHello of an old version, with one cipher suite, a signature scheme and a group.
 fn client_hello(version: ProtocolVersion) -> Vec<u8> {
     let [high, low] = u16::from(version).to_be_bytes();
     let mut body = vec![high, low];

@@ -4,9 +4,9 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Call {
-    /// Tells what the server is and how it is. Answered also while the audit trail takes no lines.
+    /// Returns the status of the server. Answered even while the audit trail takes no lines.
     Status,
-    /// Checks the store: every record opens, none was put back, removed or added, and what they name is there.
+    /// Checks the store: every record opens, none was rolled back, removed or added, and all references resolve.
     StoreCheck,
     /// Writes, syncs and seals the audit trail.
     AuditSync,
@@ -18,7 +18,7 @@ impl Call {
     /// All calls.
     pub const ALL: [Self; 4] = [Self::Status, Self::StoreCheck, Self::AuditSync, Self::Backup];
 
-    /// Its name in requests and in the audit trail.
+    /// Returns its name in requests and in the audit trail.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -33,7 +33,7 @@ impl Call {
         Self::ALL.into_iter().find(|call| call.name() == name)
     }
 
-    /// When its line is written, always before the first byte of a result leaves.
+    /// Returns which audit line must be written before the first byte of a result is sent.
     pub(super) fn line(self) -> LineOf {
         match self {
             Self::Status => LineOf::Nothing,
@@ -43,13 +43,13 @@ impl Call {
     }
 }
 
-/// What the line of a call is about.
+/// The audit line that a call needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LineOf {
-    /// The call is answered also if no line can be written.
+    /// None: the call is answered even if no line can be written.
     Nothing,
-    /// Its outcome, which is known before anything is answered.
+    /// Its outcome, which is known before any byte of the answer is sent.
     Outcome,
-    /// Its beginning: the answer leaves bit by bit, or the line is part of what the call does.
+    /// Its beginning: the answer is sent in parts, or the line is part of the work.
     Beginning,
 }

@@ -1,4 +1,4 @@
-//! The side of a command: one call to the server that holds the store of a data directory.
+//! The client side: one call to the server that holds the store of a data directory.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -31,26 +31,26 @@ pub enum ControlError {
         /// The id of its user.
         user: u32,
     },
-    /// The server closed the connection before it said anything: the caller is neither its own user nor root.
+    /// The server closed the connection without an answer: the caller is neither its own user nor root.
     NotAllowed,
-    /// The server ended, or cut the answer off.
+    /// The server ended, or closed the connection within the answer.
     Cut,
-    /// What came is no answer of the protocol.
+    /// The answer does not follow the protocol.
     Malformed,
     /// The server refuses the call.
     Refused(CallError),
-    /// What the server sends cannot be written.
+    /// The data of the answer cannot be written.
     Output(io::Error),
 }
 
 impl ControlClient {
-    /// Connects to the server of this data directory; none if no server listens there.
+    /// Connects to the server of this data directory. Returns `None` if no server listens there.
     ///
     /// # Errors
     /// [`ControlError::Io`], [`ControlError::Stranger`].
     pub fn connect(data: &Path) -> Result<Option<Self>, ControlError> {
         let (stream, owner) = match socket::connect(data) {
-            // The socket of a server that was killed refuses.
+            // The socket of a killed server refuses connections.
             Err(error)
                 if [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused].contains(&error.kind()) =>
             {
@@ -79,7 +79,7 @@ impl ControlClient {
         self.call_for(call, &mut io::sink(), progress)
     }
 
-    /// Makes a call, and writes the data of its answer to `output`. Without a result, what was written is not whole.
+    /// Makes a call, and writes the data of its answer to `output`. If this fails, the written data is incomplete.
     ///
     /// # Errors
     /// [`ControlError`].
@@ -91,7 +91,7 @@ impl ControlClient {
     ) -> Result<Value, ControlError> {
         let sent = self.send(call);
         match (self.answer_to(output, &mut progress), sent) {
-            // Unless the server closed its end, this is why there is no answer.
+            // The error of sending explains the missing answer, unless the server closed its end.
             (Err(ControlError::NotAllowed | ControlError::Cut), Err(error)) if !is_closed(&error) => {
                 Err(ControlError::Io(error))
             }
@@ -131,7 +131,7 @@ impl ControlClient {
         let limit = ANSWER_BYTES as u64;
         match self.stream.by_ref().take(limit).read_until(b'\n', &mut line) {
             Err(error) if !is_closed(&error) => return Err(ControlError::Io(error)),
-            _ => {} // closed, with what came before
+            _ => {} // closed, with the frames before
         }
         if line.is_empty() {
             return Err(if is_first { ControlError::NotAllowed } else { ControlError::Cut });
@@ -161,14 +161,14 @@ impl ControlClient {
     }
 }
 
-/// Whether the other end was closed.
+/// Returns whether the other end was closed.
 fn is_closed(error: &io::Error) -> bool {
     let kinds = [io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionReset, io::ErrorKind::UnexpectedEof];
     kinds.contains(&error.kind())
 }
 
 impl ControlError {
-    /// What the operator can do about it.
+    /// Returns what the operator can do.
     #[must_use]
     pub fn hint(&self) -> &str {
         match self {
@@ -210,6 +210,6 @@ impl fmt::Display for ControlError {
 impl std::error::Error for ControlError {}
 
 const ROOT: u32 = 0;
-/// Between two lines of an answer: a call that takes long tells each second how far it is.
+/// The maximum time between two lines of an answer: a long call reports its progress once a second.
 const PATIENCE: Duration = Duration::from_secs(60);
 const OTHER_USER: &str = "run as the user of the server, or as root";

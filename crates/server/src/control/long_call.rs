@@ -1,4 +1,4 @@
-//! Calls that take long, or answer with much data: each has a thread of low priority, and there is one at a time.
+//! Calls that take long or return much data: each runs on a thread of low priority, one at a time.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -16,24 +16,25 @@ use tokio::time::timeout;
 use super::protocol::{DATA_BYTES, Progress, Refusal};
 use super::reply::{Part, Reply};
 
-/// The thread of long calls. No thread of the runtime waits for it other than by `await`: it waits for them.
+/// The thread of long calls. Threads of the runtime wait for it only with `await`, because it waits for them.
 #[derive(Clone)]
 pub(crate) struct LongCalls {
     place: Arc<Semaphore>,
     is_stopping: Arc<AtomicBool>,
 }
 
-/// The way of a long call's parts to its client.
+/// Sends the parts of a long call to its client.
 pub(super) struct Feed {
     parts: mpsc::Sender<Step>,
     is_stopping: Arc<AtomicBool>,
-    /// When the client last heard how far the call is.
-    told: Instant,
+    /// When the last progress was sent.
+    reported: Instant,
 }
 
 enum Step {
     Part(Part),
-    /// With the place, which is free before the client may make the next call, and not while the thread still waits to say this.
+    /// With the permit, which must be free before the client makes the next call, even while the thread still waits to
+    /// send this.
     End(Result<Value, Refusal>, OwnedSemaphorePermit),
 }
 
@@ -43,10 +44,11 @@ impl LongCalls {
         Self { place, is_stopping: Arc::default() }
     }
 
-    /// Runs `work` on the thread, and hands its parts to the client.
+    /// Runs `work` on the thread, and sends its parts to the client.
     ///
     /// # Errors
-    /// That of the work; [`Refusal::OtherLongCall`]; [`Refusal::Gone`] or [`Refusal::Slow`] of the client, and the work ends soon then.
+    /// The error of the work; [`Refusal::OtherLongCall`]; [`Refusal::Gone`] or [`Refusal::Slow`] for the client, after
+    /// which the work soon ends.
     pub(super) async fn run(
         &self,
         reply: &mut Reply,
@@ -54,7 +56,7 @@ impl LongCalls {
     ) -> Result<Value, Refusal> {
         let place = Arc::clone(&self.place).try_acquire_owned().map_err(|_| Refusal::OtherLongCall)?;
         let (parts, mut steps) = mpsc::channel(QUEUE);
-        let feed = Feed { parts, is_stopping: Arc::clone(&self.is_stopping), told: Instant::now() };
+        let feed = Feed { parts, is_stopping: Arc::clone(&self.is_stopping), reported: Instant::now() };
         start(place, feed, work)?;
         while let Some(step) = steps.recv().await {
             match step {
@@ -65,7 +67,8 @@ impl LongCalls {
         Err(Refusal::Failed("the call ended with a panic".into()))
     }
 
-    /// Has the call end soon, and no other one begin. Waits until it lets go of the engine, but not longer than `limit`.
+    /// Cancels the running call and refuses further ones. Waits until the call has released the engine, but not longer
+    /// than `limit`.
     pub(crate) async fn end(&self, limit: Duration) {
         self.is_stopping.store(true, Ordering::Relaxed);
         if let Ok(Ok(place)) = timeout(limit, self.place.acquire()).await {
@@ -80,28 +83,29 @@ fn start(
     work: impl FnOnce(&mut Feed) -> Result<Value, Refusal> + Send + 'static,
 ) -> Result<(), Refusal> {
     let run = move || {
-        let _ = nice(LOW_PRIORITY); // of this thread; where it is refused, requests share the cores with it
+        let _ = nice(LOW_PRIORITY); // of this thread; if refused, requests share the cores with it
         let outcome = work(&mut feed);
-        let _ = feed.parts.blocking_send(Step::End(outcome, place)); // it may have gone
+        let _ = feed.parts.blocking_send(Step::End(outcome, place)); // the client may have disconnected
     };
     let thread = thread::Builder::new().name("control".into()).spawn(run);
     thread.map(drop).map_err(|error| Refusal::Failed(format!("no thread can be started: {error}")))
 }
 
 impl Feed {
-    /// Tells the client how far the call is, each second at most. Breaks if the client has gone or the server stops.
+    /// Sends the progress of the call, at most once a second. Breaks if the client has disconnected or the server
+    /// stops.
     pub(super) fn progress(&mut self, progress: Progress) -> ControlFlow<()> {
         if self.is_stopping.load(Ordering::Relaxed) || self.parts.is_closed() {
             return ControlFlow::Break(());
         }
-        if self.told.elapsed() < TELL_EACH {
+        if self.reported.elapsed() < REPORT_INTERVAL {
             return ControlFlow::Continue(());
         }
-        self.told = Instant::now();
+        self.reported = Instant::now();
         self.send(Part::Progress(progress)).map_or(ControlFlow::Break(()), ControlFlow::Continue)
     }
 
-    /// Why the call was broken off.
+    /// Returns why the call was cancelled.
     pub(super) fn end(&self) -> Refusal {
         if self.is_stopping.load(Ordering::Relaxed) { Refusal::Stopping } else { Refusal::Gone }
     }
@@ -111,7 +115,7 @@ impl Feed {
     }
 }
 
-/// What is written is data of the answer.
+/// Written bytes are data of the answer.
 impl io::Write for Feed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.is_stopping.load(Ordering::Relaxed) {
@@ -129,10 +133,10 @@ impl io::Write for Feed {
     }
 }
 
-/// Parts that may wait for the client.
+/// The number of parts that may wait for the client.
 const QUEUE: usize = 4;
 const LOW_PRIORITY: i32 = 19;
-const TELL_EACH: Duration = Duration::from_secs(1);
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
@@ -144,7 +148,7 @@ mod tests {
     use super::super::client::ControlClient;
     use super::*;
 
-    /// A call answered by `work`, and what its client gets of it: the data, and the result.
+    /// An answer of `work`, and the data and result that its client gets.
     fn answer(
         calls: &LongCalls,
         work: impl FnOnce(&mut Feed) -> Result<Value, Refusal> + Send + 'static,
@@ -207,13 +211,14 @@ mod tests {
         });
     }
 
-    /// The first client reads nothing while its answer is done but for the parts that wait for it; others call meanwhile.
+    /// The first client does not read until its answer is complete except for the queued parts; other clients call
+    /// meanwhile.
     #[test]
     fn a_client_that_does_not_read_holds_up_no_thread_of_the_runtime() {
         const LIMIT: Duration = Duration::from_secs(20);
         let mut only_one = tokio::runtime::Builder::new_multi_thread();
         let runtime = only_one.worker_threads(1).enable_all().build().unwrap();
-        let runtime = Box::leak(Box::new(runtime)); // to drop one that hangs would hang as well
+        let runtime = Box::leak(Box::new(runtime)); // dropping a runtime that hangs would hang as well
         let calls = Arc::new(LongCalls::new());
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
         let (outcomes, outcome) = std::sync::mpsc::channel();
@@ -225,7 +230,7 @@ mod tests {
                 let mut reply = Reply::new(UnixStream::from_std(stream).unwrap());
                 let work = move |feed: &mut Feed| {
                     (0..parts).for_each(|_| feed.write_all(&[7; DATA_BYTES]).unwrap());
-                    let _ = written.send(()); // not every call is waited for
+                    let _ = written.send(()); // some calls are not waited for
                     Ok(json!({}))
                 };
                 let outcome = calls.run(&mut reply, work).await;
@@ -234,13 +239,13 @@ mod tests {
             });
             is_written
         };
-        let parts = QUEUE + 1; // one on its way, and a queue in which the end has no room
+        let parts = QUEUE + 1; // one in transit, and a queue without room for the end
         call(ours, parts).recv_timeout(LIMIT).unwrap();
         for _ in 0..20 {
             drop(call(std::os::unix::net::UnixStream::pair().unwrap().0, 0));
             let refused = outcome.recv_timeout(LIMIT).expect("the runtime answers");
             assert_eq!(refused, (0, Err(Refusal::OtherLongCall)));
-            thread::sleep(Duration::from_millis(5)); // the thread of the first one comes to its end
+            thread::sleep(Duration::from_millis(5)); // the thread of the first one reaches its end
         }
         let mut data = Vec::new();
         ControlClient::over(theirs).answer_to(&mut data, |_| {}).unwrap();
@@ -264,7 +269,7 @@ mod tests {
             let mut reply = Reply::new(UnixStream::from_std(ours).unwrap());
             assert_eq!(calls.run(&mut reply, endless).await, Err(Refusal::Gone));
         });
-        runtime.block_on(calls.end(Duration::MAX)); // its thread ends, so this does
+        runtime.block_on(calls.end(Duration::MAX)); // its thread ends, so this returns
         let calls = LongCalls::new();
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
         let read = thread::spawn(move || ControlClient::over(theirs).answer_to(&mut io::sink(), |_| {}));

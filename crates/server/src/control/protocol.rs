@@ -1,15 +1,15 @@
-//! What both sides of the control channel write: one JSON object a line, one call a connection.
+//! The messages of the control channel: one JSON object per line, one call per connection.
 //!
 //! ```text
 //! request   {"bulla":1,"call":"status"}
 //! answer    {"bulla":1,"progress":{"done":4096,"of":20000}}       any number of times, while a call takes long
 //!           {"bulla":1,"data":65536}                              followed by as many bytes, any number of times
-//!           {"bulla":1,"ok":{...}}                                the last line; without it, the answer is not whole
+//!           {"bulla":1,"ok":{...}}                                the last line; without it, the answer is incomplete
 //!           {"bulla":1,"error":{"kind":"...","what":"...","do":"..."}}      or this one
 //! ```
 //!
-//! Members are only ever added, and members that a reader does not know mean nothing to it. A change that an older reader would
-//! get wrong is another version.
+//! Members are only ever added, and readers ignore unknown members. A change that an older reader would misunderstand
+//! is another version.
 
 use std::io;
 
@@ -18,11 +18,11 @@ use serde_json::Value;
 
 /// The version of the protocol.
 pub(super) const VERSION: u64 = 1;
-/// The longest request, with its line end.
+/// The maximum length of a request, with its line end.
 pub(super) const REQUEST_BYTES: usize = 64 * 1024;
-/// The longest line of an answer: a report on a store in which everything is damaged.
+/// The maximum length of a line of an answer: a report about a store in which every record is damaged.
 pub(super) const ANSWER_BYTES: usize = 1 << 30;
-/// The most bytes that follow one line.
+/// The maximum number of bytes that follow one line.
 pub(super) const DATA_BYTES: usize = 1 << 20;
 
 /// A request.
@@ -42,35 +42,35 @@ pub(super) struct Line {
     pub(super) frame: Frame,
 }
 
-/// What a line of an answer says.
+/// The content of a line of an answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Frame {
     Progress(Progress),
-    /// How many bytes follow the line.
+    /// The number of bytes that follow the line.
     Data(usize),
     Ok(Value),
     Error(CallError),
 }
 
-/// How far a call is.
+/// The progress of a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
-    /// How much is done, such as records.
+    /// The amount done, such as a number of records.
     pub done: u64,
-    /// How much there is; none if that is not known.
+    /// The total amount; `None` if it is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<u64>,
 }
 
-/// Why a call was not answered.
+/// Why a call was refused or failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallError {
-    /// What kind of error it is, for programs.
+    /// The kind of the error, for programs.
     pub kind: ErrorKind,
     /// What happened.
     pub what: String,
-    /// What the operator can do about it.
+    /// What the operator can do.
     #[serde(rename = "do")]
     pub hint: String,
 }
@@ -80,13 +80,13 @@ pub struct CallError {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The request is not one, is too long, or did not arrive in time.
+    /// The request is invalid, too long, or did not arrive in time.
     Malformed,
     /// The request is of another version of the protocol.
     Version,
-    /// The server has no such call.
+    /// The server does not have the call.
     UnknownCall,
-    /// The server does too much else of the kind.
+    /// The server has too many connections or long calls.
     Busy,
     /// The audit trail takes no lines, or the server stops.
     Unavailable,
@@ -97,14 +97,14 @@ pub enum ErrorKind {
     Unknown,
 }
 
-/// Why a server gives no result.
+/// Why a server returns no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// The request is too long.
     TooLong,
     /// The request did not arrive in time.
     Late,
-    /// The request is no JSON object with the members of a request.
+    /// The request is not a JSON object with the members of a request.
     NoRequest,
     /// The request is of this version of the protocol.
     OtherVersion(u64),
@@ -112,7 +112,7 @@ pub(super) enum Refusal {
     UnknownCall,
     /// Too many connections are open.
     TooManyConnections,
-    /// Another long call is being answered.
+    /// Another long call is running.
     OtherLongCall,
     /// The audit trail takes no lines, for this reason.
     NoTrail(String),
@@ -120,7 +120,7 @@ pub(super) enum Refusal {
     TrailIsOff,
     /// The server stops.
     Stopping,
-    /// The client has gone before the answer was whole.
+    /// The client disconnected before the answer was complete.
     Gone,
     /// The client reads too slowly.
     Slow,
@@ -133,7 +133,7 @@ impl Line {
         Self { version: VERSION, frame }
     }
 
-    /// The line with its end.
+    /// Returns the line with its line end.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = serde_json::to_vec(self)
             .expect("it has neither maps with other keys than texts nor a failing type");
@@ -143,12 +143,12 @@ impl Line {
 }
 
 impl Refusal {
-    /// Why a part of an answer could not be written.
+    /// Returns why a part of an answer could not be written.
     pub(super) fn of_client(error: &io::Error) -> Self {
         if error.kind() == io::ErrorKind::TimedOut { Self::Slow } else { Self::Gone }
     }
 
-    /// The status of the line in the audit trail.
+    /// Returns the status in the audit line.
     pub(super) fn status(&self) -> u16 {
         match self {
             Self::TooLong => 413,
@@ -163,7 +163,7 @@ impl Refusal {
         }
     }
 
-    /// The error code of that line.
+    /// Returns the error code in the audit line.
     pub(super) fn code(&self) -> &'static str {
         match self.kind() {
             ErrorKind::Malformed => "Malformed",
@@ -186,7 +186,7 @@ impl Refusal {
         }
     }
 
-    /// What the client gets to know.
+    /// Returns the error for the client.
     pub(super) fn to_error(&self) -> CallError {
         let (what, hint) = self.texts();
         CallError { kind: self.kind(), what, hint: hint.to_owned() }

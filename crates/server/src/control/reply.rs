@@ -1,4 +1,4 @@
-//! The answer to one call, written frame by frame.
+//! Writes the answer to one call, frame by frame.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -10,15 +10,15 @@ use tokio::time::timeout;
 
 use super::protocol::{Frame, Line, Progress, Refusal};
 
-/// The side of a connection that the answer goes to.
+/// The write side of a connection.
 pub(super) struct Reply {
     stream: UnixStream,
     sent: u64,
-    /// How long the client was waited for so far.
+    /// The total time spent waiting for the client.
     waited: Duration,
 }
 
-/// A part of an answer that is not its end.
+/// A part of an answer before its end.
 #[derive(Debug)]
 pub(super) enum Part {
     Progress(Progress),
@@ -33,7 +33,7 @@ impl Reply {
     /// Writes a part.
     ///
     /// # Errors
-    /// The client has gone; `TimedOut` if it reads too slowly.
+    /// The client has disconnected; `TimedOut` if it reads too slowly.
     pub(super) async fn part(&mut self, part: &Part) -> io::Result<()> {
         match part {
             Part::Progress(progress) => self.line(Frame::Progress(*progress)).await,
@@ -44,7 +44,7 @@ impl Reply {
         }
     }
 
-    /// Writes the end of the answer. A client that has gone hears nothing, and nothing depends on it.
+    /// Writes the end of the answer. Errors are ignored: the client has disconnected, and nothing depends on it.
     pub(super) async fn end(mut self, outcome: Result<Value, Refusal>) {
         let frame = outcome.map_or_else(|refusal| Frame::Error(refusal.to_error()), Frame::Ok);
         let _ = self.line(frame).await;
@@ -63,15 +63,16 @@ impl Reply {
     }
 }
 
-/// How long a client may go on to read nothing. A call that waits for it may hold a state of the store, whose file grows
-/// with every change meanwhile: so the whole answer takes no longer than what is sent at [`SLOWEST`], and once [`PATIENCE`].
+/// Returns how long a write may wait for the client. A waiting call may hold a state of the store, whose file grows
+/// with every change meanwhile. So the whole answer may take the time that its bytes need at [`SLOWEST`], plus
+/// [`PATIENCE`] once.
 fn patience(sent: u64, waited: Duration) -> Duration {
     let allowed = PATIENCE + Duration::from_secs(sent / SLOWEST);
     allowed.saturating_sub(waited).min(PATIENCE)
 }
 
 const PATIENCE: Duration = Duration::from_secs(30);
-/// In bytes a second: a tenth of what a slow disk takes.
+/// In bytes per second: a tenth of the speed of a slow disk.
 const SLOWEST: u64 = 1 << 20;
 
 #[cfg(test)]
@@ -89,7 +90,7 @@ mod tests {
         assert_eq!(patience(100 * SLOWEST, seconds(140)), Duration::ZERO);
     }
 
-    /// What it has not read is not waited for, nor is its end.
+    /// Neither unread parts nor the end of the answer are waited for.
     #[test]
     fn a_client_without_patience_left_is_cut_off() {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
@@ -97,7 +98,7 @@ mod tests {
             ours.set_nonblocking(true).unwrap();
             let mut reply = Reply::new(UnixStream::from_std(ours).unwrap());
             reply.waited = PATIENCE;
-            let part = Part::Data(vec![0; 1 << 20]); // more than the kernel keeps
+            let part = Part::Data(vec![0; 1 << 20]); // more than the kernel buffers
             assert_eq!(reply.part(&part).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
             reply.end(Ok(Value::Null)).await;
         });

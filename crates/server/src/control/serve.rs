@@ -1,4 +1,5 @@
-//! Connections to the control socket: who may connect, how many, for how long, and the walk from a request to its answer.
+//! Connections to the control socket: which users are admitted, how many connections, time limits, and the path from a
+//! request to its answer.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,13 +23,13 @@ use super::socket::ControlSocket;
 use super::status::{Facts, MOMENT, RootKeyStatus};
 use crate::log::Log;
 
-/// What answers calls.
+/// Answers calls.
 pub(crate) struct Control {
     facts: Arc<Facts>,
     long_calls: LongCalls,
     log: Arc<Log>,
-    /// When the log was last told that another user is refused.
-    told: Mutex<Option<Instant>>,
+    /// When the log last reported that another user was refused.
+    reported: Mutex<Option<Instant>>,
 }
 
 /// A call that has arrived.
@@ -39,7 +40,7 @@ struct Arrived {
     began: Instant,
 }
 
-/// Accepts connections until `stop`, and lets answers that are under way finish. Without a socket there is nothing to do.
+/// Accepts connections until `stop`, then lets running answers finish. Returns at once without a socket.
 pub(crate) async fn serve(socket: Option<ControlSocket>, control: Control, mut stop: watch::Receiver<bool>) {
     let Some(socket) = socket else { return };
     let control = Arc::new(control);
@@ -55,15 +56,15 @@ pub(crate) async fn serve(socket: Option<ControlSocket>, control: Control, mut s
         }
     }
     drop(socket);
-    let _ = timeout(DRAIN, connections.join_all()).await; // what is late is cut off
+    let _ = timeout(DRAIN, connections.join_all()).await; // late answers are cut off
 }
 
 impl Control {
     pub(crate) fn new(facts: Facts, log: Arc<Log>) -> Self {
-        Self { facts: Arc::new(facts), long_calls: LongCalls::new(), log, told: Mutex::default() }
+        Self { facts: Arc::new(facts), long_calls: LongCalls::new(), log, reported: Mutex::default() }
     }
 
-    /// What ends the long call when the server ends.
+    /// Returns the handle that ends the long call when the server ends.
     pub(crate) fn long_calls(&self) -> LongCalls {
         self.long_calls.clone()
     }
@@ -72,7 +73,7 @@ impl Control {
         &self.facts.kms
     }
 
-    /// Lets a connection of the server's own user or of root in, if there is a place. Others are closed without a word.
+    /// Admits a connection of the server's own user or of root, if there is a place. Closes others without an answer.
     fn admit(self: &Arc<Self>, stream: UnixStream, connections: &mut JoinSet<()>) {
         match stream.peer_cred() {
             Ok(peer) if peer.uid() == geteuid().as_raw() || peer.uid() == ROOT => {
@@ -84,16 +85,16 @@ impl Control {
                     let _ = stream.try_write(&busy.to_bytes()); // its buffer is empty
                 }
             }
-            Ok(peer) => self.tell_refused(peer.uid()),
-            Err(_) => {} // it has gone
+            Ok(peer) => self.report_refused(peer.uid()),
+            Err(_) => {} // it has disconnected
         }
     }
 
-    /// Tells the log once in a while: it shows what the file's mode should have kept away.
-    fn tell_refused(&self, user: u32) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.is_none_or(|told| told.elapsed() >= TELL_EACH) {
-            *told = Some(Instant::now());
+    /// Logs a refused user, at most once in a while: the file's mode should have prevented the connection.
+    fn report_refused(&self, user: u32) {
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        if reported.is_none_or(|reported| reported.elapsed() >= REPORT_INTERVAL) {
+            *reported = Some(Instant::now());
             self.log
                 .event(format!("the control socket was closed to user {user}, who is neither ours nor root"));
         }
@@ -107,7 +108,7 @@ impl Control {
             Err(_) => Err(Refusal::Late),
             Ok(Ok(Some(bytes))) => call(&bytes),
             Ok(Ok(None)) => Err(Refusal::TooLong),
-            Ok(Err(_)) => return, // it has gone, and has called nothing
+            Ok(Err(_)) => return, // it has disconnected without a call
         };
         let mut reply = Reply::new(stream);
         let outcome = match call {
@@ -123,7 +124,7 @@ impl Control {
         reply.end(outcome).await;
     }
 
-    /// Answers a call. Its line is written before the first byte of a result leaves.
+    /// Answers a call. Its audit line is written before the first byte of a result is sent.
     async fn answer_call(&self, call: Call, arrived: &Arrived, reply: &mut Reply) -> Result<Value, Refusal> {
         if call.line() == LineOf::Beginning {
             self.note(Some(call), arrived, None).await?;
@@ -143,7 +144,7 @@ impl Control {
     async fn perform(&self, call: Call, reply: &mut Reply) -> Result<Value, Refusal> {
         match call {
             Call::Status => {
-                let trail = self.facts.look_at_trail().await;
+                let trail = self.facts.inspect_trail().await;
                 let facts = Arc::clone(&self.facts);
                 let status = spawn_blocking(move || facts.status(trail)).await; // it may wait for a lock
                 let status = status.map_err(|panicked| Refusal::Failed(panicked.to_string()))?;
@@ -166,12 +167,13 @@ impl Control {
         }
     }
 
-    /// Writes the line of a call whose answer waits for it a moment at most: it comes when the trail takes it.
+    /// Writes the audit line of a call whose answer waits only a moment for it: if the trail hangs, the line is written
+    /// when it continues.
     async fn note_soon(&self, call: Option<Call>, arrived: &Arrived, refusal: Option<&Refusal>) {
         let _ = timeout(MOMENT, self.note(call, arrived, refusal)).await;
     }
 
-    /// Writes the line of a call.
+    /// Writes the audit line of a call.
     async fn note(
         &self,
         call: Option<Call>,
@@ -221,7 +223,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await; // without a sender, the server has ended
 }
 
-/// Reads up to the first line end; none if the request is too long.
+/// Reads up to the first line end. Returns `None` if the request is too long.
 async fn read_request(stream: &mut UnixStream) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     loop {
@@ -248,15 +250,15 @@ fn call(request: &[u8]) -> Result<Call, Refusal> {
 }
 
 const ROOT: u32 = 0;
-/// Connections at once: operators and their programs have few.
+/// Maximum number of connections: operators and their programs need few.
 const CONNECTIONS: usize = 16;
 /// From the start of a connection to the end of its request.
 const REQUEST: Duration = Duration::from_secs(5);
-/// How long answers that are under way may take once the server is told to stop.
+/// How long running answers may take after the server is ordered to stop.
 const DRAIN: Duration = Duration::from_secs(2);
-/// How long a call waits for the audit trail. A write that takes longer hangs, and the call would keep its connection.
+/// How long a call waits for the audit trail. A write that takes longer hangs, and would keep the connection open.
 const TRAIL: Duration = Duration::from_secs(10);
 const HANGS: &str = "it has taken no bytes for 10 seconds";
 /// The pause before accepting again.
 const PAUSE: Duration = Duration::from_millis(100);
-const TELL_EACH: Duration = Duration::from_secs(60);
+const REPORT_INTERVAL: Duration = Duration::from_secs(60);

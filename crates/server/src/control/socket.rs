@@ -1,8 +1,8 @@
 //! The socket `DATA/control.sock`.
 //!
-//! It is reached through a descriptor of the data directory, so neither the length of a path nor a directory that is replaced
-//! on the way to it matters; and only the owner of the data directory can put anything in it. The one who makes the socket
-//! holds the lock of the store, so a socket that is there already is that of a server that has ended.
+//! It is bound through a descriptor of the data directory, so neither the length of the path nor a replaced directory
+//! on the way to it matters. Only the owner of the data directory can create files in it. The process that creates the
+//! socket holds the lock of the store, so an existing socket is of a server that has ended.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -17,24 +17,24 @@ use tokio::net::{UnixListener, UnixSocket};
 /// The name of the socket in the data directory.
 pub(super) const NAME: &str = "control.sock";
 
-/// A socket that clients can connect to; removed when this is dropped.
+/// A socket that clients can connect to, removed on drop.
 pub(crate) struct ControlSocket {
     pub(super) listener: UnixListener,
     directory: OwnedFd,
-    /// Device and inode, by which it is told from a socket that another server has put in its place.
+    /// Device and inode, which distinguish it from a socket that another server has put in its place.
     identity: (u64, u64),
 }
 
 impl ControlSocket {
-    /// Makes the socket in this data directory, whose lock this process holds. Within a runtime.
+    /// Creates the socket in this data directory, whose lock this process holds. Must be called within a runtime.
     ///
     /// # Errors
-    /// What the system says; `AlreadyExists` if something else than a socket has its name.
+    /// Errors of the system; `AlreadyExists` if a file other than a socket has its name.
     pub(crate) fn bind(data: &Path) -> io::Result<Self> {
         let directory = open_directory(data)?;
         remove_stale(&directory)?;
         let socket = UnixSocket::new_stream()?;
-        // The file gets this mode from the socket, less the umask, so it is private from its first moment on.
+        // The file gets this mode from the socket, less the umask, so it is private from the start.
         fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
         socket.bind(path_in(&directory, data))?;
         let listener = socket.listen(BACKLOG)?;
@@ -57,7 +57,7 @@ impl Drop for ControlSocket {
     }
 }
 
-/// Connects to the socket in a data directory, and returns the user whose directory it is.
+/// Connects to the socket in a data directory. Returns the user who owns the directory.
 pub(super) fn connect(data: &Path) -> io::Result<(std::os::unix::net::UnixStream, u32)> {
     let directory = open(data, OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     let owner = fstat(&directory)?.st_uid;
@@ -65,7 +65,7 @@ pub(super) fn connect(data: &Path) -> io::Result<(std::os::unix::net::UnixStream
     Ok((stream, owner))
 }
 
-/// Opens the data directory, which must be this user's alone, as the engine has found it.
+/// Opens the data directory, which must belong to this user alone, as the engine requires.
 fn open_directory(data: &Path) -> io::Result<OwnedFd> {
     let directory = open(data, OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     let found = fstat(&directory)?;
@@ -87,15 +87,15 @@ fn remove_stale(directory: &OwnedFd) -> io::Result<()> {
     }
 }
 
-/// A path of the socket that is short enough for an address of the kernel (108 bytes), and leads to this very directory. Where
-/// /proc is not mounted, only the path of the directory is left.
+/// Returns a path of the socket that fits into an address of the kernel (108 bytes) and leads to this directory.
+/// Without /proc, it is the path of the directory.
 fn path_in(directory: &OwnedFd, data: &Path) -> PathBuf {
     let through = PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd()));
     let is_there = std::fs::metadata(&through).is_ok_and(|found| found.is_dir() && found.mode() != 0);
     if is_there { through.join(NAME) } else { data.join(NAME) }
 }
 
-/// Connections that wait to be accepted. Accepting takes no time.
+/// Connections that wait to be accepted, which takes no time.
 const BACKLOG: u32 = 64;
 
 #[cfg(test)]
@@ -111,7 +111,7 @@ mod tests {
         ControlSocket::bind(data)
     }
 
-    /// A directory with the mode that the engine makes it with.
+    /// A directory with the mode that the engine creates it with.
     fn directory() -> tempfile::TempDir {
         let directory = tempfile::tempdir().unwrap();
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o700)).unwrap();

@@ -1,4 +1,4 @@
-//! What a running server tells of itself.
+//! The status of a running server.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use crate::http::Connections;
 use crate::tls::Certificate;
 
-/// What a server is and how it is. Members are only ever added.
+/// The status of a server. Members are only ever added.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Status {
@@ -29,34 +29,33 @@ pub struct Status {
     pub process: u32,
     /// When it was started.
     pub started: String,
-    /// Where clients connect.
+    /// The address of the API.
     pub listen: String,
-    /// Where metrics are, if anywhere.
+    /// The address of metrics, if they are served.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metrics: Option<String>,
-    /// Whether clients may be sent to it, as `/readyz` says.
+    /// Whether clients may be routed to it, as in `/readyz`.
     pub ready: bool,
-    /// Why not.
+    /// Why it is not ready.
     pub unready: Vec<String>,
     /// Its store.
     pub store: StoreStatus,
     /// The root key of the store.
     pub root_key: RootKeyStatus,
-    /// Its audit trail; none if that is off.
+    /// Its audit trail; `None` if that is off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audit: Option<AuditStatus>,
-    /// Its scheduled backups; none if there is no schedule.
+    /// Its scheduled backups; `None` without a schedule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backups: Option<BackupStatus>,
-    /// Its certificate; none for plain HTTP.
+    /// Its certificate; `None` for plain HTTP.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate: Option<CertificateStatus>,
     /// Its connections.
     pub connections: ConnectionStatus,
     /// Nonces of signatures.
     pub nonces: NonceStatus,
-    /// How many requests a second are answered, for one `access_key`, `user` and `source` address; those without a limit are
-    /// left out.
+    /// The request limits of one `access_key`, `user` and `source` address. Those without a limit are omitted.
     pub limits: BTreeMap<String, LimitStatus>,
 }
 
@@ -66,21 +65,21 @@ pub struct Status {
 pub struct StoreStatus {
     /// The data directory.
     pub data: String,
-    /// How often it was restored, and once more.
+    /// The number of restores, plus one.
     pub epoch: u64,
     /// The number of its last commit.
     pub commit: u64,
-    /// How many records there are of each kind. Values of secrets are not counted.
+    /// The number of records of each kind. Values of secrets are not counted.
     pub records: BTreeMap<String, u64>,
 }
 
-/// What keeps the root key.
+/// The provider of the root key.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RootKeyStatus {
     /// The kind of provider: `file`.
     pub provider: String,
-    /// Where the provider has its key.
+    /// Where the provider stores its key.
     pub location: String,
 }
 
@@ -93,42 +92,42 @@ pub struct AuditStatus {
     pub node: Option<String>,
     /// The directory of its files.
     pub directory: String,
-    /// How many files there are.
+    /// The number of files.
     pub files: u64,
-    /// Their bytes.
+    /// Their size in bytes.
     pub bytes: u64,
     /// The newest seal, as `NUMBER:HASH`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sealed: Option<String>,
-    /// For how many seconds the oldest line has waited that no seal is over; none without a server.
+    /// The age in seconds of the oldest line without a seal; `None` without a server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lag_seconds: Option<f64>,
-    /// How many lines of requests could not be written since the start; none without a server.
+    /// The number of lines of requests that could not be written since the start; `None` without a server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missed: Option<u64>,
-    /// What takes the lines, the files first; none without a server.
+    /// The sinks, the files first; empty without a server.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sinks: Vec<SinkStatus>,
-    /// What the trail lacked when the server was started, as its `gap` lines say it.
+    /// The gaps that the trail had when the server started, as in its `gap` lines.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<Gap>,
-    /// Why no line can be written, or the files cannot be seen, if that is so.
+    /// Why no line can be written, or the files cannot be read, if that is the case.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
 }
 
-/// What takes lines of the audit trail.
+/// A sink of the audit trail.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SinkStatus {
-    /// What it is called; the files are `file`.
+    /// Its name; the files are `file`.
     pub name: String,
     /// Whether a line in it is enough for an answer.
     pub required: bool,
-    /// Why it takes no lines, if that is so.
+    /// Why it takes no lines, if that is the case.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
-    /// How many lines it has not got since the start.
+    /// The number of lines that it has missed since the start.
     pub missed: u64,
 }
 
@@ -136,20 +135,20 @@ pub struct SinkStatus {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct BackupStatus {
-    /// How many files are kept. Each was verified when it was made, and its beginning and end still open.
+    /// The number of kept files. Each was verified when it was made, and its beginning and end still open.
     pub count: u64,
-    /// How many of them passed their last verification, and were not changed since.
+    /// The number of those that passed their last verification and are unchanged since.
     pub verified: u64,
-    /// When the one was verified that was so longest ago.
+    /// When the backup was verified whose last verification is the oldest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oldest_verification: Option<String>,
-    /// Those whose last verification failed.
+    /// The backups whose last verification failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<FailedBackupStatus>,
-    /// The time of the newest one.
+    /// The time of the newest backup.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub newest: Option<String>,
-    /// The number of the commit that it is of.
+    /// The number of the commit in the newest backup.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commit: Option<u64>,
     /// Why the last attempt failed, if it did.
@@ -157,7 +156,7 @@ pub struct BackupStatus {
     pub failure: Option<String>,
 }
 
-/// A scheduled backup that does not verify.
+/// A scheduled backup that failed its verification.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct FailedBackupStatus {
@@ -165,7 +164,7 @@ pub struct FailedBackupStatus {
     pub file: String,
     /// When it was verified.
     pub time: String,
-    /// What is wrong.
+    /// The fault.
     pub failure: String,
 }
 
@@ -173,7 +172,7 @@ pub struct FailedBackupStatus {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CertificateStatus {
-    /// When it ends; none if it does not say it as RFC 5280 wants it.
+    /// When it expires; `None` if it does not state that as RFC 5280 requires.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<String>,
 }
@@ -182,19 +181,19 @@ pub struct CertificateStatus {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ConnectionStatus {
-    /// How many are open.
+    /// The number of open connections.
     pub open: u64,
-    /// How many there may be.
+    /// The maximum number of connections.
     pub limit: u64,
 }
 
-/// Nonces that are kept against replays.
+/// Nonces that are stored against replays.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NonceStatus {
-    /// How many are kept.
+    /// The number of stored nonces.
     pub kept: u64,
-    /// How many there may be.
+    /// The maximum number of nonces.
     pub limit: u64,
 }
 
@@ -208,30 +207,30 @@ pub struct LimitStatus {
     pub burst: u32,
 }
 
-/// Where the status comes from.
+/// The sources of the status.
 pub(crate) struct Facts {
     pub(crate) kms: Arc<Kms>,
     pub(crate) connections: Arc<Connections>,
     pub(crate) certificate: Option<Certificate>,
     pub(crate) started: SystemTime,
-    /// Where clients connect.
+    /// The address of the API.
     pub(crate) url: String,
     pub(crate) metrics: Option<SocketAddr>,
-    pub(crate) looks: Looks,
+    pub(crate) inspections: Inspections,
 }
 
-/// Looks at files, one at a time: where the file system hangs, each would keep a thread.
-pub(crate) struct Looks(Arc<Semaphore>);
+/// Allows one inspection of files at a time: on a file system that hangs, each would block a thread.
+pub(crate) struct Inspections(Arc<Semaphore>);
 
-impl Default for Looks {
+impl Default for Inspections {
     fn default() -> Self {
         Self(Arc::new(Semaphore::new(1)))
     }
 }
 
 impl Facts {
-    /// What the files of the audit trail tell within a moment, if there is a trail.
-    pub(super) async fn look_at_trail(&self) -> Option<AuditStatus> {
+    /// Inspects the files of the audit trail, for a moment at most. Returns `None` without a trail.
+    pub(super) async fn inspect_trail(&self) -> Option<AuditStatus> {
         let directory = &self.kms.audit_options()?.directory;
         let unseen = AuditStatus {
             directory: directory.display().to_string(),
@@ -239,19 +238,19 @@ impl Facts {
             ..AuditStatus::default()
         };
         let directory = directory.clone();
-        let looks = Arc::clone(&self.looks.0);
-        let look = async {
-            let look = looks.acquire_owned().await.ok()?;
+        let inspections = Arc::clone(&self.inspections.0);
+        let inspection = async {
+            let permit = inspections.acquire_owned().await.ok()?;
             let seen = spawn_blocking(move || {
-                let _look = look;
+                let _permit = permit;
                 AuditStatus::of_directory(&directory)
             });
             seen.await.ok()
         };
-        Some(timeout(MOMENT, look).await.ok().flatten().unwrap_or(unseen))
+        Some(timeout(MOMENT, inspection).await.ok().flatten().unwrap_or(unseen))
     }
 
-    /// The status of this moment, with what the files of the audit trail tell.
+    /// Returns the current status, with the given state of the audit trail.
     pub(super) fn status(&self, trail: Option<AuditStatus>) -> Status {
         let engine = self.kms.statistics();
         let connections = self.connections.counts();
@@ -303,7 +302,8 @@ impl Facts {
 }
 
 impl AuditStatus {
-    /// What the files of a trail tell without being read; nothing of those that cannot be seen.
+    /// Returns the state of a trail from its files, without reading them; files that cannot be accessed are not
+    /// counted.
     #[must_use]
     pub fn of_directory(directory: &Path) -> Self {
         let sources = TrailFile::all(&[directory.to_owned()]).unwrap_or_default();
@@ -346,7 +346,7 @@ impl From<SinkHealth> for SinkStatus {
 }
 
 impl RootKeyStatus {
-    /// That of a provider that has its key there.
+    /// Returns the status of a provider whose key is at this location.
     #[must_use]
     pub fn at(location: &KeyLocation) -> Self {
         Self { provider: location.provider().into(), location: location.to_string() }
@@ -373,5 +373,5 @@ fn seconds(unix: i64) -> String {
     Timestamp::from_unix(unix).to_string()
 }
 
-/// How long a status waits for what may hang: it is asked for when something does.
+/// How long a status waits for an operation that may hang: operators request it when something hangs.
 pub(super) const MOMENT: Duration = Duration::from_secs(1);

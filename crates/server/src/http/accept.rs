@@ -1,4 +1,4 @@
-//! Accepting connections, also when the system has no descriptors for them.
+//! Accepts connections, even when the system has no descriptors for them.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,13 +11,13 @@ use tokio::time::sleep;
 
 use super::connections::Connections;
 
-/// The next connection. When the system has no descriptor for it, another connection is closed.
+/// Returns the next connection. If the system has no descriptor for it, another connection is closed.
 pub(super) async fn accept(listener: &TcpListener, connections: &Connections) -> (TcpStream, SocketAddr) {
     let mut released = false;
     loop {
         let error = match listener.accept().await {
             Ok((stream, address)) => {
-                // Small answers must not wait for acknowledgements; without it they are only slower.
+                // Small answers must not wait for acknowledgements. If this fails, they are only slower.
                 let _ = stream.set_nodelay(true);
                 return (stream, SocketAddr::new(address.ip().to_canonical(), address.port()));
             }
@@ -25,7 +25,7 @@ pub(super) async fn accept(listener: &TcpListener, connections: &Connections) ->
         };
         match Trouble::of(&error) {
             Trouble::Lost => {}
-            // accept(2) takes a descriptor before it looks for a connection, so it may not be needed.
+            // accept(2) allocates a descriptor before it looks for a connection, so it may not be needed.
             Trouble::Exhausted if !is_one_waiting(listener) => sleep(ACCEPT_PAUSE).await,
             Trouble::Exhausted if !released => {
                 released = connections.release_descriptor(&error).await;
@@ -34,7 +34,7 @@ pub(super) async fn accept(listener: &TcpListener, connections: &Connections) ->
                 }
             }
             Trouble::Exhausted => {
-                // Something else took the descriptor. Closing one connection after the other would not help.
+                // Another thread or process took the descriptor. Closing further connections would not help.
                 sleep(ACCEPT_PAUSE).await;
                 released = false;
             }
@@ -46,7 +46,7 @@ pub(super) async fn accept(listener: &TcpListener, connections: &Connections) ->
     }
 }
 
-/// Whether a connection waits to be accepted.
+/// Returns whether a connection waits to be accepted.
 fn is_one_waiting(listener: &TcpListener) -> bool {
     let mut listener = [PollFd::new(listener, PollFlags::IN)];
     poll(&mut listener, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
@@ -54,7 +54,7 @@ fn is_one_waiting(listener: &TcpListener) -> bool {
 
 /// Why a connection cannot be accepted.
 enum Trouble {
-    /// It broke before it was accepted. The next one may be well.
+    /// It broke before it was accepted. The next one may be good.
     Lost,
     /// The process or the system has no descriptor or memory for it.
     Exhausted,
@@ -64,7 +64,7 @@ enum Trouble {
 impl Trouble {
     fn of(error: &io::Error) -> Self {
         match Errno::from_io_error(error) {
-            // accept(2): errors of the network that are pending on the new socket are returned as those of the call.
+            // accept(2): pending errors of the network on the new socket are returned as errors of the call.
             Some(
                 Errno::CONNABORTED
                 | Errno::INTR
@@ -77,7 +77,7 @@ impl Trouble {
                 | Errno::OPNOTSUPP
                 | Errno::NETUNREACH,
             ) => Self::Lost,
-            // NOSPC: the limit of what epoll watches for one user.
+            // NOSPC: the limit of epoll watches of one user.
             Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM | Errno::NOSPC) => {
                 Self::Exhausted
             }
@@ -86,5 +86,5 @@ impl Trouble {
     }
 }
 
-/// How long to wait when connections cannot be accepted, and none can or needs to be closed.
+/// The pause when connections cannot be accepted, and none can or needs to be closed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);

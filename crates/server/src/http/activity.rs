@@ -1,25 +1,24 @@
-//! What a connection has done so far: the grounds on which its place is given to another one.
+//! The activity of a connection, which decides whether it is evicted for a new one.
 
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-/// What one connection has done. Shared by its task, which reports, and by the places, which decide.
+/// The activity of one connection. Shared by its task, which reports, and by the places, which decide.
 #[derive(Debug)]
 pub(super) struct Activity {
     state: Mutex<State>,
     evicted: Notify,
 }
 
-/// How much a connection deserves its place; the lowest one loses it first. The rank of a connection never
-/// falls.
+/// The priority of a connection; the lowest one is evicted first. The rank of a connection never falls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank {
     /// Whether it ever had an answer to an authenticated request.
     authenticated: bool,
-    /// When its last complete request came or was answered; when it was accepted, if there was none. Bytes of
-    /// a request that is not complete do not count.
+    /// When its last complete request arrived or was answered, or else when it was accepted. Bytes of an incomplete
+    /// request do not count.
     last_request: Instant,
 }
 
@@ -29,18 +28,18 @@ pub(super) enum Attempt {
     Evicted,
     /// A request is being answered.
     Answering,
-    /// The rank was out of date; this is the present one.
+    /// The rank was out of date; this is the current one.
     Outranked(Rank),
 }
 
-/// The place of the connection was given to another one: nothing more may begin on it.
+/// The connection was evicted: no further request may begin on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Evicted;
 
 #[derive(Debug)]
 struct State {
     rank: Rank,
-    /// Whether any byte of a request has come.
+    /// Whether any byte of a request has arrived.
     heard: bool,
     phase: Phase,
 }
@@ -53,7 +52,7 @@ enum Phase {
 }
 
 impl Activity {
-    /// A connection that was just accepted.
+    /// Returns the activity of a connection that was just accepted.
     pub(super) fn new(now: Instant) -> Self {
         let rank = Rank { authenticated: false, last_request: now };
         let state = State { rank, heard: false, phase: Phase::Waiting };
@@ -64,12 +63,12 @@ impl Activity {
         self.state().rank
     }
 
-    /// Notes that a byte of a request has come.
+    /// Records that a byte of a request has arrived.
     pub(super) fn heard(&self) {
         self.state().heard = true;
     }
 
-    /// Notes that a request is complete. From here on the connection is not evicted, until it is answered.
+    /// Records that a request is complete. The connection is not evicted until it is answered.
     pub(super) fn begin_answer(&self, now: Instant) -> Result<(), Evicted> {
         let mut state = self.state();
         if state.phase == Phase::Evicted {
@@ -80,7 +79,7 @@ impl Activity {
         Ok(())
     }
 
-    /// Notes that there is an answer, and whether its request was authenticated.
+    /// Records an answer, and whether its request was authenticated.
     pub(super) fn end_answer(&self, authenticated: bool, now: Instant) {
         let mut state = self.state();
         state.phase = Phase::Waiting;
@@ -102,13 +101,13 @@ impl Activity {
         Attempt::Evicted
     }
 
-    /// Whether no byte of a request has come for so long.
+    /// Returns whether no byte of a request has arrived for `limit`.
     pub(super) fn is_silent_for(&self, limit: Duration, now: Instant) -> bool {
         let state = self.state();
         !state.heard && now.saturating_duration_since(state.rank.last_request) >= limit
     }
 
-    /// Ready once the connection is evicted. To be waited for at one place only.
+    /// Resolves when the connection is evicted. Only one task may wait for this.
     pub(super) async fn evicted(&self) {
         self.evicted.notified().await;
     }

@@ -1,4 +1,5 @@
-//! One connection: its requests one after the other, until an end of its own, a time limit, or the stop.
+//! Serves one connection: its requests one after the other, until the client closes it, a time limit expires, or the
+//! server stops.
 
 use std::error::Error;
 use std::fmt;
@@ -27,7 +28,7 @@ use super::pace::{Alarm, Pace, Paced, Stage};
 use super::{Authenticated, Handler, Peer, Received, Refused};
 use crate::limits::{BODY_BYTES, HEADER_BYTES, Limits, PATH_BYTES};
 
-/// Serves the requests of a connection. When `stopping` is ready, the request in flight is the last one.
+/// Serves the requests of a connection. When `stopping` resolves, the request in flight is the last one.
 pub(super) async fn converse<H: Handler>(
     socket: impl AsyncRead + AsyncWrite + Unpin,
     peer: Peer,
@@ -42,14 +43,14 @@ pub(super) async fn converse<H: Handler>(
     let socket = Paced::new(socket, Arc::clone(&pace));
     let socket = TokioIo::new(Intake::new(socket, Arc::clone(&seam), Arc::clone(&pace)));
     let service = service_fn(|request: Request<Incoming>| {
-        let query = seam.begin(request.body().size_hint().exact()); // before hyper reads on
+        let query = seam.begin(request.body().size_hint().exact()); // before hyper reads further
         exchange(request, query, peer, Arc::clone(handler), Arc::clone(&pace), Arc::clone(&seam))
     });
     let mut connection = pin!(http().serve_connection(socket, service));
     let mut stopping = pin!(stopping);
     let mut stopped = false;
     poll_fn(|context| {
-        // How a connection ends is the client's business: errors are not worth a line in the log.
+        // Errors are not logged, because clients may end connections in any way.
         let mut ended = connection.as_mut().poll(context).is_ready();
         if !ended && !stopped && stopping.as_mut().poll(context).is_ready() {
             stopped = true;
@@ -65,9 +66,9 @@ fn http() -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .max_buf_size(PATH_BYTES + HEADER_BYTES + 1) // hyper gets no longer heads
-        // Whoever sent a whole request gets its answer, also after closing the sending direction.
+        // A client that sent a complete request gets its answer, even after closing its sending direction.
         .half_close(true)
-        // An answer goes out from its own memory, which is wiped, never through a copy in hyper's.
+        // An answer is sent from its own memory, which is wiped, without a copy in hyper's buffers.
         .writev(true);
     builder
 }
@@ -112,8 +113,8 @@ async fn exchange<H: Handler>(
     Ok(answer)
 }
 
-/// A request names its host once (RFC 9112, 3.2); before HTTP/1.1 it may leave that out. The name itself is not looked
-/// at: an official client that is given an address with a scheme puts all of it there.
+/// Checks that a request names its host once (RFC 9112, 3.2), which is optional before HTTP/1.1. The name itself is not
+/// checked: an official client that is configured with an address with a scheme puts all of it there.
 fn check_host(head: &Parts) -> Result<(), Refused> {
     match head.headers.get_all(HOST).iter().count() {
         1 => Ok(()),

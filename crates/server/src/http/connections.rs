@@ -1,6 +1,6 @@
-//! The connections of a server: each one holds a place until it is closed, and loses it when places run out.
+//! The connections of a server: each one holds a place until it is closed or evicted.
 //!
-//! The rules are those of [`Places`]; here they meet the accept loop, the descriptors and the log.
+//! The rules are in [`Places`]; this module connects them to the accept loop, the descriptors and the log.
 
 use std::fmt::Display;
 use std::io;
@@ -20,14 +20,14 @@ use crate::log::Log;
 use crate::networks::Network;
 use crate::proxies::Proxies;
 
-/// All connections of a server, and how many there may be.
+/// All connections of a server, and their limits.
 pub struct Connections {
     limits: Limits,
     log: Events,
-    /// Whose connections are not counted by address.
+    /// The proxies, whose connections are not counted by address.
     proxies: Arc<Proxies>,
     state: Mutex<State>,
-    /// Whenever one was closed. Only the accept loop waits for it, and after its end the stop.
+    /// Notified when a connection was closed. Only the accept loop waits for it, and after its end the stop.
     closed: Notify,
 }
 
@@ -36,23 +36,23 @@ struct State {
     episodes: Episodes,
 }
 
-/// The place of one connection; free again when it is dropped, so it is dropped after the socket.
+/// The place of one connection, released on drop, so it is dropped after the socket.
 pub(super) struct Place {
     connections: Arc<Connections>,
     id: Id,
     pub(super) activity: Arc<Activity>,
 }
 
-/// The connections of a moment.
+/// The current counts of connections.
 pub(crate) struct ConnectionCounts {
     pub(crate) open: usize,
-    /// How many there may be.
+    /// The maximum number.
     pub(crate) limit: usize,
     /// How many were closed or not accepted since the start, by the limit that was reached.
     pub(crate) refused: Vec<(&'static str, u64)>,
 }
 
-/// The log, where an event begins with the listener that it is about; the API's has no name.
+/// The log, with a prefix that names the listener; empty for the API's.
 struct Events {
     log: Arc<Log>,
     listener: &'static str,
@@ -72,7 +72,7 @@ enum Try {
 }
 
 impl Connections {
-    /// No connections yet. Limits that are reached are reported to `log`.
+    /// Returns an empty set of connections. Reached limits are reported to `log`.
     #[must_use]
     pub fn new(limits: Limits, trusted_proxies: Vec<Network>, log: Arc<Log>) -> Arc<Self> {
         let places = Places::new(place_limits(&limits));
@@ -82,7 +82,7 @@ impl Connections {
         Arc::new(Self { limits, log, proxies, state, closed: Notify::new() })
     }
 
-    /// Those of the listener of metrics.
+    /// Returns the connections of the listener of metrics.
     pub(crate) fn of_metrics(limits: Limits, log: Arc<Log>) -> Arc<Self> {
         let mut connections = Self::new(limits, Vec::new(), log);
         let new = Arc::get_mut(&mut connections).expect("nobody else has it yet");
@@ -90,7 +90,7 @@ impl Connections {
         connections
     }
 
-    /// How many there are, and how many were closed for a limit.
+    /// Returns the number of open connections, and of those closed because of a limit.
     pub(crate) fn counts(&self) -> ConnectionCounts {
         let state = self.state();
         ConnectionCounts {
@@ -100,14 +100,14 @@ impl Connections {
         }
     }
 
-    /// Changes how many connections there may be, and whose are not counted by address; from now on, so open
-    /// ones stay counted as they are. The time limits stay.
+    /// Changes the limits, and which connections are not counted by address. Open connections stay counted as before.
+    /// The time limits stay.
     pub(crate) fn change(&self, limits: &Limits, trusted_proxies: Vec<Network>) {
         self.state().places.set_limits(place_limits(limits));
         self.proxies.replace(trusted_proxies);
     }
 
-    /// The proxies that are trusted, now and after a change.
+    /// Returns the trusted proxies, which follow later changes.
     pub(crate) fn proxies(&self) -> Arc<Proxies> {
         Arc::clone(&self.proxies)
     }
@@ -116,8 +116,8 @@ impl Connections {
         self.limits
     }
 
-    /// A place for a new connection. If all are taken, another connection is evicted, and this waits until it is
-    /// closed. None if its address may have no more.
+    /// Returns a place for a new connection. If all are taken, another connection is evicted, and this waits until it
+    /// is closed. Returns `None` if its address may have no more.
     pub(super) async fn place(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
         loop {
             match self.try_place(address) {
@@ -128,8 +128,8 @@ impl Connections {
         }
     }
 
-    /// Evicts a connection because the system gives no more descriptors, and waits until it is closed. Returns
-    /// false if no connection may be evicted.
+    /// Evicts a connection because the system has no more descriptors, and waits until it is closed. Returns false if
+    /// no connection may be evicted.
     pub(super) async fn release_descriptor(&self, error: &io::Error) -> bool {
         let evicted = {
             let mut state = self.state();
@@ -154,8 +154,8 @@ impl Connections {
         }
     }
 
-    /// Closes silent connections while half of the places are taken, and reports the end of what was reported;
-    /// until it is dropped.
+    /// Until it is dropped, closes silent connections while at least half of the places are taken, and reports limits
+    /// that are no longer reached.
     pub(super) async fn watch(&self) {
         let mut tick = interval(WATCH);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -186,7 +186,7 @@ impl Connections {
         let limits = places.limits();
         if places.are_all_taken() {
             if places.is_one_closing() {
-                return Try::Full; // its place is about to be free
+                return Try::Full; // its place will be free soon
             }
             let evicted = places.evict(None);
             if episodes.reached(Limit::Connections, evicted, now) {
@@ -199,7 +199,7 @@ impl Connections {
         }
         let is_counted = !self.proxies.contains(address);
         let admission = places.admit(is_counted.then(|| counted_as(address)), now);
-        // The address's new connection is closed, or another one of it.
+        // Either the address's new connection is closed, or another one of it.
         let closed = !matches!(admission, Admission::Admitted { in_place_of_another: false, .. });
         if closed && episodes.reached(Limit::ConnectionsOfOneAddress, true, now) {
             self.log.event(format!(
@@ -217,7 +217,7 @@ impl Connections {
         }
     }
 
-    /// Waits until a connection is closed, or for a moment: one that cannot be evicted now can be after its
+    /// Waits until a connection is closed, or for a moment: a connection that cannot be evicted now can be after its
     /// answer.
     async fn one_closed(&self) {
         let _ = timeout(MOMENT, self.closed.notified()).await;
@@ -257,7 +257,7 @@ fn end_of(episode: &Episode) -> String {
     }
 }
 
-/// An address as it is counted.
+/// Returns the address or network that is counted.
 fn shown(address: IpAddr) -> String {
     match counted_as(address) {
         IpAddr::V4(address) => address.to_string(),
@@ -265,7 +265,7 @@ fn shown(address: IpAddr) -> String {
     }
 }
 
-/// How often to look for silent connections and ended episodes.
+/// The interval for silent connections and ended episodes.
 const WATCH: Duration = Duration::from_secs(1);
-/// How long to wait before looking again for a connection that may be evicted.
+/// The pause before another search for a connection that may be evicted.
 const MOMENT: Duration = Duration::from_millis(20);

@@ -1,9 +1,8 @@
-//! Limits that are reached again and again: one event when that begins, and one when it has not happened for a
-//! while.
+//! Limits that are reached repeatedly: one event when that begins, and one after it has stopped for a while.
 
 use std::time::{Duration, Instant};
 
-/// What can run out.
+/// A resource that can run out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Limit {
     Connections,
@@ -14,10 +13,10 @@ pub(super) enum Limit {
 }
 
 impl Limit {
-    /// Those for which connections are closed, which are the first ones.
+    /// The limits for which connections are closed. They must be the first ones.
     const CLOSING: [Self; 3] = [Self::Connections, Self::ConnectionsOfOneAddress, Self::Descriptors];
 
-    /// Its name in metrics.
+    /// Returns its name in metrics.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Connections => "all",
@@ -32,23 +31,22 @@ impl Limit {
 #[derive(Debug, Default)]
 pub(super) struct Episodes {
     lasting: Vec<Episode>,
-    /// How many connections were closed for each limit, since the start.
+    /// The number of connections closed for each limit since the start.
     closed: [u64; Limit::CLOSING.len() + 1],
 }
 
-/// A time in which a limit was reached over and over.
+/// A period in which a limit was reached repeatedly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Episode {
     pub(super) limit: Limit,
-    /// How many connections were closed to make room.
+    /// The number of connections closed to make room.
     pub(super) closed: u64,
     begin: Instant,
     last: Instant,
 }
 
 impl Episodes {
-    /// Notes that a limit was reached, and that a connection was closed for that reason. Returns whether an
-    /// episode begins.
+    /// Records that a limit was reached, and whether a connection was closed for it. Returns whether an episode begins.
     pub(super) fn reached(&mut self, limit: Limit, closed: bool, now: Instant) -> bool {
         let closed = u64::from(closed);
         self.closed[limit as usize] += closed;
@@ -71,14 +69,14 @@ impl Episodes {
         self.lasting.extract_if(.., is_over).collect()
     }
 
-    /// How many connections were closed for each limit, since the start.
+    /// Returns the number of connections closed for each limit since the start.
     pub(super) fn closed(&self) -> impl Iterator<Item = (Limit, u64)> {
         Limit::CLOSING.into_iter().zip(self.closed)
     }
 }
 
 impl Episode {
-    /// From the first to the last time that the limit was reached.
+    /// Returns the time from the first to the last time that the limit was reached.
     pub(super) fn duration(&self) -> Duration {
         self.last - self.begin
     }

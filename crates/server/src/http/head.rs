@@ -1,7 +1,7 @@
-//! The head of a request as bytes: where it ends, whether it is within its limits, and its query.
+//! The head of a request as bytes: finds its end, checks its limits, and removes its query.
 //!
-//! hyper's type for addresses holds 64 KiB, and hyper answers what is too long without a body. So the server checks the
-//! limits of a head before hyper gets it, and takes the query out, into memory that is wiped.
+//! hyper's type for addresses holds 64 KiB, and hyper answers a longer head without a body. So the server checks the
+//! limits of a head before hyper gets it, and moves the query into memory that is wiped.
 
 use memchr::memchr;
 use zeroize::Zeroizing;
@@ -9,19 +9,19 @@ use zeroize::Zeroizing;
 use super::Refused;
 use crate::limits::{HEADER_BYTES, HEADERS, PATH_BYTES, REQUEST_LINE_BYTES};
 
-/// How far a head was scanned, so that each byte is scanned once, also of a head that comes byte by byte.
+/// The progress of scanning a head, so that each byte is scanned once, even if the head arrives byte by byte.
 #[derive(Default)]
 pub(super) struct Scan {
     /// The length of the request line with its line end, once it is known.
     line: Option<usize>,
     headers: usize,
-    /// Where the line begins that is not complete yet.
+    /// The start of the first incomplete line.
     begin: usize,
-    /// Where to go on; there is no line end from its beginning to here.
+    /// The position from which to continue; there is no line end between `begin` and here.
     seen: usize,
 }
 
-/// The lengths in a complete head.
+/// The lengths of a complete head.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Bounds {
     /// The length of the request line with its line end.
@@ -31,9 +31,9 @@ pub(super) struct Bounds {
 }
 
 impl Scan {
-    /// Finds the end of the head at the start of `bytes`: those of the last call, and more.
+    /// Finds the end of the head at the start of `bytes`, which extend those of the last call.
     ///
-    /// The end is the first empty line. For hyper no head ends earlier; if it ends later, hyper refuses it.
+    /// The end is the first empty line. For hyper no head ends earlier; if it ends later for hyper, hyper refuses it.
     pub(super) fn find(&mut self, bytes: &[u8]) -> Result<Option<Bounds>, Refused> {
         while let Some(offset) = memchr(b'\n', &bytes[self.seen..]) {
             let next = self.seen + offset + 1;
@@ -76,7 +76,7 @@ pub(super) fn take_query(bytes: &mut Vec<u8>, head: &mut Bounds) -> Result<Zeroi
     if head.line > PATH_BYTES { Err(Refused::LongLine) } else { Ok(query) }
 }
 
-/// Where the query is in a request line, with its question mark.
+/// Returns the range of the query in a request line, with its question mark.
 fn query_range(line: &[u8]) -> Option<std::ops::Range<usize>> {
     let space = |from: usize| Some(from + memchr(b' ', &line[from..])?);
     let target = space(0)? + 1;
@@ -85,8 +85,8 @@ fn query_range(line: &[u8]) -> Option<std::ops::Range<usize>> {
     Some(query..end)
 }
 
-/// Whether all characters are those that hyper accepts, without `#`: a request has no fragment. It looks at all of them in
-/// any case, without a branch, so that vector instructions do it.
+/// Returns whether hyper accepts all characters; `#` is refused, because a request has no fragment. It always checks
+/// all of them, without a branch, so that the compiler uses vector instructions.
 fn is_query(text: &[u8]) -> bool {
     let is_of_query = |byte: u8| matches!(byte, 0x21 | 0x24..=0x3B | 0x3D | 0x3F..=0x7E | 0x80..);
     text.iter().fold(true, |is_query, byte| is_query & is_of_query(*byte))

@@ -1,11 +1,12 @@
 //! Passes bytes from a socket to hyper: one head, then its body, then the next head.
 //!
-//! Each head is held back until it is complete, so that [`head`] can refuse it or take its query out. Only
-//! hyper decides where a body ends, and says so through the [`Seam`]; until then hyper gets no byte beyond it. So there
-//! is one parser of framing, and no client can send what is the start of a request here and not there.
+//! Each head is held back until it is complete, so that [`head`] can refuse it or remove its query. Only hyper decides
+//! where a body ends, and reports that through the [`Seam`]; until then hyper gets no byte beyond the body. So there is
+//! one parser of framing, and a request cannot begin at one place for the server and at another for hyper.
 //!
-//! hyper does not wipe its buffers. Of a body whose length it has named it gets as many zeros: the bytes themselves are
-//! in the seam, in memory that is wiped. Only a chunked body goes through hyper, which looks for its end.
+//! hyper does not wipe its buffers. In place of a body of known length it gets the same number of zeros, and the bytes
+//! themselves go to the seam, whose memory is wiped. Only a chunked body passes through hyper, which searches for its
+//! end.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -22,13 +23,13 @@ use super::head::{self, Scan};
 use super::pace::{Pace, Stage};
 use crate::limits::BODY_BYTES;
 
-/// Shared by the service of a connection and its [`Intake`]. Only the connection's task locks it.
-pub(super) struct Seam(Mutex<Told>);
+/// The state shared by the service of a connection and its [`Intake`]. Only the connection's task locks it.
+pub(super) struct Seam(Mutex<State>);
 
-struct Told {
+struct State {
     next: Next,
     query: Zeroizing<String>,
-    /// What has come of a body of known length.
+    /// The received part of a body of known length.
     body: Body,
     refused: Option<Refused>,
 }
@@ -40,7 +41,7 @@ enum Next {
     Head,
     /// Nothing, until hyper has parsed the head that it got.
     Verdict,
-    /// So many bytes of a body, at least one.
+    /// This many bytes of a body, at least one.
     Sized(u64),
     /// A chunked body, line by line: its end is the end of a line.
     Chunks,
@@ -50,56 +51,56 @@ enum Next {
 
 impl Seam {
     pub(super) fn new() -> Arc<Self> {
-        let told =
-            Told { next: Next::Head, query: Zeroizing::default(), body: Body::default(), refused: None };
-        Arc::new(Self(Mutex::new(told)))
+        let state =
+            State { next: Next::Head, query: Zeroizing::default(), body: Body::default(), refused: None };
+        Arc::new(Self(Mutex::new(state)))
     }
 
-    /// Notes that hyper has parsed a head and expects a body of this length, or a chunked one. Returns the query of the
-    /// request.
+    /// Records that hyper has parsed a head and expects a body of this length, or a chunked one. Returns the query of
+    /// the request.
     ///
     /// # Errors
     /// The request was refused; hyper got a substitute for its head.
     pub(super) fn begin(&self, body: Option<u64>) -> Result<Zeroizing<String>, Refused> {
-        let mut told = self.told();
+        let mut state = self.state();
         let length = body.and_then(|length| usize::try_from(length).ok());
         // A longer one is refused.
         let room = length.filter(|length| *length <= BODY_BYTES).unwrap_or_default();
-        told.body = Body::new(Vec::with_capacity(room));
-        told.next = match (told.refused, body) {
+        state.body = Body::new(Vec::with_capacity(room));
+        state.next = match (state.refused, body) {
             (Some(_), _) => Next::End,
             (None, Some(0)) => Next::Head,
             (None, Some(length)) => Next::Sized(length),
             (None, None) => Next::Chunks,
         };
-        match told.refused {
+        match state.refused {
             Some(refused) => Err(refused),
-            None => Ok(std::mem::take(&mut told.query)),
+            None => Ok(std::mem::take(&mut state.query)),
         }
     }
 
-    /// The body of known length that hyper has read to its end.
+    /// Returns the body of known length that hyper has read to its end.
     pub(super) fn take_body(&self) -> Body {
-        std::mem::take(&mut self.told().body)
+        std::mem::take(&mut self.state().body)
     }
 
-    /// Keeps a piece of a body, unless there is no room because the body will be refused.
+    /// Stores a piece of a body, unless there is no room because the body will be refused.
     fn keep(&self, piece: &[u8]) {
-        let body = &mut self.told().body;
+        let body = &mut self.state().body;
         if piece.len() <= body.capacity() - body.len() {
             body.extend_from_slice(piece);
         }
     }
 
-    /// Notes that hyper has read a body to its end.
+    /// Records that hyper has read a body to its end.
     pub(super) fn end_of_body(&self) {
-        let mut told = self.told();
-        if told.next == Next::Chunks {
-            told.next = Next::Head; // the end of other bodies is known in advance
+        let mut state = self.state();
+        if state.next == Next::Chunks {
+            state.next = Next::Head; // the end of other bodies is known in advance
         }
     }
 
-    fn told(&self) -> MutexGuard<'_, Told> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().expect("nothing panics while it holds the lock")
     }
 }
@@ -109,13 +110,13 @@ pub(super) struct Intake<S> {
     socket: S,
     seam: Arc<Seam>,
     pace: Arc<Pace>,
-    /// Bytes from the socket. Dropped, and so wiped, when hyper has read all of them.
+    /// Bytes from the socket; dropped, and so wiped, when hyper has read all of them.
     held: Zeroizing<Vec<u8>>,
-    /// How many of them hyper has read.
+    /// The number of these bytes that hyper has read.
     given: usize,
-    /// How many of the rest hyper may read now.
+    /// The number of further bytes that hyper may read now.
     free: usize,
-    /// Whether they are of a body that hyper need not see.
+    /// Whether they belong to a body that hyper need not see.
     aside: bool,
     scan: Scan,
 }
@@ -127,12 +128,12 @@ impl<S: AsyncRead + Unpin> Intake<S> {
         Self { socket, seam, pace, held, given: 0, free: 0, aside: false, scan }
     }
 
-    /// Looks for a complete head in `held`; hyper may read it then, without its query.
+    /// Searches `held` for a complete head, which hyper may then read, without its query.
     fn find_head(&mut self) {
         self.held.drain(..self.given);
         self.given = 0;
         if !self.held.is_empty() {
-            self.pace.move_on(Stage::Idle, Stage::Head); // it may have come together with the last request
+            self.pace.move_on(Stage::Idle, Stage::Head); // it may have arrived together with the last request
         }
         self.skip_empty_lines();
         let query = match self.scan.find(&self.held) {
@@ -145,12 +146,12 @@ impl<S: AsyncRead + Unpin> Intake<S> {
             Err(refused) => Err(refused),
         };
         self.scan = Scan::default();
-        let mut told = self.seam.told();
-        told.next = Next::Verdict;
+        let mut state = self.seam.state();
+        state.next = Next::Verdict;
         match query {
-            Ok(query) => told.query = query,
+            Ok(query) => state.query = query,
             Err(refused) => {
-                told.refused = Some(refused);
+                state.refused = Some(refused);
                 self.held = Zeroizing::new(REFUSED.to_vec());
                 self.free = self.held.len();
             }
@@ -170,7 +171,7 @@ impl<S: AsyncRead + Unpin> Intake<S> {
         }
     }
 
-    /// Copies what hyper may read into its buffer, as far as there is room.
+    /// Copies the bytes that hyper may read into its buffer, up to its size.
     fn give(&mut self, buffer: &mut ReadBuf<'_>) {
         let length = self.free.min(buffer.remaining());
         let bytes = &self.held[self.given..][..length];
@@ -183,7 +184,7 @@ impl<S: AsyncRead + Unpin> Intake<S> {
         }
         (self.given, self.free) = (self.given + length, self.free - length);
         if self.given == self.held.len() {
-            (self.held, self.given) = (Zeroizing::default(), 0); // wiped, and an idle connection keeps nothing
+            (self.held, self.given) = (Zeroizing::default(), 0); // wiped, and an idle connection keeps no memory
         }
     }
 
@@ -198,9 +199,9 @@ impl<S: AsyncRead + Unpin> Intake<S> {
         Poll::Ready(Ok(read.len()))
     }
 
-    /// Finds out how much of `held` hyper may read now.
+    /// Determines how much of `held` hyper may read now.
     fn free_some(&mut self) {
-        let next = self.seam.told().next;
+        let next = self.seam.state().next;
         let rest = &self.held[self.given..];
         self.aside = matches!(next, Next::Sized(_));
         self.free = match next {
@@ -211,7 +212,7 @@ impl<S: AsyncRead + Unpin> Intake<S> {
         };
         if let Next::Sized(left) = next {
             let left = left - self.free as u64;
-            self.seam.told().next = if left == 0 { Next::Head } else { Next::Sized(left) };
+            self.seam.state().next = if left == 0 { Next::Head } else { Next::Sized(left) };
         }
     }
 }
@@ -224,7 +225,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Intake<S> {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         while this.free == 0 {
-            let next = this.seam.told().next;
+            let next = this.seam.state().next;
             match next {
                 Next::Verdict => return Poll::Ready(Err(io::ErrorKind::InvalidData.into())),
                 Next::End => return Poll::Ready(Ok(())),
@@ -272,7 +273,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Intake<S> {
 /// What hyper gets in place of the head of a refused request.
 const REFUSED: &[u8] = b"GET / HTTP/1.1\r\nHost: \r\nConnection: close\r\n\r\n";
 
-/// How much is read at once; most requests are shorter.
+/// The maximum size of a read; most requests are shorter.
 const PIECE: usize = 8 * 1024;
 
 #[cfg(test)]
@@ -287,7 +288,7 @@ mod tests {
         Pace::new(Limits::default(), Arc::new(Activity::new(std::time::Instant::now())))
     }
 
-    /// A socket that gives a few bytes at a time.
+    /// A socket that returns a few bytes at a time.
     struct Pieces<'a> {
         rest: &'a [u8],
         size: usize,

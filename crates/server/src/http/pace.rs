@@ -1,7 +1,7 @@
-//! What a connection waits for, and until when: the time limits of everything below a request handler.
+//! The current stage of a connection and its deadline: the time limits of everything below a request handler.
 //!
-//! hyper has one time limit, for the head, and counts the idle time before it in. So a connection keeps its
-//! own: its socket and its service note each change of stage, and one alarm follows the deadline.
+//! hyper has one time limit, for the head, and includes the idle time before it. So a connection has its own: its
+//! socket and its service record each change of stage, and one alarm follows the deadline.
 
 use std::io;
 use std::pin::Pin;
@@ -15,24 +15,24 @@ use tokio::time::{Instant, Sleep, sleep};
 use super::activity::Activity;
 use crate::limits::{LINGER_BYTES, Limits};
 
-/// Where a connection is in the life of a request.
+/// The stage of a connection in the life of a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
     /// The head is expected, or has begun.
     Head,
     /// The body is being read.
     Body,
-    /// The handler is at work.
+    /// The handler is running.
     Answer,
     /// The answer is being sent.
     Write,
-    /// Nothing of the next request has come yet.
+    /// No byte of the next request has arrived.
     Idle,
-    /// A body was refused; what is left of it is thrown away.
+    /// A body was refused; the rest of it is discarded.
     Linger,
 }
 
-/// The stage of a connection and when it has to end. Only the task of the connection locks it.
+/// The stage of a connection and its deadline. Only the task of the connection locks it.
 pub(super) struct Pace {
     limits: Limits,
     activity: Arc<Activity>,
@@ -62,7 +62,7 @@ impl Pace {
         now.deadline = self.limit(stage).map(|limit| Instant::now() + limit);
     }
 
-    /// Notes that the rest of a body will come that nobody wants.
+    /// Records that the rest of a body must be discarded.
     pub(super) fn refuse_body(&self) {
         self.now().body_refused = true;
     }
@@ -71,7 +71,7 @@ impl Pace {
         match stage {
             Stage::Head => Some(self.limits.head),
             Stage::Body => Some(self.limits.body),
-            Stage::Answer => None, // the engine's business: a change that is being written has no way back
+            Stage::Answer => None, // the engine's decision: a change that is being written cannot be cancelled
             Stage::Write => Some(self.limits.write),
             Stage::Idle => Some(self.limits.idle),
             Stage::Linger => Some(self.limits.linger),
@@ -100,7 +100,7 @@ impl Alarm {
         Self { pace, sleep: Box::pin(sleep(Duration::ZERO)) }
     }
 
-    /// Ready when the present stage has lasted too long. To be called after each poll of the connection.
+    /// Resolves when the current stage has lasted too long. Must be called after each poll of the connection.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let Some(deadline) = self.pace.now().deadline else { return Poll::Pending };
         if self.sleep.deadline() != deadline {
@@ -110,18 +110,18 @@ impl Alarm {
     }
 }
 
-/// A socket that notes what it is doing. Closing it after a refused body waits until the sender has read the
-/// answer, or is out of time.
+/// A socket that records the stage. Closing it after a refused body waits until the client has read the answer, or time
+/// is up.
 pub(super) struct Paced<S> {
     socket: S,
     pace: Arc<Pace>,
     heard: bool,
-    thrown_away: usize,
+    discarded: usize,
 }
 
 impl<S> Paced<S> {
     pub(super) fn new(socket: S, pace: Arc<Pace>) -> Self {
-        Self { socket, pace, heard: false, thrown_away: 0 }
+        Self { socket, pace, heard: false, discarded: 0 }
     }
 }
 
@@ -165,7 +165,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
         self.socket.is_write_vectored()
     }
 
-    /// hyper flushes the socket once it has nothing more to write, so an answer is out when this is done.
+    /// hyper flushes the socket when it has nothing more to write, so the answer is sent when this is done.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.socket).poll_flush(context))?;
         self.pace.move_on(Stage::Write, Stage::Idle);
@@ -180,13 +180,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Paced<S> {
         if self.pace.now().stage != Stage::Linger {
             self.pace.enter(Stage::Linger);
         }
-        while self.thrown_away < LINGER_BYTES {
+        while self.discarded < LINGER_BYTES {
             let mut scratch = [0; 16 * 1024];
             let mut buffer = ReadBuf::new(&mut scratch);
             ready!(Pin::new(&mut self.socket).poll_read(context, &mut buffer))?;
             match buffer.filled().len() {
                 0 => break,
-                read => self.thrown_away += read,
+                read => self.discarded += read,
             }
         }
         Poll::Ready(Ok(()))

@@ -1,8 +1,8 @@
-//! Who has a connection, and who loses it when there are no more: the rules alone, without sockets or clock.
+//! The rules that admit and evict connections, without sockets or clock.
 //!
-//! Connections are queued by [`Rank`], all of them and those of each address. A request does not move its
-//! connection in these queues, so it takes no lock that others need: a queued rank may be out of date, but it is
-//! never too high, because ranks only rise. Looking for a victim corrects what it meets.
+//! Connections are queued by [`Rank`], all of them and those of each address. A request does not move its connection in
+//! these queues, so it takes no lock that other connections need. A queued rank may be out of date, but is never too
+//! high, because ranks only rise; the search for a victim corrects the ranks that it reads.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -18,13 +18,13 @@ pub(super) struct Places {
     next: Id,
     taken: HashMap<Id, Taken>,
     queue: Queue,
-    /// The same by address; only addresses that have connections.
+    /// The queues by address; only of addresses that have connections.
     by_address: HashMap<IpAddr, Queue>,
-    /// How many are evicted, but not closed yet.
+    /// The number of evicted connections that are not closed yet.
     closing: usize,
 }
 
-/// How many connections there may be.
+/// The maximum numbers of connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PlaceLimits {
     pub(super) all: usize,
@@ -34,7 +34,7 @@ pub(super) struct PlaceLimits {
 /// Identifies a connection.
 pub(super) type Id = u64;
 
-/// What became of a connection that wants a place.
+/// The outcome of a request for a place.
 #[derive(Debug)]
 pub(super) enum Admission {
     Admitted {
@@ -43,16 +43,16 @@ pub(super) enum Admission {
         /// Whether another connection of the address was evicted for it.
         in_place_of_another: bool,
     },
-    /// The address has all that it may have, and all of them are being answered.
+    /// The address has its maximum, and all of its connections are being answered.
     Refused,
 }
 
 #[derive(Debug)]
 struct Taken {
     activity: Arc<Activity>,
-    /// None if the address is not counted.
+    /// `None` if the address is not counted.
     address: Option<IpAddr>,
-    /// As queued.
+    /// The rank in the queues.
     rank: Rank,
 }
 
@@ -69,13 +69,13 @@ impl Places {
         self.limits
     }
 
-    /// Changes the limits; connections beyond the new ones are evicted, as far as they may be.
+    /// Changes the limits. Connections beyond the new ones are evicted, except while they are being answered.
     pub(super) fn set_limits(&mut self, limits: PlaceLimits) {
         self.limits = limits;
         while self.taken.len() > limits.all && self.evict(None) {}
     }
 
-    /// How many connections are open, those included that are evicted but not closed yet.
+    /// Returns the number of open connections, including evicted ones that are not closed yet.
     pub(super) fn open(&self) -> usize {
         self.taken.len() + self.closing
     }
@@ -88,13 +88,13 @@ impl Places {
         self.open() * 2 >= self.limits.all
     }
 
-    /// Whether an evicted connection is about to be closed.
+    /// Returns whether an evicted connection will be closed soon.
     pub(super) fn is_one_closing(&self) -> bool {
         self.closing > 0
     }
 
-    /// Gives a place to a connection of `address`, unless addresses do not count for it. The caller has made sure
-    /// that there is one.
+    /// Gives a place to a connection of `address`, which is `None` if it is not counted. The caller has ensured that
+    /// there is a place.
     pub(super) fn admit(&mut self, address: Option<IpAddr>, now: Instant) -> Admission {
         let mut in_place_of_another = false;
         if let Some(address) = address {
@@ -114,7 +114,7 @@ impl Places {
         Admission::Admitted { id, activity, in_place_of_another }
     }
 
-    /// Notes that a connection is closed.
+    /// Removes a closed connection.
     pub(super) fn leave(&mut self, id: Id) {
         match self.taken.remove(&id) {
             Some(taken) => self.dequeue(id, taken.rank, taken.address),
@@ -122,8 +122,7 @@ impl Places {
         }
     }
 
-    /// Evicts the connection with the lowest rank, of one address or of all; false if there is none that may be
-    /// evicted.
+    /// Evicts the connection with the lowest rank, of one address or of all. Returns false if none may be evicted.
     pub(super) fn evict(&mut self, address: Option<IpAddr>) -> bool {
         let mut answering = Vec::new();
         let victim = loop {
@@ -151,13 +150,13 @@ impl Places {
         victim.is_some()
     }
 
-    /// Evicts the connections that were accepted `limit` ago or longer and have sent nothing of a request.
+    /// Evicts the connections that were accepted `limit` ago or longer and have sent no byte of a request.
     pub(super) fn evict_silent(&mut self, limit: Duration, now: Instant) {
         let silent = |taken: &Taken| taken.activity.is_silent_for(limit, now);
         let silent: Vec<_> =
             self.taken.iter().filter(|(_, taken)| silent(taken)).map(|(id, _)| *id).collect();
         for id in silent {
-            // It may have been heard since. Its rank is that of its beginning until its first request.
+            // A byte may have arrived meanwhile. Until its first request, its rank is that of its beginning.
             let taken = &self.taken[&id];
             if taken.activity.evict(taken.rank) == Attempt::Evicted {
                 self.leave(id);
@@ -202,7 +201,7 @@ mod tests {
 
     use super::*;
 
-    /// Places under a clock that the test moves.
+    /// Places with a clock that the test moves.
     struct Table {
         places: Places,
         now: Instant,
@@ -219,7 +218,7 @@ mod tests {
             self.now += Duration::from_secs(1);
         }
 
-        /// A second later, a connection from 10.0.0.`host`; room for it is made as the accept loop does.
+        /// A second later, opens a connection from 10.0.0.`host`, making room like the accept loop.
         fn connect(&mut self, host: u8) -> Option<Id> {
             self.wait();
             while self.places.are_all_taken() {
@@ -245,7 +244,7 @@ mod tests {
             self.open[&id].end_answer(authenticated, self.now);
         }
 
-        /// Closes what was evicted, as tasks of connections do.
+        /// Closes evicted connections, like the tasks of connections.
         fn close_evicted(&mut self) {
             let evicted: Vec<_> = self.open.keys().filter(|id| !self.is_open(**id)).copied().collect();
             for id in evicted {
@@ -273,7 +272,7 @@ mod tests {
             [1, 2, 3, 4, 5].map(|host| table.connect(host).unwrap());
         table.answer(trusted, true);
         table.answer(trusted_later, true);
-        table.answer(trusted, false); // what was authenticated once stays so
+        table.answer(trusted, false); // a connection that was authenticated once stays so
         table.answer(probed, false);
         table.open[&busy].begin_answer(table.now).unwrap();
         let newcomers: Vec<_> = (6..10).map(|host| table.connect(host).unwrap()).collect();

@@ -1,4 +1,4 @@
-//! One request of the KMS API, one answer: the walk from bytes to the engine and back.
+//! One request of the KMS API: the path from its bytes to the engine and back.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub(crate) struct Rpc {
     log: Arc<Log>,
     proxies: Arc<Proxies>,
     console: Option<Arc<Pages>>,
-    /// None if nobody can ask for metrics.
+    /// `None` if metrics are not served.
     requests: Option<Arc<Requests>>,
 }
 
@@ -74,30 +74,32 @@ impl Rpc {
         Self { kms, log, proxies, console, requests: None }
     }
 
-    /// Counts requests there from now on.
+    /// Returns the handler with counting of requests.
     pub(crate) fn counted_by(self, requests: Option<Arc<Requests>>) -> Self {
         Self { requests, ..self }
     }
 
-    /// Counts a request that is answered.
-    fn count(&self, progress: &Progress) {
+    /// Logs and counts an answered request.
+    fn note(&self, line: RequestLine) {
         if let Some(requests) = &self.requests {
             requests.count(progress);
         }
     }
 
-    /// The address of the client, as far as it is known: that of the connection, or what trusted proxies say. Neither a
-    /// parameter nor another header is believed.
+    /// Returns the address of the client, if known: that of the connection, or the one that trusted proxies name. No
+    /// parameter and no other header is trusted.
     fn client(&self, request: &Received) -> Option<IpAddr> {
         let forwarded = request.head.headers.get_all("x-forwarded-for").iter();
         self.proxies.client(request.peer.address, forwarded.map(HeaderValue::as_bytes))
     }
 
-    /// Says that the server runs, or whether clients should be sent here, if that is asked. The cause is in the log only: anybody may
-    /// ask.
-    fn answer_health(&self, request: &Received, progress: &mut Progress) -> Option<Content> {
-        if asks_for("/healthz", request) {
-            return Some(Content::of_health(HEALTHY));
+    /// Answers whether clients should be routed here. The cause is only logged, because any client may ask.
+    fn answer_readiness(&self, line: &mut RequestLine) -> Content {
+        if self.kms.is_ready() {
+            Content::of_health(HEALTHY)
+        } else {
+            line.status = 503;
+            Content::of_health(UNAVAILABLE)
         }
         if !asks_for("/readyz", request) {
             return None;
@@ -109,7 +111,7 @@ impl Rpc {
         Some(Content::of_health(UNAVAILABLE))
     }
 
-    /// Answers a call, and notes in `progress` how. The engine writes its line of the log, with that of the audit trail.
+    /// Answers a call, and fills in `line` for the log.
     async fn answer_call(
         &self,
         request: Received,
@@ -118,7 +120,7 @@ impl Rpc {
     ) -> Content {
         let connection = connection(&request, source, progress);
         let (format, call) = parse(&request);
-        drop(request); // and with it the body is wiped
+        drop(request); // wipes the body
         let product = call.as_ref().ok().and_then(|call| call.product).unwrap_or(Product::FALLBACK);
         progress.product = Some(product.name());
         let outcome = match self.kms.admit(source).and(call) {
@@ -136,7 +138,7 @@ impl Rpc {
         Content { format, text, retry_after }
     }
 
-    /// Authenticates a call, and lets the engine answer it.
+    /// Authenticates a call, and passes it to the engine.
     async fn perform(
         &self,
         call: Call,
@@ -152,13 +154,13 @@ impl Rpc {
                 return Err(noted.err().unwrap_or(error));
             }
         };
-        drop(call); // wiped, before anybody waits for a disk
-        let outcome = self.kms.call_since(request, &origin, progress.started).await;
-        progress.authenticated |= outcome.is_ok(); // a request without a signature proves itself by what it asks for
+        drop(call); // wiped before any wait for a disk
+        let outcome = self.kms.call(request, &origin).await;
+        line.authenticated |= outcome.is_ok(); // a request without a signature is authenticated by its parameters
         outcome
     }
 
-    /// Checks the signature of a call and then its parameters. An error comes with the caller, if that is known.
+    /// Verifies the signature of a call and then parses its parameters. An error comes with the caller, if known.
     fn open(
         &self,
         call: &Call,
@@ -172,7 +174,7 @@ impl Rpc {
         }
     }
 
-    /// Writes the lines of a request that does not reach the engine, in the log and in the audit trail.
+    /// Writes the audit line of a request that does not reach the engine, if there is a trail.
     async fn note_refused(
         &self,
         connection: &Connection,
@@ -224,11 +226,11 @@ impl Rpc {
     }
 }
 
-/// What an answer says.
+/// The content of an answer.
 struct Content {
     format: ReplyFormat,
     text: Zeroizing<String>,
-    /// After how long the same request would be accepted.
+    /// After which time the same request would be accepted.
     retry_after: Option<Duration>,
 }
 
@@ -247,8 +249,8 @@ fn connection(request: &Received, source: Option<IpAddr>, progress: &Progress) -
     }
 }
 
-/// Takes the request apart; the format of the answer is known also when that fails.
-fn parse(request: &Received) -> (ReplyFormat, Result<Call, Error>) {
+/// Parses the request. The format of the answer is known even if that fails.
+fn parse(request: &Received) -> (Format, Result<Call, Error>) {
     let Received { head, query, body, .. } = request;
     let headers: Vec<_> =
         head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
@@ -274,11 +276,11 @@ fn refusal(refused: Refused) -> ErrorCode {
     }
 }
 
-/// The answers that only a key gets which exists: its id is no invention of the caller, nor a secret that was
-/// put in its place.
+/// Returns whether only a request with an existing access key gets this error, so that the id is neither an invention
+/// of the caller nor a misplaced secret.
 fn tells_of_a_known_key(code: ErrorCode, access_key_id: &str) -> bool {
     if code == ErrorCode::SecurityTokenMismatch {
-        return !access_key_id.starts_with("STS."); // of a temporary one nothing was verified yet
+        return !access_key_id.starts_with("STS."); // a temporary one is not verified at this point
     }
     matches!(
         code,
@@ -291,13 +293,14 @@ fn tells_of_a_known_key(code: ErrorCode, access_key_id: &str) -> bool {
     )
 }
 
-/// The action of a call for the log, which repeats no text of a caller.
+/// Returns the action of a call for the log, which contains no text of a caller.
 fn known_action(call: &Call) -> Option<&'static str> {
     let product = call.product.unwrap_or(Product::FALLBACK);
     product.actions().iter().copied().find(|known| *known == call.action)
 }
 
-/// Whether a request asks for one of the paths that need no signature. HEAD is answered as GET; hyper leaves the body out.
+/// Returns whether a request is for one of the paths without a signature. HEAD is answered like GET; hyper omits the
+/// body.
 fn asks_for(path: &str, request: &Received) -> bool {
     let is_read = matches!(request.head.method, Method::GET | Method::HEAD);
     is_read && request.head.uri.path() == path && request.body.is_ok()
@@ -315,7 +318,7 @@ fn response(status: u16, content: Content, request_id: &str) -> Response<Full<By
     headers.insert(REQUEST_ID, request_id);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Some(wait) = retry_after {
-        // Rounded up: who waits as long as told finds the request accepted.
+        // Rounded up, so that a request after that time is accepted.
         let milliseconds = u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
         headers.insert(RETRY_AFTER, milliseconds.div_ceil(1000).into());
         headers.insert(ACS_RETRY_AFTER, milliseconds.into());
@@ -335,5 +338,5 @@ impl AsRef<[u8]> for Wiped {
 pub(crate) const HEALTHY: &str = r#"{"Status":"ok"}"#;
 pub(crate) const UNAVAILABLE: &str = r#"{"Status":"unavailable"}"#;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-acs-request-id");
-/// In milliseconds: what clients of the cloud read instead of Retry-After.
+/// In milliseconds: clients of the cloud read this instead of Retry-After.
 const ACS_RETRY_AFTER: HeaderName = HeaderName::from_static("x-acs-retry-after");

@@ -1,4 +1,4 @@
-//! The text of a scrape, in the two formats that Prometheus asks for.
+//! The text of a scrape, in the two formats of Prometheus.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use prometheus_client::registry::Registry;
 use super::reading::Sources;
 use super::table::{METRICS, Metric, Series, Values};
 
-/// Writes what [`Sources`] has as text.
+/// Writes the values of [`Sources`] as text.
 pub(super) struct Exposition {
     registry: Registry,
 }
@@ -19,14 +19,14 @@ pub(super) struct Exposition {
 /// A text format of Prometheus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
-    /// Version 0.0.4, which everything reads.
+    /// Version 0.0.4, which every client reads.
     Text,
     /// OpenMetrics 1.0.
     OpenMetrics,
 }
 
 impl Format {
-    /// OpenMetrics for those that say that they read it: Prometheus lists it first, and the other format last.
+    /// Returns OpenMetrics for clients that accept it: Prometheus lists it first, and the other format last.
     pub(super) fn accepted(accept: Option<&str>) -> Self {
         let is_open_metrics = |accept: &str| accept.contains("application/openmetrics-text");
         if accept.is_some_and(is_open_metrics) { Self::OpenMetrics } else { Self::Text }
@@ -47,7 +47,7 @@ impl Exposition {
         Self { registry }
     }
 
-    /// The values of this moment.
+    /// Returns the current values.
     pub(super) fn text(&self, format: Format) -> String {
         let mut output = String::new();
         let written = match format {
@@ -59,7 +59,7 @@ impl Exposition {
     }
 }
 
-/// The library's counters and histograms are behind locks that all threads share, so only its formats are used: it asks for
+/// The library's counters and histograms use locks that all threads share, so only its formats are used: it requests
 /// the values when it writes them.
 struct Table(Sources);
 
@@ -93,7 +93,7 @@ impl fmt::Debug for Table {
     }
 }
 
-/// One metric with all its values; nothing if it has none.
+/// Writes one metric with all its values; nothing if it has none.
 fn family<T>(
     encoder: &mut DescriptorEncoder<'_>,
     metric: &Metric,

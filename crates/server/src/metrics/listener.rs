@@ -1,4 +1,4 @@
-//! The listener of metrics: plain HTTP with three paths, beside the API and never part of it.
+//! The listener of metrics: plain HTTP with three paths, separate from the API.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,22 +18,22 @@ use crate::http::rpc::{HEALTHY, UNAVAILABLE};
 use crate::http::{self, Connections, Handler, Received, Setup};
 use crate::limits::Limits;
 
-/// A listener that has its address. Clients can connect; they are answered by [`serve`].
+/// A bound listener. Clients can connect; [`serve`] answers them.
 pub(crate) struct Bound {
     pub(crate) listener: TcpListener,
     pub(crate) address: SocketAddr,
 }
 
 impl Bound {
-    /// Takes the address, within a runtime.
+    /// Binds the address, within a runtime.
     pub(crate) fn new(address: SocketAddr) -> io::Result<Self> {
         let (listener, address) = crate::listener(address)?;
         Ok(Self { listener, address })
     }
 }
 
-/// Answers scrapes until `stop`. Of connections there are few, with the time limits of the others, so nobody who reaches only
-/// this listener takes much of the server.
+/// Answers scrapes until `stop`. Its connections are few and have the usual time limits, so a client that reaches only
+/// this listener cannot take much of the server.
 pub(crate) async fn serve(bound: Bound, sources: Sources, limits: Limits, stop: watch::Receiver<bool>) {
     let connections = Connections::of_metrics(limits.of_metrics(), Arc::clone(&sources.log));
     let kms = Arc::clone(&sources.kms);

@@ -1,4 +1,4 @@
-//! Where the values of a scrape come from, and all of them at one moment.
+//! The sources of the values of a scrape, and a consistent reading of them.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,7 +10,7 @@ use crate::http::{ConnectionCounts, Connections};
 use crate::log::Log;
 use crate::tls::Certificate;
 
-/// Where values come from.
+/// The sources of values.
 pub(crate) struct Sources {
     pub(super) kms: Arc<Kms>,
     requests: Arc<Requests>,
@@ -24,24 +24,25 @@ pub(crate) struct Sources {
 pub(super) struct Reading {
     pub(super) requests: Totals,
     pub(super) engine: Statistics,
-    /// What takes lines of the audit trail, the files first.
+    /// The sinks of the audit trail, the files first.
     pub(super) audit_sinks: Vec<SinkHealth>,
     pub(super) is_ready: bool,
     pub(super) throttled: ThrottledRequests,
-    /// None without a schedule.
+    /// `None` without a schedule.
     pub(super) backups: Option<BackupState>,
-    /// The believed time, in seconds since 1970.
+    /// The trusted time, in seconds since 1970.
     pub(super) now: i64,
     pub(super) connections: ConnectionCounts,
     pub(super) dropped_log_lines: u64,
-    /// In seconds since 1970; none for plain HTTP, and for a certificate that does not say it as RFC 5280 wants it.
+    /// In seconds since 1970; `None` for plain HTTP, and for a certificate that does not state it as RFC 5280 requires.
     pub(super) certificate_end: Option<u64>,
     /// In seconds since 1970.
     pub(super) started: f64,
 }
 
 impl Sources {
-    /// Those of a server that starts now, with the connections of the API; without a certificate for plain HTTP.
+    /// Returns the sources of a server that starts now, with the connections of the API; without a certificate for
+    /// plain HTTP.
     pub(crate) fn new(
         kms: &Arc<Kms>,
         connections: &Arc<Connections>,
@@ -58,17 +59,17 @@ impl Sources {
         }
     }
 
-    /// The certificate in use; none for plain HTTP.
+    /// Returns the certificate in use; `None` for plain HTTP.
     pub(crate) fn certificate(&self) -> Option<Certificate> {
         self.certificate.clone()
     }
 
-    /// Where requests are to be counted.
+    /// Returns where requests are counted.
     pub(crate) fn requests(&self) -> Arc<Requests> {
         Arc::clone(&self.requests)
     }
 
-    /// Reads everything. It waits for locks that are held for moments only, and neither for a disk nor for a request.
+    /// Reads all values. It waits for locks that are held briefly, but neither for a disk nor for a request.
     pub(super) fn read(&self) -> Reading {
         Reading {
             requests: self.requests.totals(),

@@ -1,5 +1,5 @@
-//! Counts of answered requests. They are on the path of every request, so each thread has a stripe of its own, whose lock it
-//! meets nobody at but a reader of all stripes.
+//! Counts answered requests. Counting is on the path of every request, so each thread has a stripe of its own, whose
+//! lock only a reader of all stripes contends for.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
@@ -29,34 +29,34 @@ struct Counts {
     refused: Refused,
 }
 
-/// What was asked for. Only texts of ours, so there are no more of them than actions.
+/// The requested action. Only known names, so their number is bounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Subject {
     /// A product of the API, or the console.
     pub(super) product: &'static str,
-    /// `-` if it is none of ours.
+    /// `-` for an unknown action.
     pub(super) action: &'static str,
 }
 
-/// How one action was answered.
+/// The answers of one action.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Answers {
-    /// How often by each code; only those that occurred, so the first one is nearly always the right one.
+    /// The count of each code; only codes that occurred, so the first one is nearly always the right one.
     pub(super) codes: Vec<(&'static str, u64)>,
-    /// How long it took.
+    /// The durations.
     pub(super) took: Histogram,
 }
 
 /// Answers with an error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Refused {
-    /// Of requests whose signature, or sign-in, was verified.
+    /// To requests whose signature, or sign-in, was verified.
     pub(super) authenticated: u64,
-    /// Of others, which anybody can send.
+    /// To other requests, which any client can send.
     pub(super) unauthenticated: u64,
 }
 
-/// All stripes together.
+/// The sum of all stripes.
 #[derive(Debug, Default)]
 pub(super) struct Totals {
     pub(super) answers: BTreeMap<Subject, Answers>,
@@ -64,17 +64,17 @@ pub(super) struct Totals {
 }
 
 impl Requests {
-    /// A stripe for each processor.
+    /// Returns a stripe for each processor.
     pub(crate) fn new() -> Self {
         let count = available_parallelism().map_or(1, usize::from);
         Self { stripes: (0..count).map(|_| Stripe::default()).collect() }
     }
 
-    /// Counts a request that is answered, unless it is no request of the API or the console.
-    pub(crate) fn count(&self, progress: &Progress) {
-        let Some(product) = progress.product else { return };
-        let subject = Subject { product, action: progress.action.unwrap_or(UNKNOWN) };
-        let took = progress.started.elapsed();
+    /// Counts an answered request, if it is of the API or the console.
+    pub(crate) fn count(&self, line: &RequestLine) {
+        let Some(product) = line.product else { return };
+        let subject = Subject { product, action: line.action.unwrap_or(UNKNOWN) };
+        let took = line.started.elapsed();
         let stripe = &self.stripes[thread_number() % self.stripes.len()];
         let mut counts = stripe.0.lock().unwrap_or_else(PoisonError::into_inner);
         counts.answers.entry(subject).or_default().count(code(progress), took);
@@ -83,7 +83,7 @@ impl Requests {
         }
     }
 
-    /// The counts so far.
+    /// Returns the counts so far.
     pub(super) fn totals(&self) -> Totals {
         let mut totals = Totals::default();
         for stripe in &self.stripes {
@@ -130,10 +130,10 @@ impl Refused {
     }
 }
 
-/// The code of the answer as the table of error codes has it, without what it names: there are no more of them than rows in
-/// that table. A page of the console has none, so its status stands for it.
-fn code(progress: &Progress) -> &'static str {
-    match progress.error {
+/// Returns the code of the answer as in the table of error codes, without variable parts, so their number is bounded by
+/// that table. A page of the console has no code, so its status is used.
+fn code(line: &RequestLine) -> &'static str {
+    match line.error {
         Some(error) => error.template(),
         None if progress.status < 400 => "OK",
         None if progress.status < 500 => "4xx",
@@ -141,7 +141,7 @@ fn code(progress: &Progress) -> &'static str {
     }
 }
 
-/// A number that this thread keeps; the first threads to ask have the lowest ones.
+/// Returns the number of this thread; the first threads that call this have the lowest ones.
 fn thread_number() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local!(static NUMBER: Cell<Option<usize>> = const { Cell::new(None) });
@@ -154,7 +154,7 @@ fn thread_number() -> usize {
     })
 }
 
-/// The action of a request that asks for none of ours.
+/// The action of a request that names an unknown one.
 const UNKNOWN: &str = "-";
 
 #[cfg(test)]

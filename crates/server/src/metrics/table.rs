@@ -1,7 +1,8 @@
-//! The one table of metrics. A new metric is a line here, and a row in `docs/metrics.md`, which a test compares with it.
+//! The one table of metrics. A new metric is a line here, and a row in `docs/metrics.md`, which a test compares with
+//! it.
 //!
-//! A label has values of ours only, and few of them: names of products, actions, error codes and kinds of records. What a
-//! caller sends, keys, users, addresses and access keys are in none.
+//! A label has few, known values: names of products, actions, error codes and kinds of records. No label contains text
+//! of a caller, keys, users, addresses or access keys.
 
 use bulla_kms::{AuditFigures, BackupFacts, BackupState, Histogram, ThrottledRequests, UseTotals};
 
@@ -9,23 +10,23 @@ use super::reading::Reading;
 
 /// One metric.
 pub(super) struct Metric {
-    /// Its name. That of a counter gets `_total` in the exposition.
+    /// Its name. A counter gets the suffix `_total` in the exposition.
     pub(super) name: &'static str,
-    /// What it is, in one sentence without a full stop.
+    /// Its description, in one sentence without a full stop.
     pub(super) help: &'static str,
     /// The names of its labels.
     pub(super) labels: &'static [&'static str],
     pub(super) values: Values,
 }
 
-/// The type of a metric, and what has its values.
+/// The type of a metric, and the function that reads its values.
 pub(super) enum Values {
     Counter(fn(&Reading) -> Series<u64>),
     Gauge(fn(&Reading) -> Series<f64>),
     Histogram(fn(&Reading) -> Series<Histogram>),
 }
 
-/// The values of a metric, each with those of its labels in their order.
+/// The values of a metric, each with the values of its labels in order.
 pub(super) type Series<T> = Vec<(Vec<String>, T)>;
 
 pub(super) const METRICS: &[Metric] = &[
@@ -215,7 +216,8 @@ pub(super) const METRICS: &[Metric] = &[
 ];
 
 impl Metric {
-    /// The name of the counter or gauge in the exposition; that of a histogram gets a suffix for each of its series.
+    /// Returns the name of the counter or gauge in the exposition; the name of a histogram gets a suffix for each of
+    /// its series.
     #[cfg(test)]
     pub(super) fn exposed_name(&self) -> String {
         let suffix = if matches!(self.values, Values::Counter(_)) { "_total" } else { "" };
@@ -271,7 +273,7 @@ fn of_audit(reading: &Reading, value: impl Fn(&AuditFigures) -> f64) -> Series<f
     reading.engine.audit.iter().map(|audit| (vec![], value(audit))).collect()
 }
 
-/// The names of other sinks are addresses, which no label tells.
+/// The names of other sinks are addresses, which must not be in a label.
 fn missed_lines(reading: &Reading) -> Series<u64> {
     let Some((files, others)) = reading.audit_sinks.split_first() else { return vec![] };
     let missed_by_others = others.iter().map(|sink| sink.missed).sum();
@@ -287,7 +289,7 @@ fn newest_backup(reading: &Reading, value: impl Fn(&BackupFacts) -> f64) -> Seri
     newest.map(|newest| (vec![], value(newest))).collect()
 }
 
-/// The value of a metric without labels.
+/// Returns the value of a metric without labels.
 fn single<T>(value: T) -> Series<T> {
     vec![(vec![], value)]
 }
@@ -318,7 +320,7 @@ mod tests {
         assert!(documentation.contains(&expected), "docs/metrics.md must have this table:\n{expected}");
     }
 
-    /// https://prometheus.io/docs/practices/naming/
+    /// <https://prometheus.io/docs/practices/naming/>
     #[test]
     fn names_follow_the_conventions_and_none_is_there_twice() {
         let mut names: Vec<_> = METRICS.iter().map(Metric::exposed_name).collect();

@@ -1,4 +1,4 @@
-//! One key set, as bytes: from a file that nobody else can write, or by HTTPS without redirects.
+//! Reads one key set, as bytes: from a file that other users cannot write, or over HTTPS without redirects.
 
 use std::error::Error;
 use std::fmt;
@@ -16,7 +16,7 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 /// Downloads key sets.
 pub(super) struct Fetcher {
-    /// Whom to trust; the system's authorities if none are given.
+    /// The trusted authorities; `None` for the system's.
     roots: Option<Vec<Certificate<'static>>>,
     time_limit: Duration,
 }
@@ -25,7 +25,7 @@ pub(super) struct Fetcher {
 #[derive(Debug)]
 pub(super) enum FetchError {
     File(io::Error),
-    /// Others may write the file, and so let in whom they like.
+    /// Other users may write the file, and so admit any token.
     Writable {
         mode: u32,
     },
@@ -33,7 +33,7 @@ pub(super) enum FetchError {
     TooLong,
     NoSystemRoots,
     Http(Box<ureq::Error>),
-    /// Any status but 200, also a redirect.
+    /// A status other than 200, including redirects.
     Status(u16),
 }
 
@@ -75,7 +75,7 @@ impl Fetcher {
         answer.body_mut().with_config().limit(MAX_LEN).read_to_vec().map_err(http)
     }
 
-    /// Made for each download: authorities may have changed, and a connection is not kept for minutes.
+    /// Created for each download: authorities may have changed, and a connection would be idle for minutes.
     fn agent(&self) -> Result<Agent, FetchError> {
         let roots = match &self.roots {
             Some(roots) => roots.clone(),
@@ -127,9 +127,9 @@ impl Error for FetchError {
     }
 }
 
-/// The longest key set, in bytes.
+/// The maximum length of a key set, in bytes.
 const MAX_LEN: u64 = 64 * 1024;
-/// For the whole download, from the lookup of the name to the last byte.
+/// For the whole download, from resolving the name to the last byte.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
@@ -147,7 +147,7 @@ mod tests {
 
     use super::*;
 
-    /// A server on 127.0.0.1 that gives each client `answer`, and then closes the connection or keeps it open.
+    /// A server on 127.0.0.1 that sends each client `answer`, and then closes the connection or keeps it open.
     struct Https {
         url: String,
         fetcher: Fetcher,

@@ -1,11 +1,12 @@
-//! Whose process has the other end of a connection from this machine, as the kernel's tables of connections tell.
+//! Determines the user at the other end of a connection from this machine, from the kernel's tables of connections.
 
 use std::fs;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use rustix::process::geteuid;
 
-/// Whether the user of this process has the other end, or the system does not tell: it shows not even our own listener.
+/// Returns whether the user of this process has the other end, or the tables are unavailable: then not even the own
+/// listener is in them.
 pub(super) fn is_own(peer: SocketAddr, listener: SocketAddr) -> bool {
     // A table that changes while it is read may lack a line.
     (0..3).any(|_| is_of(geteuid().as_raw(), &ends(), canonical(peer), canonical(listener)))
@@ -22,11 +23,11 @@ struct End {
     local: SocketAddr,
     remote: SocketAddr,
     uid: u32,
-    /// None is left when its process has closed it. The user is told as root then, whoever it was.
+    /// False after its process has closed it. The table then shows root, regardless of the user.
     is_open: bool,
 }
 
-/// Addresses are compared, not ports alone: another user may connect from the same port of another address of this machine.
+/// Compares addresses, not ports alone: another user may connect from the same port of another address of this machine.
 fn is_of(uid: u32, ends: &[End], peer: SocketAddr, listener: SocketAddr) -> bool {
     if !ends.iter().any(|end| end.local == listener) {
         return true;
@@ -35,8 +36,8 @@ fn is_of(uid: u32, ends: &[End], peer: SocketAddr, listener: SocketAddr) -> bool
 }
 
 impl End {
-    /// A line of the table: the place, both addresses, the state, the queues, the timer, retransmissions, the user, the timeout
-    /// and the inode.
+    /// Parses a line of the table: the index, both addresses, the state, the queues, the timer, retransmissions, the
+    /// user, the timeout and the inode.
     fn parse(line: &str) -> Option<Self> {
         let columns: Vec<_> = line.split_ascii_whitespace().collect();
         let [_, local, remote, _, _, _, _, uid, _, inode, ..] = columns[..] else { return None };
@@ -49,7 +50,7 @@ impl End {
     }
 }
 
-/// An address in hexadecimal, in words of this machine's order of bytes, and a port.
+/// Parses an address in hexadecimal, in words of this machine's byte order, and a port.
 fn socket_address(text: &str) -> Option<SocketAddr> {
     let (address, port) = text.split_once(':')?;
     let words = [0, 8, 16, 24].map(|at| word(address.get(at..at + 8)?));
@@ -69,7 +70,7 @@ fn word(hex: &str) -> Option<[u8; 4]> {
     u32::from_str_radix(hex, 16).ok().map(u32::to_ne_bytes)
 }
 
-/// IPv4 addresses are always written as such, and without the scope of IPv6 addresses.
+/// Converts mapped addresses to IPv4, and removes the scope of IPv6 addresses.
 fn canonical(address: SocketAddr) -> SocketAddr {
     (address.ip().to_canonical(), address.port()).into()
 }
@@ -97,7 +98,7 @@ mod tests {
         let listener = || end("127.0.0.1:8080", "0.0.0.0:0", OWN, true);
         let is_own = |ends: &[End]| is_of(OWN, ends, address("127.0.0.1:9"), address("127.0.0.1:8080"));
         assert!(is_own(&[listener(), end("127.0.0.1:9", "127.0.0.1:8080", OWN, true)]));
-        assert!(is_own(&[]), "the system does not tell");
+        assert!(is_own(&[]), "the system has no tables");
         for other in [
             end("127.0.0.1:9", "127.0.0.1:8080", 7, true),
             end("127.0.0.1:9", "127.0.0.1:8080", OWN, false),
@@ -115,7 +116,7 @@ mod tests {
     #[test]
     fn the_table_of_the_kernel_has_both_ends_of_a_connection() {
         for at in ["127.0.0.1:0", "[::1]:0"] {
-            // A machine without IPv6 has no connections of it.
+            // A machine without IPv6 has no such connections.
             let Ok(listener) = TcpListener::bind(at) else { continue };
             let listens_at = listener.local_addr().unwrap();
             let stream = TcpStream::connect(listens_at).unwrap();

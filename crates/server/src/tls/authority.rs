@@ -1,8 +1,8 @@
-//! The certificate authority of one server: made at the first start, kept sealed in the store.
+//! The certificate authority of one server, created at the first start and sealed in the store.
 //!
-//! Its certificate is in `DATA/tls/ca.pem` for the clients, for a while together with that of the authority before. The server's own key and certificate live in
-//! memory only: a new pair at every start, and again after two thirds of its life. Authority and server use
-//! ECDSA with P-256 (FIPS 186-5), which every client knows.
+//! Its certificate is in `DATA/tls/ca.pem` for the clients, for a while together with that of its predecessor. The
+//! server's own key and certificate are in memory only: a new pair at every start, and after two thirds of its life.
+//! Authority and server use ECDSA with P-256 (FIPS 186-5), which every client supports.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -29,7 +29,7 @@ pub(super) struct Authority {
 }
 
 impl Authority {
-    /// Takes the authority from the store, or makes one, and issues the first certificate of the server.
+    /// Reads the authority from the store, or creates one, and issues the first certificate of the server.
     pub(super) async fn open(
         kms: &Kms,
         data: &Path,
@@ -46,23 +46,23 @@ impl Authority {
         Ok((authority, key))
     }
 
-    /// Where the authority's certificate lies.
+    /// Returns the path of the authority's certificate.
     pub(super) fn ca_path(&self) -> &Path {
         &self.ca_path
     }
 
-    /// When the authority before this one ends, if clients may still have only its certificate.
+    /// Returns when the predecessor of this authority expires, if clients may still have only its certificate.
     pub(super) fn predecessor_ends(&self, now: i64) -> Option<i64> {
         Some(self.root.predecessor(now)?.not_after)
     }
 
-    /// A new key and certificate for the server, if two thirds of the life of the present one are over, or if the authority
-    /// or the one before it is due to end.
+    /// Returns a new key and certificate for the server, if two thirds of the life of the current one are over, or if
+    /// the authority or its predecessor is due to expire.
     pub(super) async fn renew(&mut self, kms: &Kms, now: i64) -> Result<Option<CertifiedKey>, TlsError> {
         if now < self.renew_at {
             return Ok(None);
         }
-        self.renew_at = now + RETRY; // if something fails below; else when it is due
+        self.renew_at = now + RETRY; // if something fails below; otherwise set by `issue`
         if let Some(successor) = self.root.successor(kms, now).await? {
             self.root = successor;
         }
@@ -70,7 +70,7 @@ impl Authority {
         self.issue(now).map(Some)
     }
 
-    /// Writes what clients have to trust: the certificate of this authority, and that of the one before until it ends.
+    /// Writes the certificates that clients must trust: of this authority, and of its predecessor until that expires.
     fn publish(&self, now: i64) -> Result<(), TlsError> {
         let predecessor = self.root.predecessor(now).map(|predecessor| pem(&predecessor.certificate));
         let text = pem(&self.root.certificate) + &predecessor.unwrap_or_default();
@@ -101,7 +101,7 @@ impl Authority {
     }
 }
 
-/// The names that the server's certificate is good for.
+/// Returns the names for which the server's certificate is valid.
 fn server_names(names: &[String], listen: IpAddr) -> Result<Vec<SanType>, TlsError> {
     let mut all = vec![
         san("localhost")?,
@@ -109,7 +109,7 @@ fn server_names(names: &[String], listen: IpAddr) -> Result<Vec<SanType>, TlsErr
         SanType::IpAddress(Ipv6Addr::LOCALHOST.into()),
     ];
     let host = rustix::system::uname();
-    // A host may be called what no certificate can say; nobody asked for that name.
+    // A host name that no certificate can contain is left out; no flag asked for it.
     let host = host.nodename().to_str().ok().and_then(|name| san(name).ok());
     let listen = (!listen.is_unspecified()).then_some(SanType::IpAddress(listen));
     let given: Result<Vec<_>, _> = names.iter().map(|name| san(name)).collect();
@@ -130,7 +130,7 @@ fn san(name: &str) -> Result<SanType, TlsError> {
     }
 }
 
-/// Sees to it that a file for everybody to read has this content, at every moment the old or the new one.
+/// Ensures that a file, readable by all users, has this content, replacing it atomically.
 fn publish(path: &Path, content: &str) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
@@ -143,17 +143,17 @@ fn publish(path: &Path, content: &str) -> io::Result<()> {
     let temporary = path.with_extension("pem.new");
     match fs::remove_file(&temporary) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {} // what a killed run left, or somebody's link
+        _ => {} // left by a killed run, or a link of another user
     }
     let mut file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
-    file.set_permissions(fs::Permissions::from_mode(0o644))?; // whatever the umask says
+    file.set_permissions(fs::Permissions::from_mode(0o644))?; // regardless of the umask
     file.write_all(content.as_bytes())?;
     file.sync_all()?;
     fs::rename(&temporary, path)?;
     File::open(folder)?.sync_all()
 }
 
-/// How long to wait after a failure, in seconds.
+/// The pause after a failure, in seconds.
 const RETRY: i64 = 3600;
 
 #[cfg(test)]
@@ -173,14 +173,14 @@ mod tests {
     use super::super::root::{CA_LIFE, DAY, OVERLAP};
     use super::*;
 
-    /// An authority and the engine that it is kept by, whose clock tests can move.
+    /// An authority and its engine, whose clock tests can move.
     struct Trial {
         kms: Kms,
         clock: Arc<AtomicI64>,
         data: PathBuf,
     }
 
-    /// Time that passes: the clock, and what elapsed by then.
+    /// A clock that tests move, and the elapsed time.
     struct Passing(Arc<AtomicI64>);
 
     impl Clock for Passing {
@@ -228,7 +228,7 @@ mod tests {
         opened.map(|(authority, _)| authority)
     }
 
-    /// What a client that trusts `ca` says at `now`: bulla's own, and openssl.
+    /// Returns whether a client that trusts `ca` accepts the key at `now`: bulla's own, and openssl.
     fn accepts(ca: &str, key: &CertifiedKey, now: i64) -> bool {
         let accepted = rustls_accepts(ca, key, now);
         assert_eq!(openssl_accepts(ca, key, now), accepted, "openssl at {now}");
@@ -351,7 +351,7 @@ mod tests {
             let new = both.strip_suffix(&old).unwrap().to_owned();
             assert_eq!(new, pem(&authority.root.certificate));
 
-            // Until the end of the old one, also after a restart, clients with either file connect.
+            // Until the old one expires, also after a restart, clients with either file connect.
             let mut now = replacement;
             while now < old_ends {
                 for ca in [&old, &new, &both] {
@@ -384,7 +384,7 @@ mod tests {
         assert!(!accepts(&old, &key, now));
     }
 
-    /// Else a clock that was wrong for a moment would lock out clients until they have another file.
+    /// Otherwise a clock that was briefly wrong would lock out clients until they have another file.
     #[test]
     fn an_authority_that_a_wrong_clock_replaced_serves_the_clients_of_the_old_one() {
         for ahead in [CA_LIFE - OVERLAP / 2, CA_LIFE + 100 * DAY] {
@@ -405,7 +405,7 @@ mod tests {
         }
     }
 
-    /// OpenSSL applies what the old certificate says about authorities below it, and rustls does not.
+    /// OpenSSL enforces the old certificate's limit on authorities below it, and rustls does not.
     #[test]
     fn an_authority_of_the_first_version_has_a_successor() {
         let data = tempfile::tempdir().unwrap();

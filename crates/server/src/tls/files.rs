@@ -1,4 +1,4 @@
-//! The operator's own certificate and key, read again when the files change.
+//! The operator's own certificate and key, reloaded when the files change.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read};
@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::TlsError;
 use crate::log::chain;
 
-/// Where certificate and key lie, and as what they were last read.
+/// The paths of certificate and key, and their state when they were last read.
 pub(super) struct Files {
     cert: PathBuf,
     key: PathBuf,
@@ -26,7 +26,7 @@ pub(super) struct Files {
     fault: Option<String>,
 }
 
-/// What tells one content of a file, and who may read it, from the next. The inode changes when a file is replaced, also
+/// The state of a file, which changes with its content and permissions. The inode changes when a file is replaced, even
 /// at once and by one of the same size.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct State {
@@ -49,10 +49,10 @@ impl Files {
         Ok((Self { cert: cert.to_owned(), key: key.to_owned(), readers, seen, fault: None }, certified))
     }
 
-    /// Reads both again if one of them changed, or if they could not be used at the last look: the reason may lie elsewhere
-    /// and be over. What is reported once is not reported at every look.
+    /// Reads both again if one of them changed, or if they could not be used at the last check: the cause may be
+    /// elsewhere and gone. The same fault is reported once.
     pub(super) fn reload(&mut self) -> Result<Option<CertifiedKey>, TlsError> {
-        // First the states, then the contents: a change in between is seen at the next look.
+        // First the states, then the contents: the next check detects a change in between.
         let found = [State::of(&self.cert), State::of(&self.key)];
         let has_changed = found != self.seen;
         if !has_changed && self.fault.is_none() {
@@ -68,7 +68,7 @@ impl Files {
 }
 
 impl State {
-    /// None if there is no telling; reading the file will say why.
+    /// `None` if it is unknown; reading the file reports the error.
     fn of(path: &Path) -> Option<Self> {
         let metadata = fs::metadata(path).ok()?;
         Some(Self {
@@ -94,7 +94,7 @@ fn read(cert: &Path, key: &Path, readers: SecretReaders) -> Result<CertifiedKey,
     CertifiedKey::from_der(chain, private, &aws_lc_rs::default_provider()).map_err(TlsError::Unusable)
 }
 
-/// Reads a regular file of at most [`MAX_LEN`] bytes. A pipe or device would keep the server from stopping.
+/// Reads a regular file of at most [`MAX_LEN`] bytes. Reading a pipe or device could block the stop of the server.
 pub(super) fn read_small(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path)?;
@@ -108,5 +108,5 @@ pub(super) fn read_small(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     }
 }
 
-/// Certificate chains and keys have some KiB.
+/// Certificate chains and keys have a few KiB.
 const MAX_LEN: u64 = 256 * 1024;

@@ -1,7 +1,7 @@
-//! The root of an authority: its name, key and certificate, and what the store keeps of them.
+//! The root of an authority: its name, key and certificate, and their representation in the store.
 //!
-//! A root is replaced a year before it ends. The old key signs the new one first, and is then forgotten; servers send that
-//! certificate along, so clients that know either root accept them until the old one ends:
+//! A root is replaced a year before it expires. The old key signs the new one first, and is then deleted. Servers send
+//! that certificate along, so clients that trust either root accept them until the old one expires:
 //!
 //! ```text
 //! server <- new root                    for clients that have the new ca.pem
@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 
 use super::TlsError;
 
-/// What an authority is: a name, a key, and the certificate that binds them.
+/// A root: a name, a key, and the certificate that binds them.
 pub(super) struct Root {
     name: String,
     key: Zeroizing<KeyPair>,
@@ -34,16 +34,16 @@ pub(super) struct Root {
     predecessor: Option<Predecessor>,
 }
 
-/// What is left of a root that was replaced.
+/// The remaining parts of a replaced root.
 pub(super) struct Predecessor {
-    /// Its certificate, for clients that are told about both roots.
+    /// Its certificate, for clients that get both roots.
     pub(super) certificate: CertificateDer<'static>,
     /// The certificate that it issued for its successor.
     pub(super) cross: CertificateDer<'static>,
     pub(super) not_after: i64,
 }
 
-/// A [`Root`] as the store keeps it. Field numbers are for ever.
+/// A [`Root`] in the store. Field numbers are permanent.
 #[derive(Encode, Decode)]
 struct Kept<'a> {
     /// The common name, which certificates repeat as their issuer.
@@ -55,14 +55,14 @@ struct Kept<'a> {
     /// X.509, DER.
     #[cbor(b(2), with = "minicbor::bytes")]
     certificate: &'a [u8],
-    /// When the certificate ends: seconds since 1970.
+    /// When the certificate expires, in seconds since 1970.
     #[n(3)]
     not_after: i64,
     #[b(4)]
     predecessor: Option<KeptPredecessor<'a>>,
 }
 
-/// A [`Predecessor`] as the store keeps it.
+/// A [`Predecessor`] in the store.
 #[derive(Encode, Decode)]
 struct KeptPredecessor<'a> {
     /// X.509, DER.
@@ -71,13 +71,13 @@ struct KeptPredecessor<'a> {
     /// X.509, DER.
     #[cbor(b(1), with = "minicbor::bytes")]
     cross: &'a [u8],
-    /// When both end: seconds since 1970.
+    /// When both expire, in seconds since 1970.
     #[n(2)]
     not_after: i64,
 }
 
 impl Root {
-    /// Takes the root from the store, or makes the first one. One that ends soon is replaced.
+    /// Reads the root from the store, or creates the first one. A root that expires soon is replaced.
     pub(super) async fn open(kms: &Kms, now: i64) -> Result<Self, TlsError> {
         let root = match kms.private(STORED_AS) {
             Some(kept) => Self::from_kept(&kept)?,
@@ -90,7 +90,7 @@ impl Root {
         Ok(root.successor(kms, now).await?.unwrap_or(root))
     }
 
-    /// Makes and keeps another root if this one ends soon. The key of this one is in the store no longer then.
+    /// Creates and stores another root if this one expires soon. The key of this one is then deleted from the store.
     pub(super) async fn successor(&self, kms: &Kms, now: i64) -> Result<Option<Self>, TlsError> {
         if now < self.replace_at() {
             return Ok(None);
@@ -100,12 +100,12 @@ impl Root {
         Ok(Some(next))
     }
 
-    /// When this root is to be replaced.
+    /// Returns when this root is due for replacement.
     pub(super) fn replace_at(&self) -> i64 {
         self.not_after - OVERLAP
     }
 
-    /// The root that this one replaced, until it ends.
+    /// Returns the root that this one replaced, until that expires.
     pub(super) fn predecessor(&self, now: i64) -> Option<&Predecessor> {
         self.predecessor.as_ref().filter(|predecessor| now < predecessor.not_after)
     }
@@ -117,14 +117,14 @@ impl Root {
     fn make(not_before: i64, now: i64) -> Result<Self, TlsError> {
         let key = new_key()?;
         let not_after = now + CA_LIFE;
-        // Two authorities with one name confuse clients that look a certificate up by the name of its issuer.
+        // Two authorities with one name confuse clients that find a certificate by the name of its issuer.
         let name = format!("bulla authority {}", &bulla_kms::new_request_id()[..8]);
         let params = ca_params(&name, not_before..not_after, 1); // it certifies servers and its successor
         let certificate = params.self_signed(&*key).map_err(TlsError::Issue)?.der().clone();
         Ok(Self { name, key, certificate, not_after, predecessor: None })
     }
 
-    /// Its certificate allows no other authority below it.
+    /// A root whose certificate allows no other authority below it.
     #[cfg(test)]
     pub(super) fn of_the_first_version(now: i64) -> Result<Self, TlsError> {
         let root = Self::make(now - BACKDATED, now)?;
@@ -133,8 +133,9 @@ impl Root {
         Ok(Self { certificate, ..root })
     }
 
-    /// A new root, certified by this one until this one ends. Both certificates are valid from when this root began: if the
-    /// clock has run ahead, they still are when it is right again, and so is what this root certified.
+    /// Returns a new root, certified by this one until this one expires. Both certificates are valid from the beginning
+    /// of this root: if the clock was ahead, they stay valid when it is corrected, and so do the certificates of this
+    /// root.
     fn succeeded(&self, now: i64) -> Result<Self, TlsError> {
         let not_before = (self.not_after - CA_LIFE).min(now) - BACKDATED;
         let next = Self::make(not_before, now)?;
@@ -153,7 +154,7 @@ impl Root {
         params: &CertificateParams,
         key: &KeyPair,
     ) -> Result<CertificateDer<'static>, TlsError> {
-        // Of the issuer only name, key and usages enter.
+        // Of the issuer, only name, key and usages are used.
         let issuer = ca_params(&self.name, 0..self.not_after, 1);
         let certificate = params.signed_by(key, &Issuer::from_params(&issuer, &*self.key));
         Ok(certificate.map_err(TlsError::Issue)?.der().clone())
@@ -187,7 +188,7 @@ impl Root {
                 not_after: predecessor.not_after,
             }),
         };
-        // Large enough from the start, so that no half of the key stays behind in memory.
+        // The capacity is enough from the start, so no part of the key is left in memory.
         let predecessor =
             kept.predecessor.as_ref().map_or(0, |kept| kept.certificate.len() + kept.cross.len());
         let length = kept.key.len() + kept.certificate.len() + predecessor + 256;
@@ -197,7 +198,7 @@ impl Root {
     }
 }
 
-/// Parameters of an authority with at most `authorities` other ones between it and a server.
+/// Returns parameters of an authority with at most `authorities` other ones between it and a server.
 fn ca_params(name: &str, validity: Range<i64>, authorities: u8) -> CertificateParams {
     let mut params = params(name, validity);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(authorities));
@@ -205,7 +206,7 @@ fn ca_params(name: &str, validity: Range<i64>, authorities: u8) -> CertificatePa
     params
 }
 
-/// Parameters of a certificate that is valid from the start of `validity` to its end, in seconds since 1970.
+/// Returns parameters of a certificate that is valid from the start of `validity` to its end, in seconds since 1970.
 pub(super) fn params(name: &str, validity: Range<i64>) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
@@ -223,7 +224,7 @@ fn time(seconds: i64) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
-/// PEM (RFC 7468) of a certificate.
+/// Returns a certificate as PEM (RFC 7468).
 pub(super) fn pem(certificate: &CertificateDer<'_>) -> String {
     let base64 = STANDARD.encode(certificate);
     let lines = base64.as_bytes().chunks(64).map(|line| str::from_utf8(line).expect("base64 is ASCII"));
@@ -236,9 +237,9 @@ pub(super) fn pem(certificate: &CertificateDer<'_>) -> String {
 }
 
 pub(super) const DAY: i64 = 24 * 60 * 60;
-/// Ten years: clients are told about the authority by hand.
+/// Ten years: operators install the authority on clients by hand.
 pub(super) const CA_LIFE: i64 = 3652 * DAY;
-/// How long clients have to take over the certificate of another authority.
+/// The time for clients to install the certificate of another authority.
 pub(super) const OVERLAP: i64 = 365 * DAY;
 pub(super) const LEAF_LIFE: i64 = 90 * DAY;
 /// For clients whose clock is behind.

@@ -1,4 +1,4 @@
-//! A real server on a free port, and a client that writes bytes as they are.
+//! A real server on a free port, and a client that writes raw bytes.
 
 #![allow(dead_code, reason = "no test uses all of it")]
 
@@ -23,10 +23,10 @@ pub(crate) const ID: &str = "testid";
 pub(crate) const SECRET: &str = "testsecret";
 pub(crate) const VERSION: &str = "2016-01-20";
 
-/// A server that stops when it is dropped.
+/// A server that stops on drop.
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
-    /// Where it serves metrics.
+    /// The address of its metrics.
     pub(crate) metrics: Option<SocketAddr>,
     pub(crate) data: Arc<TempDir>,
     pub(crate) log: Captured,
@@ -143,7 +143,7 @@ impl TestServer {
         Self::tcp_to(self.address)
     }
 
-    /// A connection to its metrics.
+    /// Connects to its metrics.
     pub(crate) fn connect_to_metrics(&self) -> Client<TcpStream> {
         Client::new(Self::tcp_to(self.metrics.unwrap()))
     }
@@ -156,19 +156,19 @@ impl TestServer {
         stream
     }
 
-    /// Sends one request over a connection of its own.
+    /// Sends one request over a new connection.
     pub(crate) fn send(&self, request: impl AsRef<[u8]>) -> Answer {
         self.connect().send(request)
     }
 
-    /// Signs and sends, and expects success.
+    /// Signs and sends a request, and expects success.
     pub(crate) fn call(&self, query: &str) -> Answer {
         let answer = self.send(Signed::new("POST", query).into_query());
         assert_eq!(answer.status, 200, "{}", answer.body);
         answer
     }
 
-    /// The id of a new key.
+    /// Returns the id of a new key.
     pub(crate) fn create_key(&self) -> String {
         self.call("Action=CreateKey").field("KeyId")
     }
@@ -194,12 +194,12 @@ impl Drop for TestServer {
     }
 }
 
-/// Text of a certificate or key.
+/// Returns a certificate or key as text.
 pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
 }
 
-/// Everything that was logged.
+/// The captured log.
 #[derive(Clone, Default)]
 pub(crate) struct Captured(Arc<Mutex<Vec<u8>>>);
 
@@ -220,7 +220,7 @@ impl Write for Captured {
     }
 }
 
-/// A v1 request: signed when it is made, so that a test can spoil it afterwards.
+/// A v1 request: signed when it is created, so that a test can change it afterwards.
 #[derive(Clone)]
 pub(crate) struct Signed {
     method: &'static str,
@@ -265,7 +265,7 @@ impl Signed {
         format!("{} / HTTP/1.1\r\nHost: kms\r\n{FORM}Content-Length: {length}\r\n\r\n{form}", self.method)
     }
 
-    /// The form in chunks of a few bytes.
+    /// Returns the form in chunks of a few bytes.
     pub(crate) fn into_chunks(self) -> String {
         let form = self.parameters.encode();
         let mut text =
@@ -277,7 +277,7 @@ impl Signed {
     }
 }
 
-/// A request signed by ACS3-HMAC-SHA256, its parameters in the body.
+/// Returns a request signed by ACS3-HMAC-SHA256, with its parameters in the body.
 pub(crate) fn acs3_request(host: &str, action: &str, body: &str) -> String {
     let (date, nonce) = (timestamp(0), nonce());
     let outgoing = acs3::Outgoing {
@@ -304,12 +304,12 @@ fn nonce() -> String {
     format!("nonce-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// A connection that stays open from request to request.
+/// A connection that stays open between requests.
 pub(crate) struct Client<S> {
     stream: BufReader<S>,
 }
 
-/// One answer, its body as text.
+/// An answer, with its body as text.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -341,7 +341,7 @@ impl<S: Read + Write> Client<S> {
         Ok(answer)
     }
 
-    /// An answer to HEAD: what it announces does not come.
+    /// Reads an answer to HEAD: the announced body is not sent.
     pub(crate) fn read_head(&mut self) -> io::Result<Answer> {
         let status_line = self.line()?;
         let status = status_line.split(' ').nth(1).and_then(|status| status.parse().ok());
@@ -354,7 +354,7 @@ impl<S: Read + Write> Client<S> {
         Ok(Answer { status: status.unwrap(), headers, body: String::new() })
     }
 
-    /// Whether the server closes the connection, without another byte.
+    /// Returns whether the server closes the connection without another byte.
     pub(crate) fn is_closed(&mut self) -> bool {
         match self.stream.read(&mut [0]) {
             Ok(read) => read == 0,
@@ -376,7 +376,7 @@ impl Client<TcpStream> {
         self.stream.get_ref().set_read_timeout(Some(limit)).unwrap();
     }
 
-    /// Says that nothing more will be sent.
+    /// Closes the sending direction.
     pub(crate) fn finish_sending(&self) {
         self.stream.get_ref().shutdown(Direction::Write).unwrap();
     }
@@ -387,14 +387,14 @@ impl Answer {
         self.headers.iter().find(|(header, _)| header == name).map_or("", |(_, value)| value.as_str())
     }
 
-    /// The first string called `name` in a JSON body.
+    /// Returns the first string called `name` in a JSON body.
     pub(crate) fn field(&self, name: &str) -> String {
         let (_, rest) =
             self.body.split_once(&format!(r#""{name}":""#)).unwrap_or_else(|| panic!("{}", self.body));
         rest.split('"').next().unwrap().to_owned()
     }
 
-    /// Asserts an error as the protocol wants it, and gives back its message.
+    /// Asserts an error in the form of the protocol, and returns its message.
     pub(crate) fn refused(&self, status: u16, code: &str) -> String {
         assert_eq!((self.status, self.field("Code").as_str()), (status, code), "{}", self.body);
         assert_eq!(self.field("HostId"), "kms.cn-hangzhou.aliyuncs.com");

@@ -1,4 +1,4 @@
-//! What every answer carries, whatever it says, and what strange paths and methods get.
+//! The headers of every answer, and the answers to strange paths and methods.
 
 use crate::common::{Answer, ID, TestServer};
 use crate::visitor::{Site, Visitor};
@@ -61,7 +61,7 @@ fn check_headers(what: &str, answer: &Answer) {
     assert!(!answer.headers.iter().any(|(name, _)| name.starts_with("access-control-")), "{what}");
 }
 
-/// All assets are linked from every page; nothing but them may be kept.
+/// Every page links all assets; only they may be cached.
 #[test]
 fn assets_are_small_and_all_that_caches_keep() {
     let site = Site::new();
@@ -80,7 +80,7 @@ fn assets_are_small_and_all_that_caches_keep() {
     assert!(total < 100 * 1024, "{total} bytes");
 }
 
-/// A page holds no script and no style of its own, which the policy would not let run.
+/// A page has no inline script or style, which its policy would not allow.
 #[test]
 fn pages_hold_no_script_and_no_style() {
     let site = Site::new();
@@ -113,7 +113,7 @@ fn answers_of_the_api_are_not_sniffed() {
     }
 }
 
-/// Without a console there is none of it: its paths are those of no action.
+/// Without a console, its paths are unknown like those of no action.
 #[test]
 fn a_server_without_a_console_shows_no_page() {
     let server = TestServer::plain();
@@ -183,7 +183,7 @@ fn no_trick_in_a_path_leads_past_the_sign_in() {
     }
 }
 
-/// Where a link or the sign-in leads afterwards is a page of the console.
+/// The target of a link or a sign-in is a page of the console.
 #[test]
 fn nothing_redirects_to_another_site() {
     let site = Site::new();
@@ -231,7 +231,7 @@ fn other_methods_are_refused_and_head_is_get_without_the_page() {
         let get = root.get(path);
         let head = root.exchange("HEAD", path, "", b"");
         assert_eq!(get.status, head.status, "{path}");
-        // hyper leaves out the length of no body.
+        // hyper omits the length of an empty body.
         let names = |answer: &Answer| {
             let names = answer.headers.iter().map(|(name, _)| name.clone());
             names.filter(|name| name != "content-length").collect::<Vec<_>>()

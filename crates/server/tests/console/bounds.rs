@@ -5,7 +5,7 @@ use crate::visitor::{Site, Visitor};
 
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
 
-/// Nothing happened, nothing about a key is told, and the server still answers.
+/// Asserts that nothing changed, the answer reveals nothing about keys, and the server still answers.
 fn check_refused(site: &Site, what: &str, answer: &Answer, statuses: &[u16], before: &str) {
     assert!(statuses.contains(&answer.status), "{what}: {answer:?}");
     assert_eq!(answer.header("x-content-type-options"), "nosniff", "{what}");
@@ -50,7 +50,7 @@ fn what_is_too_large_is_refused() {
     assert!(root.is_signed_in());
 }
 
-/// Announces a form and sends a part of it: what is too large is refused before it came.
+/// Announces a form and sends a part of it: one that is too large is refused before it arrives.
 fn posted_early(root: &mut Visitor<'_>, form: &str) -> Answer {
     let cookie = root.cookie.clone().unwrap();
     let request = format!(
@@ -86,13 +86,13 @@ fn what_no_field_can_hold_is_refused_in_words() {
             assert_eq!(site.keys(), before, "{what}");
         }
     }
-    // A description may hold it, and is shown with its code.
+    // A description may contain it, and is displayed with its code.
     let made = root.post("/console/keys", &format!("token={token}&Description=a%00b"));
     let page = root.get(made.header("location")).body;
     assert!(page.contains("a<span class=\"code-point\">U+0000</span>b") && !page.contains('\0'), "{page}");
 }
 
-/// Whatever names the server beside the Host header is not believed, and a request for no host or two is none.
+/// Other headers that name the server are ignored, and a request with no host or two is invalid.
 #[test]
 fn a_request_is_for_the_host_that_its_one_host_header_names() {
     let site = Site::new();
@@ -119,12 +119,12 @@ fn a_request_is_for_the_host_that_its_one_host_header_names() {
         assert!(statuses.contains(&answer.status), "{target} {headers}: {answer:?}");
         assert!(!answer.body.contains("<table"), "{target} {headers}");
     }
-    // An address that is allowed reaches the page, so it was the host that was refused.
+    // An allowed address reaches the page, so the host was the reason of the refusal.
     let request = format!("GET /console/keys HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\n\r\n");
     assert_eq!(site.server.send(request).status, 200);
 }
 
-/// A method in a header or a field is none, and assets and doors take no other than they have.
+/// A method in a header or a field is ignored, and assets and sign-in pages accept only their own methods.
 #[test]
 fn no_header_and_no_field_changes_the_method() {
     let site = Site::new();
@@ -155,7 +155,7 @@ fn no_header_and_no_field_changes_the_method() {
     assert_eq!(site.keys(), before);
 }
 
-/// Guesses from many connections at once keep nobody out, and none of them is told in the log.
+/// Concurrent guesses from many connections lock no user out, and none of them is logged.
 #[test]
 fn the_right_secret_enters_while_others_guess() {
     use crate::common::{ID, SECRET};

@@ -1,4 +1,4 @@
-//! Everything that ends a session: its cookie signs nobody in afterwards, and its forms change nothing.
+//! Everything that ends a session: afterwards its cookie signs no user in, and its forms change nothing.
 
 use crate::common::{ID, SECRET};
 use crate::visitor::{Site, Visitor};
@@ -6,17 +6,17 @@ use crate::visitor::{Site, Visitor};
 const PASSWORD: &str = "Correct-horse-7";
 const OTHER_PASSWORD: &str = "Battery-staple-8";
 
-/// One ending.
+/// A way to end a session.
 struct Ending {
     what: &'static str,
     by: By,
-    /// What happens, as RAM is asked; `{user}` and `{key}` are those of the session.
+    /// The calls of RAM; `{user}` and `{key}` are those of the session.
     calls: &'static [&'static str],
-    /// What happens beside it.
+    /// A further action.
     act: fn(&Site, &mut Visitor<'_>, &str),
 }
 
-/// What a session began with.
+/// The kind of sign-in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum By {
     AccessKey,
@@ -119,7 +119,7 @@ fn a_restart_ends_every_session_and_the_form_before_it() {
     assert!(site.root().is_signed_in());
 }
 
-/// A user who may do everything, with a password: the id and secret of an access key.
+/// Creates a user who may do everything, with a password. Returns the id and secret of an access key.
 fn employ(site: &Site, user: &str) -> (String, String) {
     let made = site.user(user);
     for call in [CREATE_PROFILE, ATTACH] {
@@ -128,7 +128,7 @@ fn employ(site: &Site, user: &str) -> (String, String) {
     made
 }
 
-/// Asserts that the cookie is that of no session, whatever is asked with it.
+/// Asserts that the cookie is invalid for all requests.
 fn check_ended(site: &Site, thief: &mut Visitor<'_>, token: &str, what: &str) {
     let before = site.keys();
     for path in ["/console/", "/console/keys", "/console/password", "/console/do/kms/CreateKey"] {
@@ -148,7 +148,7 @@ fn by_password(visitor: &mut Visitor<'_>, user: &str, password: &str) -> crate::
     visitor.send("/console/sign-in", &[("UserName", user), ("Password", password)])
 }
 
-/// The user's own change of the password, by the session that `visitor` has.
+/// The user changes the password in the session of `visitor`.
 fn change(visitor: &mut Visitor<'_>) {
     let fields =
         [("OldPassword", PASSWORD), ("NewPassword", OTHER_PASSWORD), ("NewPasswordAgain", OTHER_PASSWORD)];

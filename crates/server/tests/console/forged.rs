@@ -3,7 +3,7 @@
 use crate::common::{ID, SECRET};
 use crate::visitor::{Site, Visitor};
 
-/// Every way in which a form is not one of this session, as a change of the visitor and of the form.
+/// Every way in which a form is not of this session, as a change of the visitor and of the form.
 #[test]
 fn a_form_of_another_page_changes_nothing() {
     let site = Site::new();
@@ -63,14 +63,14 @@ fn a_form_without_the_token_of_its_session_changes_nothing() {
         assert_eq!(root.post("/console/keys", &form).status, 403, "{form}");
         assert_eq!(root.post("/console/do/kms/CreateKey", &form).status, 403, "{form}");
     }
-    // In the query, where other sites could see it, it proves nothing.
+    // A token in the query, which other sites can see, is not accepted.
     assert_eq!(root.post(&format!("/console/keys?token={own}"), "").status, 403);
     assert_eq!(site.keys(), before);
     assert_eq!(root.post("/console/keys", &format!("token={own}")).status, 303);
     assert_ne!(site.keys(), before);
 }
 
-/// A victim who is signed in as the attacker would give secrets away.
+/// A victim who is signed in as the attacker would disclose secrets.
 #[test]
 fn nobody_is_signed_in_by_a_forged_form() {
     let site = Site::new();
@@ -114,7 +114,7 @@ fn a_name_that_an_attacker_points_at_the_server_is_none_of_its_names() {
     }
 }
 
-/// The action of a form is in its path; what else a form carries is no part of the request.
+/// The action of a form is in its path; further fields are not part of the request.
 #[test]
 fn a_form_does_what_its_path_says_and_nothing_else() {
     let site = Site::new();

@@ -1,4 +1,4 @@
-//! Forms that no page sends: not forms at all, too many fields, no text.
+//! Forms that no page sends: malformed, with too many fields, or not text.
 
 use crate::visitor::{Site, Visitor};
 
@@ -51,7 +51,7 @@ fn sent(root: &mut Visitor<'_>, kind: &str, body: &[u8]) -> u16 {
     root.exchange("POST", "/console/keys", &headers, body).status
 }
 
-/// Text that is no part of a parameter is refused by the API, and shown escaped in the form again.
+/// The API refuses text that is not part of a parameter, and the form shows it again, escaped.
 #[test]
 fn an_error_repeats_what_was_typed_as_text() {
     let site = Site::new();
@@ -76,7 +76,7 @@ fn an_error_repeats_what_was_typed_as_text() {
     );
 }
 
-/// A password, a secret or a token in the query, where logs and histories keep it, is not used.
+/// A password, secret or token in the query, which logs and histories keep, is not accepted.
 #[test]
 fn a_link_neither_signs_in_nor_acts() {
     let site = Site::new();

@@ -1,4 +1,4 @@
-//! The console of a whole server, as an attacker sees it: what is refused, and that nothing has changed then.
+//! The console of a whole server under attack: what is refused, and that nothing has changed then.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 

@@ -13,7 +13,7 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-/// A user with a password and, with it, a device of this seed, whose codes before the next step are spent.
+/// Creates a user with a password and a device of this seed, whose codes before the next step are used up.
 fn user_with_device(site: &Site, name: &str) -> String {
     user_with_password(site, name, "");
     let made = site.ram(&format!("Action=CreateVirtualMFADevice&VirtualMFADeviceName={name}"));
@@ -33,7 +33,7 @@ fn user_with_password(site: &Site, name: &str, more: &str) {
     assert_eq!(profile.status, 200, "{profile:?}");
 }
 
-/// The next code, which no test has spent: it is taken one step early.
+/// Returns the next code, which no test has used: it is valid one step early.
 fn fresh(seed: &str) -> String {
     totp::code(seed, now() + 30)
 }
@@ -121,7 +121,7 @@ fn after_five_wrong_codes_a_right_one_waits_for_the_next_step() {
     assert_eq!(give_code(&mut ann, &fresh(&seed)), 303);
 }
 
-/// The policy asks for a second factor, or for none.
+/// The policy requires a second factor, or forbids one.
 #[test]
 fn policies_see_whether_this_sign_in_had_a_code() {
     let site = Site::new();
@@ -166,7 +166,7 @@ fn a_session_by_a_code_ends_when_the_device_is_unbound() {
     assert!(ann.get("/console/keys").header("location").starts_with("/console/sign-in"));
 }
 
-/// The seed that a page shows.
+/// Returns the seed that a page shows.
 fn seed(page: &str) -> String {
     let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let is_seed = |text: &&str| text.len() == 32 && text.bytes().all(|byte| letters.contains(&byte));

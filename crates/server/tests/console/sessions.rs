@@ -1,4 +1,4 @@
-//! Sessions: they cannot be planted, and end when they should.
+//! Sessions: they cannot be planted, and end when they must.
 
 use crate::common::{ID, SECRET};
 use crate::visitor::{Site, Visitor};
@@ -14,7 +14,7 @@ fn signing_in_gives_another_cookie_than_the_one_that_was_planted() {
     assert!(victim.is_signed_in());
     assert_ne!(victim.cookie.as_ref(), Some(&planted));
     assert!(!attacker.is_signed_in());
-    // Nor is a session whose name occurs twice, as a program on another port of this host can bring about.
+    // Nor is a session whose name occurs twice, which a program on another port of this host can cause.
     let own = victim.cookie.clone().unwrap();
     for both in [format!("{planted}; {own}"), format!("{own}; {planted}"), format!("{own}; {own}")] {
         assert!(!Visitor { cookie: Some(both), ..site.visitor() }.is_signed_in());
@@ -32,7 +32,7 @@ fn signing_in_again_ends_the_session_before() {
     assert!(!Visitor { cookie: first, ..site.visitor() }.is_signed_in());
 }
 
-/// Without TLS the server is on loopback, where all ports share cookies: their names hold the port.
+/// Without TLS the server is on loopback, where all ports share cookies: their names contain the port.
 #[test]
 fn the_cookie_is_out_of_reach_of_scripts_and_other_sites() {
     let site = Site::new();
@@ -96,7 +96,8 @@ fn signing_out_ends_the_session_and_takes_a_form_of_it() {
     assert!(thief.post("/console/keys", &format!("token={token}")).header("location").contains("sign-in"));
 }
 
-/// The engine's own tests have every way in which a sign-in ends; here is that the console asks it for every request.
+/// The engine's own tests cover every way in which a sign-in ends; this one shows that the console checks it for every
+/// request.
 #[test]
 fn a_session_ends_with_its_access_key_and_its_user() {
     let site = Site::new();

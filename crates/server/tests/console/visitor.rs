@@ -1,4 +1,4 @@
-//! A browser in a few lines: it keeps the cookie of the session, finds the token of a form, and sends what browsers send.
+//! A minimal browser: it keeps the cookie of the session, finds the token of a form, and sends the headers of browsers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,22 +9,22 @@ use bulla_wire::Parameters;
 
 use crate::common::{Answer, ID, SECRET, TestServer};
 
-/// A server with a console, and the clock that its sessions end by.
+/// A server with a console, and the clock that ends its sessions.
 pub(crate) struct Site {
     pub(crate) server: TestServer,
     pub(crate) clock: Ahead,
 }
 
-/// The clock of the machine, so much ahead. Access keys and policies stay valid meanwhile.
+/// The clock of the machine, moved ahead. Access keys and policies stay valid meanwhile.
 #[derive(Clone, Default)]
 pub(crate) struct Ahead(Arc<AtomicU64>);
 
-/// Somebody with a browser.
+/// A user with a browser.
 pub(crate) struct Visitor<'a> {
     pub(crate) site: &'a Site,
     /// The cookie of the session, `name=value`.
     pub(crate) cookie: Option<String>,
-    /// What every request carries beside it.
+    /// The host of every request.
     pub(crate) host: String,
     /// The headers of a POST; browsers set them, and pages cannot.
     pub(crate) headers: String,
@@ -37,13 +37,13 @@ impl Site {
         Self { server, clock }
     }
 
-    /// The same site after its server was stopped and started again, on another port.
+    /// Restarts the server of the site, on another port.
     pub(crate) fn restart(self) -> Self {
         let clock = self.clock.clone();
         Self { server: self.server.restart_with_console(self.clock), clock }
     }
 
-    /// The names that the server listens to, with its port.
+    /// Returns the host name of the server, with its port.
     pub(crate) fn host(&self) -> String {
         self.server.address.to_string()
     }
@@ -54,28 +54,28 @@ impl Site {
         Visitor { site: self, cookie: None, host, headers }
     }
 
-    /// Somebody who has signed in as the account's root.
+    /// Returns a visitor signed in as the account's root.
     pub(crate) fn root(&self) -> Visitor<'_> {
         let mut visitor = self.visitor();
         assert_eq!(visitor.sign_in(ID, SECRET).status, 303);
         visitor
     }
 
-    /// How many keys there are: what a forged form would change.
+    /// Returns the number of keys, which a forged form would change.
     pub(crate) fn keys(&self) -> String {
         let listed = self.server.call("Action=ListKeys").body;
         let (_, rest) = listed.split_once(r#""TotalCount":"#).unwrap();
         rest.chars().take_while(char::is_ascii_digit).collect()
     }
 
-    /// A new user: the name, and the id and secret of the access key.
+    /// Creates a user. Returns the name, and the id and secret of the access key.
     pub(crate) fn user(&self, name: &str) -> (String, String) {
         self.ram(&format!("Action=CreateUser&UserName={name}"));
         let made = self.ram(&format!("Action=CreateAccessKey&UserName={name}"));
         (made.field("AccessKeyId"), made.field("AccessKeySecret"))
     }
 
-    /// Asks RAM as the account's root.
+    /// Calls RAM as the account's root.
     pub(crate) fn ram(&self, query: &str) -> Answer {
         self.server.call(&format!("{query}&Version=2015-05-01"))
     }
@@ -86,7 +86,7 @@ impl Visitor<'_> {
         self.exchange("GET", path, "", b"")
     }
 
-    /// Sends a form to a path, with the token of the page that it stands on.
+    /// Sends a form to a path, with the token of its page.
     pub(crate) fn send(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let token = self.token(path);
         let mut form = Parameters::default();
@@ -96,13 +96,13 @@ impl Visitor<'_> {
         self.post(path, &form.encode())
     }
 
-    /// Sends a form as it is.
+    /// Sends a form unchanged.
     pub(crate) fn post(&mut self, path: &str, form: &str) -> Answer {
         let headers = self.headers.clone() + "Content-Type: application/x-www-form-urlencoded\r\n";
         self.exchange("POST", path, &headers, form.as_bytes())
     }
 
-    /// The token of the forms of a page.
+    /// Returns the token of the forms of a page.
     pub(crate) fn token(&mut self, path: &str) -> String {
         let page = self.get(path).body;
         let (_, rest) =
@@ -114,7 +114,7 @@ impl Visitor<'_> {
         self.send("/console/sign-in", &[("AccessKeyId", id), ("AccessKeySecret", secret)])
     }
 
-    /// Whether the server knows who this is.
+    /// Returns whether the server recognizes the session.
     pub(crate) fn is_signed_in(&mut self) -> bool {
         let answer = self.get("/console/keys");
         let location = answer.header("location").to_owned();
@@ -122,7 +122,7 @@ impl Visitor<'_> {
         answer.status == 200
     }
 
-    /// One request as it is; the cookie that the answer sets is kept.
+    /// Sends one request unchanged, and keeps the cookie of the answer.
     pub(crate) fn exchange(&mut self, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
         let cookie = self.cookie.as_ref().map(|cookie| format!("Cookie: {cookie}\r\n")).unwrap_or_default();
         let host = &self.host;

@@ -37,6 +37,7 @@ DONE = [
     "crates/envelope",
     "crates/files",
     "crates/keys",
+    "crates/kms",
     "crates/server",
     "crates/wire",
     "deny.toml",

@@ -26,7 +26,7 @@ pub(crate) enum KmsConnection {
     Remote(Box<Client>),
 }
 
-impl Kms {
+impl KmsConnection {
     /// Determines the KMS and how to reach it. Calls nothing yet.
     pub(crate) fn connect(flags: &KmsFlags) -> Result<Self, Failure> {
         Ok(match KmsLocation::of(flags)? {

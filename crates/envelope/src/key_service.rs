@@ -228,7 +228,7 @@ impl fmt::Display for KeyServiceError {
             Self::UnknownKeyVersion => {
                 f.write_str("the data key was wrapped by a key version that this KMS does not know")
             }
-            Self::Answer(_) => f.write_str("the answer of the KMS is invalid"),
+            Self::InvalidResponse(_) => f.write_str("the answer of the KMS is invalid"),
             Self::NoCredentials(source) | Self::Local { source, .. } => source.fmt(f),
         }
     }

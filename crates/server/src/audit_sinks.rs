@@ -1,4 +1,4 @@
-//! Where the audit trail goes beside its files: standard output and syslog.
+//! The sinks of the audit trail beside its files: standard output and syslog.
 
 mod syslog;
 
@@ -22,23 +22,23 @@ pub struct AuditSinks {
 /// A sink beside the files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OtherSink {
-    /// Whether a request may be answered when this sink alone has its line.
+    /// Whether a request may be answered when only this sink has its line.
     pub is_required: bool,
-    /// Where lines go.
+    /// The target of its lines.
     pub target: AuditTarget,
 }
 
-/// Where lines go beside the files.
+/// A target of lines beside the files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AuditTarget {
-    /// Standard output, one line each.
+    /// Standard output, one line per line of the trail.
     Stdout,
     /// Syslog (RFC 5424).
     Syslog(SyslogTarget),
 }
 
-/// How syslog is reached.
+/// The address of syslog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SyslogTarget {
@@ -48,22 +48,22 @@ pub enum SyslogTarget {
     Tcp(String),
     /// TLS (RFC 5425).
     Tls {
-        /// `HOST:PORT`; the certificate has to be for HOST.
+        /// `HOST:PORT`; the certificate must be for HOST.
         address: String,
-        /// The certificates that are trusted, as PEM; without it, those of the system.
+        /// The trusted certificates, as PEM; without it, those of the system.
         ca: Option<PathBuf>,
     },
 }
 
 impl Default for AuditSinks {
-    /// The files alone.
+    /// Returns the files only.
     fn default() -> Self {
         Self { is_file_required: true, others: Vec::new() }
     }
 }
 
 impl AuditSinks {
-    /// Lets the engine use these sinks from now on. Blocks for as long as a sink that is removed takes its last lines.
+    /// Makes the engine use these sinks from now on. Blocks until removed sinks have taken their last lines.
     pub(crate) fn apply(&self, kms: &Kms) -> io::Result<()> {
         kms.set_audit_sinks(self.is_file_required, self.others.iter().map(OtherSink::open).collect())
     }

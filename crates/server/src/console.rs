@@ -44,7 +44,8 @@ impl Pages {
         self.console.traffic().count(kms.elapsed(), status >= 400);
     }
 
-    /// Answers a request for the console, and fills in `line` for the log.
+    /// Answers a request for the console, and notes in `progress` how. The page has a line in the log, after those of the actions and
+    /// queries that it takes.
     pub(crate) async fn answer(
         &self,
         kms: &Kms,
@@ -71,8 +72,8 @@ impl Pages {
         );
         let mut answer = answer.await;
         if let Some(event) = &answer.event {
-            log.event(text_of(event, line.source));
-            let noted = note(kms, event, connection, &answer, line.started.elapsed()).await;
+            log.event(text_of(event, connection.source.unwrap_or(request.peer.address)));
+            let noted = note(kms, event, connection, &answer, progress.started.elapsed()).await;
             if let Err(error) = noted {
                 progress.status = error.status();
                 return unavailable();

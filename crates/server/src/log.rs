@@ -5,7 +5,7 @@
 //! ```
 //!
 //! A line is a view of the record from which the audit trail has its line (`log/line.rs`). A thread of its own writes, so a terminal
-//! or pipe that nobody reads cannot hold up a request: when its queue is full, lines are dropped and counted.
+//! or pipe that no program reads cannot hold up a request: when its queue is full, lines are dropped and counted.
 
 mod line;
 
@@ -24,7 +24,7 @@ use bulla_wire::Error;
 
 use self::line::RequestLine;
 
-/// The sending end of the log; shared, and never waited for.
+/// The sending end of the log, shared, without blocking.
 pub struct Log {
     queue: SyncSender<Entry>,
     dropped: Arc<AtomicU64>,
@@ -63,12 +63,12 @@ impl Log {
         Ok(Arc::new(Self { queue, dropped }))
     }
 
-    /// Logs that something happened which concerns no request. `text` must hold nothing that is secret.
+    /// Logs an event that concerns no request. `text` must not contain secrets.
     pub fn event(&self, text: impl Into<String>) {
         self.send(Entry::Event { text: text.into(), time: SystemTime::now() });
     }
 
-    /// How many lines were lost so far.
+    /// Returns how many lines were lost so far.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
@@ -85,7 +85,7 @@ impl Log {
             flush = back;
             thread::sleep(GATHER);
         }
-        let _ = wait.recv_timeout(deadline.saturating_duration_since(Instant::now())); // late is late
+        let _ = wait.recv_timeout(deadline.saturating_duration_since(Instant::now())); // too late: not waited for
     }
 
     /// Logs a request that only the server knows of.
@@ -93,7 +93,7 @@ impl Log {
         self.write(self.render(Time::from(SystemTime::now()), request), None);
     }
 
-    /// Logs what went wrong inside, if that is what happened.
+    /// Logs the internal cause of an error, if it has one.
     pub(crate) fn cause(&self, request_id: &str, error: &Error) {
         if let Some(cause) = error.cause() {
             let request_id = request_id.to_owned();
@@ -130,13 +130,13 @@ impl fmt::Debug for Log {
 struct Writer<W> {
     entries: Receiver<Entry>,
     dropped: Arc<AtomicU64>,
-    /// How many of those lines the log tells of.
+    /// The number of those lines that the log has reported.
     told: u64,
     output: W,
 }
 
 impl<W: Write> Writer<W> {
-    /// Writes until every sender is gone. After the first entry of a batch it lets others gather: being woken
+    /// Writes until every sender is dropped. After the first entry of a batch it lets others accumulate: being woken
     /// for each of them would cost the requests more than the writing.
     fn run(mut self) {
         let mut text = String::new();
@@ -156,7 +156,7 @@ impl<W: Write> Writer<W> {
     fn take(&mut self, entry: Entry, text: &mut String) {
         if let Entry::Flush(written) = entry {
             self.write_out(text);
-            let _ = written.send(()); // whoever asked may have stopped waiting
+            let _ = written.send(()); // the caller may have stopped waiting
             return;
         }
         writeln!(text, "{entry}").expect("a string takes everything");
@@ -173,7 +173,7 @@ impl<W: Write> Writer<W> {
             let time = Time::from(SystemTime::now());
             writeln!(text, "time={time} dropped={dropped}").expect("a string takes everything");
         }
-        // There is no better place to report that the log cannot be written.
+        // If the log cannot be written, there is no other place to report that.
         let _ = self.output.write_all(text.as_bytes()).and_then(|()| self.output.flush());
         text.clear();
     }
@@ -206,11 +206,11 @@ pub(crate) fn chain(error: &dyn StdError) -> String {
     text
 }
 
-/// Entries that wait for the writer: at 40,000 requests per second, those of a tenth of a second.
+/// The number of entries that wait for the writer: at 40,000 requests per second, those of a tenth of a second.
 const QUEUE: usize = 4096;
-/// How long the writer lets entries gather.
+/// How long the writer lets entries accumulate.
 const GATHER: Duration = Duration::from_millis(20);
-/// Text is handed to the output at the latest when it is this long.
+/// Text is written at the latest when it is this long.
 const BATCH_BYTES: usize = 64 * 1024;
 /// Bytes of the line of a request.
 const USUAL_LEN: usize = 512;
@@ -283,7 +283,7 @@ mod tests {
         assert_eq!(output.text().lines().count(), 1);
     }
 
-    /// An output that takes nothing until it is let go.
+    /// An output that blocks until it is released.
     struct Stuck(Receiver<()>, Shared);
 
     impl Write for Stuck {

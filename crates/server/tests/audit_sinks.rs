@@ -26,14 +26,14 @@ fn with_sink(target: SyslogTarget, is_required: bool) -> TestServer {
     TestServer::with_options(|_| TlsOptions::Off, SystemClock, |options| options.audit = sinks)
 }
 
-/// A message in parts: the header, and the line.
+/// Parses a message: the header, and the line.
 fn parse(message: &str) -> (Vec<String>, Value) {
     let mut parts = message.splitn(8, ' ').map(str::to_owned);
     let header = parts.by_ref().take(7).collect();
     (header, serde_json::from_str(&parts.next().unwrap()).unwrap())
 }
 
-/// A message with octet counting; none at the end.
+/// Reads a message with octet counting; `None` at the end.
 fn read_frame(stream: &mut impl BufRead) -> io::Result<Option<String>> {
     let mut length = Vec::new();
     if stream.read_until(b' ', &mut length)? == 0 {
@@ -45,7 +45,7 @@ fn read_frame(stream: &mut impl BufRead) -> io::Result<Option<String>> {
     Ok(Some(String::from_utf8(message).unwrap()))
 }
 
-/// A collector on a free port that takes one connection after another. `open` makes a connection readable.
+/// Starts a collector on a free port that accepts one connection after another. `open` makes a connection readable.
 fn collector<S: Read>(open: impl Fn(TcpStream) -> S + Send + 'static) -> (String, mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -101,7 +101,7 @@ fn a_collector_over_tcp_may_go_away_and_come_back() {
     let server = with_sink(SyslogTarget::Tcp(address), true);
     server.create_key();
     line_of(&received, "CreateKey");
-    // Nobody listens there: the files alone are not enough.
+    // No collector listens there: the files alone are not enough.
     let nowhere = {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap().to_string()
@@ -125,7 +125,7 @@ fn a_collector_over_tcp_may_go_away_and_come_back() {
     }
 }
 
-/// The end of a connection is seen before more is written to it.
+/// The end of a connection is detected before more is written to it.
 #[test]
 fn a_collector_that_closes_a_connection_gets_the_next_lines_by_another_one() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -162,7 +162,7 @@ fn a_collector_over_tls_needs_a_certificate_that_is_trusted() {
     let server = with_sink(target, true);
     server.create_key();
     line_of(&received, "CreateKey");
-    drop(server); // so that the collector takes another connection
+    drop(server); // so that the collector accepts another connection
 
     let server = with_sink(SyslogTarget::Tls { address, ca: None }, false);
     while server.kms.audit_sinks()[1].fault.is_none() {

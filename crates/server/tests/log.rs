@@ -1,4 +1,4 @@
-//! What stands in the log, and what never does.
+//! What the log contains, and what it never contains.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -15,7 +15,7 @@ fn nothing_of_a_request_or_an_answer_reaches_the_log() {
     server.call(&format!(
         "Action=Encrypt&KeyId={key}&Plaintext=hunter2&EncryptionContext=%7B%22a%22:%22ctx%22%7D"
     ));
-    // Secret and id swapped: the secret comes as the id.
+    // Secret and id swapped: the secret is sent as the id.
     let swapped = Signed::by("POST", "Action=ListKeys", SECRET, ID, 0);
     server.send(swapped.into_query()).refused(404, "InvalidAccessKeyId.NotFound");
     let wrong = Signed::by("POST", "Action=ListKeys", ID, "guess", 0);
@@ -52,7 +52,7 @@ fn nothing_of_a_request_or_an_answer_reaches_the_log() {
     assert!(lines[6].contains(" key=- action=- status=404 "), "{text}");
 }
 
-/// Policies and the log see the address of the client; a client that is no proxy cannot name another one.
+/// Policies and the log use the address of the client; a client that is not a proxy cannot name another one.
 #[test]
 fn only_a_trusted_proxy_says_for_whom_it_asks() {
     for (trusted, source) in [(vec!["127.0.0.1".parse().unwrap()], "203.0.113.7"), (vec![], "127.0.0.1")] {

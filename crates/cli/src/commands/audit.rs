@@ -36,7 +36,7 @@ fn data(place: &TrailOf) -> &Path {
 }
 
 /// Returns the files of a trail, oldest first.
-fn sources(place: &TrailOf) -> Result<Vec<Source>, Failure> {
+fn sources(place: &TrailOf) -> Result<Vec<TrailFile>, Failure> {
     let directory = data(place).join("audit");
     let hint = "name the data directory of the server with --data";
     match TrailFile::all(std::slice::from_ref(&directory)) {

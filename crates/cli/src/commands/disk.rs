@@ -123,9 +123,9 @@ fn unenroll(flags: &KmsFlags, args: &DiskKeys) -> Result<(), Failure> {
 }
 
 /// Returns the KMS, and what to wrap a new key with, after validating the flags.
-fn wrapping(flags: &KmsFlags, args: &Enroll) -> Result<(Kms, Wrapping), Failure> {
-    let kms = Kms::connect(flags)?;
-    if matches!(kms, Kms::Embedded(_)) && !args.allow_embedded {
+fn wrapping(flags: &KmsFlags, args: &Enroll) -> Result<(KmsConnection, Wrapping), Failure> {
+    let kms = KmsConnection::connect(flags)?;
+    if matches!(kms, KmsConnection::Embedded(_)) && !args.allow_embedded {
         let what =
             "the keys of the embedded KMS are on this machine, possibly on the disk that they would open";
         let hint = "name a server with --kms, or add --allow-embedded if its data is on another disk";
@@ -147,7 +147,7 @@ fn wrapping(flags: &KmsFlags, args: &Enroll) -> Result<(Kms, Wrapping), Failure>
 }
 
 /// Returns the id of a key, which tokens store.
-fn id(kms: &Kms, key: &KeyName) -> Result<String, Failure> {
+fn id(kms: &KmsConnection, key: &KeyName) -> Result<String, Failure> {
     match key.id() {
         Some(id) => Ok(id.to_owned()),
         None => Ok(kms.call(&DescribeKey { key_id: key.to_string() })?.key_metadata.key_id),

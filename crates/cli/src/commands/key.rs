@@ -93,7 +93,7 @@ fn create(kms: &KmsConnection, request: &CreateKey, alias: Option<&AliasName>) -
 }
 
 /// Refuses an alias that exists, so that no key is created for it.
-fn check_free(kms: &Kms, alias: &AliasName) -> Result<(), Failure> {
+fn check_free(kms: &KmsConnection, alias: &AliasName) -> Result<(), Failure> {
     alias.check()?;
     match kms.call(&DescribeKey { key_id: alias.to_string() }) {
         Ok(found) => {
@@ -191,7 +191,7 @@ fn show(kms: &KmsConnection, key: &str) -> Result<(), Failure> {
 }
 
 /// Returns the id of a key.
-pub(super) fn resolve(kms: &Kms, key: &KeyName) -> Result<String, Failure> {
+pub(super) fn resolve(kms: &KmsConnection, key: &KeyName) -> Result<String, Failure> {
     match key {
         KeyName::Id(id) => Ok(id.clone()),
         KeyName::Arn(name) | KeyName::Alias(name) => Ok(describe(kms, name)?.key_id),
@@ -203,7 +203,7 @@ fn describe(kms: &KmsConnection, key: &str) -> Result<KeyMetadata, Failure> {
 }
 
 /// Returns all aliases by the ids of their keys.
-fn all_aliases(kms: &Kms) -> Result<HashMap<String, Vec<String>>, CallError> {
+fn all_aliases(kms: &KmsConnection) -> Result<HashMap<String, Vec<String>>, CallError> {
     let mut aliases = HashMap::<_, Vec<_>>::new();
     let ask = |number| {
         let page = kms.call(&ListAliases { page_number: Some(number), page_size: Some(PAGE_SIZE) })?;

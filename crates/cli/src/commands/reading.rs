@@ -10,7 +10,7 @@ use crate::kms::KmsConnection;
 use crate::streams;
 
 /// Returns the options that restrict which files may be read.
-pub(super) fn decrypt_options(args: &Reading, kms: &Kms) -> Result<DecryptOptions, Failure> {
+pub(super) fn decrypt_options(args: &Reading, kms: &KmsConnection) -> Result<DecryptOptions, Failure> {
     let format = args.format.map(Into::into);
     Ok(DecryptOptions::new().format(format).allowed(kms.allowed(&args.opening.allowed)?))
 }

@@ -79,7 +79,7 @@ impl<'e> Enrolment<'e> {
     }
 
     /// Creates a key slot that keys of the KMS open. `opens` is a key that opens the volume now.
-    pub(crate) fn enroll(&self, opens: &[u8], new: NewKey) -> Result<Slot, Failure> {
+    pub(crate) fn enroll(&self, opens: &[u8], new: NewKey) -> Result<SlotId, Failure> {
         let header = self.volume.checked_header()?;
         let enrolled = header.good_tokens();
         let is_new = |token: &Token| {
@@ -97,7 +97,7 @@ impl<'e> Enrolment<'e> {
 
     /// Replaces the key of each key slot that this KMS opens. The new key is wrapped by the same keys of the KMS, or by
     /// `keys`.
-    pub(crate) fn rekey(&self, keys: &[String]) -> Result<Changed<Slot>, Failure> {
+    pub(crate) fn rekey(&self, keys: &[String]) -> Result<Changed<SlotId>, Failure> {
         let slots = self.enrolled_slots(&self.volume.checked_header()?)?;
         Changed::each(slots, |slot, tokens| {
             let (key, token) = self.key_of(slot, tokens)?;
@@ -155,7 +155,7 @@ impl<'e> Enrolment<'e> {
 
     /// Refuses to remove tokens, and with them key slots, unless a key slot stays that no KMS opens, or one that this
     /// KMS opens now with another token.
-    fn check_way_in(&self, header: &Header, is_meant: impl Fn(&Token) -> bool) -> Result<(), Failure> {
+    fn check_way_in(&self, header: &LuksHeader, is_meant: impl Fn(&Token) -> bool) -> Result<(), Failure> {
         if !header.slots_without_kms().is_empty() {
             return Ok(());
         }
@@ -170,7 +170,7 @@ impl<'e> Enrolment<'e> {
     }
 
     /// Returns the key of the first key slot that the KMS opens.
-    pub(crate) fn unlock(&self, header: &Header) -> Result<Unlocked, Failure> {
+    pub(crate) fn unlock(&self, header: &LuksHeader) -> Result<Unlocked, Failure> {
         let mut failed = None;
         for (_, token) in header.good_tokens() {
             let Some(slot) = token.ready_slot() else { continue };
@@ -206,7 +206,7 @@ impl<'e> Enrolment<'e> {
     }
 
     /// Replaces the wrapped key of each token by one of the newest version of its KMS key.
-    fn rewrap_each(&self, slot: Slot, key: &SlotKey, tokens: &Tokens) -> Result<usize, Failure> {
+    fn rewrap_each(&self, slot: SlotId, key: &SlotKey, tokens: &Tokens) -> Result<usize, Failure> {
         self.wrapping_keys(slot, key, tokens)?;
         for (id, token) in tokens {
             let keys = vec![token.wrapped.key_id.clone()];
@@ -239,7 +239,7 @@ impl<'e> Enrolment<'e> {
 
     /// Returns the keys of the KMS with which the tokens of a key slot open it. Each of them must unwrap the current
     /// key: an attacker who wrote the header could otherwise choose which key wraps the next one.
-    fn wrapping_keys(&self, slot: Slot, key: &SlotKey, tokens: &Tokens) -> Result<Vec<String>, Failure> {
+    fn wrapping_keys(&self, slot: SlotId, key: &SlotKey, tokens: &Tokens) -> Result<Vec<String>, Failure> {
         let mut keys = Vec::new();
         for (_, token) in tokens {
             if !self.kms.unwraps(token, key)? {
@@ -254,7 +254,7 @@ impl<'e> Enrolment<'e> {
     }
 
     /// Destroys the key slot that `slot` replaces, after the KMS has opened `slot`.
-    fn finish_replacing(&self, slot: Slot, tokens: &Tokens) -> Result<(), Failure> {
+    fn finish_replacing(&self, slot: SlotId, tokens: &Tokens) -> Result<(), Failure> {
         let Some(replaced) = tokens.iter().find_map(|(_, token)| token.replaces) else { return Ok(()) };
         self.key_of(slot, tokens)?;
         // If no token names the replaced key slot, another program has created a key slot of this number since.
@@ -274,7 +274,7 @@ impl<'e> Enrolment<'e> {
     }
 
     /// Destroys a key slot, unless it is the last one. The caller has shown that its key opens it.
-    fn destroy(&self, slot: Slot) -> Result<(), Failure> {
+    fn destroy(&self, slot: SlotId) -> Result<(), Failure> {
         if self.volume.header()?.slots().all(|other| other == slot) {
             return Err(self.last_way_in());
         }
@@ -282,7 +282,7 @@ impl<'e> Enrolment<'e> {
     }
 
     /// Returns the key of a key slot, verified by opening it, and its token: the first one that the KMS opens.
-    fn key_of<'t>(&self, slot: Slot, tokens: &'t Tokens) -> Result<(SlotKey, &'t Token), Failure> {
+    fn key_of<'t>(&self, slot: SlotId, tokens: &'t Tokens) -> Result<(SlotKey, &'t Token), Failure> {
         let mut failed = self.wrong_key(slot);
         for (_, token) in tokens {
             match self.kms.unwrap(token) {
@@ -337,7 +337,7 @@ impl<'e> Enrolment<'e> {
     }
 
     /// Returns the tokens of each key slot. There is at least one.
-    fn enrolled_slots(&self, header: &Header) -> Result<BTreeMap<Slot, Tokens>, Failure> {
+    fn enrolled_slots(&self, header: &LuksHeader) -> Result<BTreeMap<SlotId, Tokens>, Failure> {
         let slots = by_slot(header);
         if slots.is_empty() { Err(self.not_enrolled(header)) } else { Ok(slots) }
     }
@@ -354,8 +354,8 @@ impl<'e> Enrolment<'e> {
 }
 
 /// Returns the tokens of each existing key slot.
-fn by_slot(header: &Header) -> BTreeMap<Slot, Tokens> {
-    let mut slots = BTreeMap::<Slot, Tokens>::new();
+fn by_slot(header: &LuksHeader) -> BTreeMap<SlotId, Tokens> {
+    let mut slots = BTreeMap::<SlotId, Tokens>::new();
     for (id, token) in header.good_tokens() {
         if let Some(slot) = token.ready_slot().filter(|slot| header.has_slot(*slot)) {
             slots.entry(slot).or_default().push((id, token));
@@ -371,6 +371,6 @@ fn keep_unknown(new: &mut Token, tokens: &Tokens, other: &Token) {
 }
 
 /// Returns the faults of tokens of bulla that cannot be used.
-pub(crate) fn faulty_tokens(header: &Header) -> Vec<(TokenId, TokenFault)> {
+pub(crate) fn faulty_tokens(header: &LuksHeader) -> Vec<(TokenId, TokenFault)> {
     header.tokens().filter_map(|(id, token)| Some((id, token.err()?))).collect()
 }

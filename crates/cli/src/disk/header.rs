@@ -2,7 +2,7 @@
 //! libcryptsetup passes it to a token plugin (LUKS2 On-Disk Format Specification 1.1.1, section 3).
 //!
 //! A stolen disk may come back with a header that a thief wrote, and LUKS2 authenticates neither header nor data.
-//! [`Header::check`] verifies what can be verified before a KMS unwraps a key: the ciphers, and the time that the key
+//! [`LuksHeader::check`] verifies what can be verified before a KMS unwraps a key: the ciphers, and the time that the key
 //! slots of bulla take to try.
 
 use std::collections::BTreeMap;
@@ -104,14 +104,14 @@ pub(crate) enum HeaderFault {
     /// The data is not encrypted by AES-XTS with a key of 512 bits; the null cipher is one of the possible ones.
     DataCipher(String),
     /// A key slot is not encrypted by that cipher.
-    SlotCipher(Slot, String),
+    SlotCipher(SlotId, String),
     /// Trying a key slot that a token of bulla names would take too long, or too much memory.
-    SlotDerivation(Slot, String),
+    SlotDerivation(SlotId, String),
     /// Comparing any key with the digest of the volume key would take too long.
     DigestIterations(u64),
 }
 
-impl Header {
+impl LuksHeader {
     /// The maximum size of the metadata of a volume (4 MiB less the binary header).
     pub(crate) const MAX_BYTES: usize = 4 << 20;
     const MAX_SLOTS: u32 = 32;
@@ -207,7 +207,7 @@ impl Header {
 
     /// Returns the key slots that hold the volume key. Others, which `cryptsetup luksAddKey --unbound` creates, open
     /// nothing.
-    pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> {
+    pub(crate) fn slots(&self) -> impl Iterator<Item = SlotId> {
         let of_data = self.digests.values().filter(|digest| !digest.segments.is_empty());
         let bound: Vec<&str> = of_data.flat_map(|digest| &digest.keyslots).map(String::as_str).collect();
         self.keyslots.keys().copied().filter(move |slot| bound.contains(&&*slot.to_string()))
@@ -218,19 +218,19 @@ impl Header {
     }
 
     /// Returns the key slots that no token of bulla names, so that no KMS opens them.
-    pub(crate) fn slots_without_kms(&self) -> Vec<Slot> {
+    pub(crate) fn slots_without_kms(&self) -> Vec<SlotId> {
         let named = self.named_slots();
         self.slots().filter(|slot| !named.contains(slot)).collect()
     }
 
     /// Returns the lowest key slot that is neither in use nor named by a token of bulla.
-    pub(crate) fn free_slot(&self) -> Option<Slot> {
+    pub(crate) fn free_slot(&self) -> Option<SlotId> {
         let named = self.named_slots();
         (0..Self::MAX_SLOTS).map(SlotId).find(|slot| !self.has_slot(*slot) && !named.contains(slot))
     }
 
     /// Returns the key slots that tokens of bulla name, including those that a later version wrote.
-    fn named_slots(&self) -> Vec<Slot> {
+    fn named_slots(&self) -> Vec<SlotId> {
         self.tokens.values().flat_map(Token::named_slots).collect()
     }
 

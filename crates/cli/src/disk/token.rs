@@ -49,9 +49,9 @@ pub(crate) struct WrappedSlotKey {
 /// The key slot that the wrapped key opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TokenSlot {
-    Ready(Slot),
+    Ready(SlotId),
     /// A command is creating it, or was killed while doing so.
-    Pending(Slot),
+    Pending(SlotId),
     /// It was destroyed.
     Gone,
 }
@@ -109,7 +109,7 @@ impl Token {
 
     /// Returns the key slots that a token of bulla names, even if it cannot be used, including a removed one that its
     /// key slot replaces.
-    pub(crate) fn named_slots(json: &Map<String, Value>) -> Vec<Slot> {
+    pub(crate) fn named_slots(json: &Map<String, Value>) -> Vec<SlotId> {
         if !is_ours(json) {
             return Vec::new();
         }
@@ -173,7 +173,7 @@ impl Token {
     }
 
     /// Returns the key slot that this token opens now.
-    pub(crate) fn ready_slot(&self) -> Option<Slot> {
+    pub(crate) fn ready_slot(&self) -> Option<SlotId> {
         match self.slot {
             TokenSlot::Ready(slot) => Some(slot),
             TokenSlot::Pending(_) | TokenSlot::Gone => None,
@@ -181,7 +181,7 @@ impl Token {
     }
 
     /// Returns the key slot that it names, including one that is being created.
-    pub(crate) fn any_slot(&self) -> Option<Slot> {
+    pub(crate) fn any_slot(&self) -> Option<SlotId> {
         match self.slot {
             TokenSlot::Ready(slot) | TokenSlot::Pending(slot) => Some(slot),
             TokenSlot::Gone => None,
@@ -244,7 +244,7 @@ fn is_ours(json: &Map<String, Value>) -> bool {
 fn number(text: &str) -> Result<SlotId, TokenFault> {
     let slot: u32 = text.parse().map_err(|_| TokenFault::Malformed)?;
     // cryptsetup accepts no other spelling of a number, such as +1 or 01.
-    if slot < 32 && text == slot.to_string() { Ok(Slot(slot)) } else { Err(TokenFault::Malformed) }
+    if slot < 32 && text == slot.to_string() { Ok(SlotId(slot)) } else { Err(TokenFault::Malformed) }
 }
 
 impl fmt::Display for TokenFault {

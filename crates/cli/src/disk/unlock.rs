@@ -159,7 +159,7 @@ impl DiskConfig {
     }
 
     /// Connects to the KMS of the configuration, ignoring the environment.
-    fn connect(&self) -> Result<Kms, Failure> {
+    fn connect(&self) -> Result<KmsConnection, Failure> {
         let endpoint = self.endpoint()?;
         let limit = Duration::from_secs(self.timeout.into());
         let begun = Instant::now();

@@ -74,20 +74,20 @@ impl Volume {
     }
 
     /// Reads the header.
-    pub(crate) fn header(&self) -> Result<Header, Failure> {
+    pub(crate) fn header(&self) -> Result<LuksHeader, Failure> {
         let json = self.run(&["luksDump", "--dump-json-metadata"], &[], &[])?;
         LuksHeader::parse(&json).map_err(|fault| self.refused(&fault))
     }
 
     /// Reads the header and checks it.
-    pub(crate) fn checked_header(&self) -> Result<Header, Failure> {
+    pub(crate) fn checked_header(&self) -> Result<LuksHeader, Failure> {
         let header = self.header()?;
         header.check().map_err(|fault| self.refused(&fault))?;
         Ok(header)
     }
 
     /// Returns whether a key opens this key slot, or any key slot.
-    pub(crate) fn opens(&self, slot: Option<Slot>, key: &[u8]) -> Result<bool, Failure> {
+    pub(crate) fn opens(&self, slot: Option<SlotId>, key: &[u8]) -> Result<bool, Failure> {
         let at = slot.map(|slot| slot.to_string());
         let size = key.len().to_string();
         let mut arguments = vec!["open", "--test-passphrase", "--type", "luks2"];
@@ -104,7 +104,7 @@ impl Volume {
     }
 
     /// Maps the volume as `/dev/mapper/NAME` with the key of a key slot. A mapping that fails verification is removed.
-    pub(crate) fn open(&self, name: &str, slot: Slot, key: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn open(&self, name: &str, slot: SlotId, key: &[u8]) -> Result<(), Failure> {
         let slot = slot.to_string();
         let size = key.len().to_string();
         let arguments = ["open", "--type", "luks2", "--key-slot", &slot];
@@ -117,7 +117,7 @@ impl Volume {
     }
 
     /// Creates a key slot, authorized by a key that opens the volume. A random key needs no slow derivation.
-    pub(crate) fn add_slot(&self, slot: Slot, opens: &[u8], new: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn add_slot(&self, slot: SlotId, opens: &[u8], new: &[u8]) -> Result<(), Failure> {
         let slot = slot.to_string();
         let size = opens.len().to_string();
         let new_size = new.len().to_string();

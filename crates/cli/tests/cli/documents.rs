@@ -1,5 +1,6 @@
-//! Checks the documents: links resolve, every page is in the book, the messages in the tables of docs/operations.md are
-//! the program's, and the tests that docs/threat-model.md names exist.
+//! The documents: every link leads to something, every page is in the book, commands run and print what is shown, messages in the
+//! tables of docs/operations.md are the program's, tests that docs/threat-model.md names exist, docs/cli.md has every command, and
+//! translations have the sections of their pages.
 
 mod blocks;
 mod book;

@@ -1,11 +1,12 @@
-//! Lines of the audit trail as messages of syslog (RFC 5424), over a Unix socket, TCP (RFC 6587) or TLS (RFC 5425).
+//! Sends lines of the audit trail as messages of syslog (RFC 5424), over a Unix socket, TCP (RFC 6587) or TLS (RFC
+//! 5425).
 //!
 //! ```text
 //! message = <110>1 TIME HOST bulla PID audit - LINE      110: facility 13 (log audit), severity 6 (informational)
 //! frame   = LENGTH SP message                            over TCP and TLS
 //! ```
 //!
-//! Syslog confirms nothing: what is in the buffers of a connection when it breaks is lost, also of a required sink.
+//! Syslog confirms no message: lines in the buffers of a connection are lost when it breaks, even with a required sink.
 
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind, Write};
@@ -97,7 +98,7 @@ impl Connection {
         })
     }
 
-    /// Whether the other side has closed the connection: what is written then is lost without an error.
+    /// Returns whether the other side has closed the connection: further writes are lost without an error.
     fn is_closed(&self) -> bool {
         let socket = match self {
             Self::Unix(_) => return false,
@@ -163,15 +164,15 @@ fn client(address: &str, ca: Option<&Path>) -> io::Result<ClientConnection> {
     ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)
 }
 
-/// A line as a message. Its time is that of the line.
+/// Returns a line as a message, with the time of the line.
 fn message(host: &str, line: &[u8]) -> String {
     let line = String::from_utf8_lossy(line);
     let time = line.split_once(TIME).and_then(|(_, rest)| rest.split_once('"')).map_or("-", |(time, _)| time);
     format!("<110>1 {time} {host} bulla {} audit - {line}", process::id())
 }
 
-/// The member of a line before its time. In texts of a line, quotation marks are escaped.
+/// The start of a line's time member. Quotation marks inside texts of a line are escaped.
 const TIME: &str = "\"time\":\"";
-/// Characters of a host name in a message (RFC 5424, section 6).
+/// The maximum length of a host name in a message (RFC 5424, section 6).
 const MAX_HOST: usize = 255;
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -16,7 +16,7 @@ pub(crate) struct Progress {
     pub(crate) authenticated: bool,
     /// The access key that a request with a wrong signature names, if it exists.
     pub(crate) access_key_id: Option<String>,
-    /// How metrics call what was asked for; none for health checks.
+    /// The product and action in the metrics. None for health checks.
     pub(crate) product: Option<&'static str>,
     /// Only one of ours.
     pub(crate) action: Option<&'static str>,

@@ -79,8 +79,8 @@ impl Rpc {
         Self { requests, ..self }
     }
 
-    /// Logs and counts an answered request.
-    fn note(&self, line: RequestLine) {
+    /// Counts a request that is answered.
+    fn count(&self, progress: &Progress) {
         if let Some(requests) = &self.requests {
             requests.count(progress);
         }
@@ -93,13 +93,10 @@ impl Rpc {
         self.proxies.client(request.peer.address, forwarded.map(HeaderValue::as_bytes))
     }
 
-    /// Answers whether clients should be routed here. The cause is only logged, because any client may ask.
-    fn answer_readiness(&self, line: &mut RequestLine) -> Content {
-        if self.kms.is_ready() {
-            Content::of_health(HEALTHY)
-        } else {
-            line.status = 503;
-            Content::of_health(UNAVAILABLE)
+    /// Answers a health check or a readiness check. The cause of a failure is in the log only: any client can call these.
+    fn answer_health(&self, request: &Received, progress: &mut Progress) -> Option<Content> {
+        if asks_for("/healthz", request) {
+            return Some(Content::of_health(HEALTHY));
         }
         if !asks_for("/readyz", request) {
             return None;
@@ -111,7 +108,7 @@ impl Rpc {
         Some(Content::of_health(UNAVAILABLE))
     }
 
-    /// Answers a call, and fills in `line` for the log.
+    /// Answers a call, and notes in `progress` how. The engine writes its line of the log, with that of the audit trail.
     async fn answer_call(
         &self,
         request: Received,
@@ -155,8 +152,8 @@ impl Rpc {
             }
         };
         drop(call); // wiped before any wait for a disk
-        let outcome = self.kms.call(request, &origin).await;
-        line.authenticated |= outcome.is_ok(); // a request without a signature is authenticated by its parameters
+        let outcome = self.kms.call_since(request, &origin, progress.started).await;
+        progress.authenticated |= outcome.is_ok(); // a request without a signature proves itself by what it asks for
         outcome
     }
 
@@ -174,7 +171,7 @@ impl Rpc {
         }
     }
 
-    /// Writes the audit line of a request that does not reach the engine, if there is a trail.
+    /// Writes the lines of a request that does not reach the engine, in the log and in the audit trail.
     async fn note_refused(
         &self,
         connection: &Connection,
@@ -249,8 +246,8 @@ fn connection(request: &Received, source: Option<IpAddr>, progress: &Progress) -
     }
 }
 
-/// Parses the request. The format of the answer is known even if that fails.
-fn parse(request: &Received) -> (Format, Result<Call, Error>) {
+/// Takes the request apart; the format of the answer is known also when that fails.
+fn parse(request: &Received) -> (ReplyFormat, Result<Call, Error>) {
     let Received { head, query, body, .. } = request;
     let headers: Vec<_> =
         head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();

@@ -67,7 +67,7 @@ fn kind(kind: CallerType) -> &'static str {
     }
 }
 
-/// A user or role by its name, or by its id if it has none any more; a token by its provider and its subject.
+/// A user or role by its name, or by its id if it was deleted; a token by its provider and its subject.
 fn write_link(f: &mut fmt::Formatter<'_>, link: &SessionLink<'_>) -> fmt::Result {
     let SessionLink { kind, name, id, .. } = link;
     let id = id.as_ref().map(|id| id.as_str());
@@ -142,7 +142,7 @@ fn is_plain(byte: u8) -> bool {
 }
 
 const OIDC: &str = "oidc";
-/// What stands for a name that the line does not repeat.
+/// The replacement of a name that the line does not repeat.
 const UNKNOWN: &str = "?";
 /// The longest value: an ARN has a name of up to 128 characters, and that of a session another one of up to 64.
 const WORD_BYTES: usize = 300;

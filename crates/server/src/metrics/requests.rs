@@ -70,11 +70,11 @@ impl Requests {
         Self { stripes: (0..count).map(|_| Stripe::default()).collect() }
     }
 
-    /// Counts an answered request, if it is of the API or the console.
-    pub(crate) fn count(&self, line: &RequestLine) {
-        let Some(product) = line.product else { return };
-        let subject = Subject { product, action: line.action.unwrap_or(UNKNOWN) };
-        let took = line.started.elapsed();
+    /// Counts a request that is answered, unless it is no request of the API or the console.
+    pub(crate) fn count(&self, progress: &Progress) {
+        let Some(product) = progress.product else { return };
+        let subject = Subject { product, action: progress.action.unwrap_or(UNKNOWN) };
+        let took = progress.started.elapsed();
         let stripe = &self.stripes[thread_number() % self.stripes.len()];
         let mut counts = stripe.0.lock().unwrap_or_else(PoisonError::into_inner);
         counts.answers.entry(subject).or_default().count(code(progress), took);
@@ -130,10 +130,10 @@ impl Refused {
     }
 }
 
-/// Returns the code of the answer as in the table of error codes, without variable parts, so their number is bounded by
-/// that table. A page of the console has no code, so its status is used.
-fn code(line: &RequestLine) -> &'static str {
-    match line.error {
+/// The code of the answer as the table of error codes has it, without what it names: there are no more of them than rows in
+/// that table. A page of the console has none, so its status is used instead.
+fn code(progress: &Progress) -> &'static str {
+    match progress.error {
         Some(error) => error.template(),
         None if progress.status < 400 => "OK",
         None if progress.status < 500 => "4xx",

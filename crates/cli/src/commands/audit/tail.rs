@@ -31,7 +31,7 @@ pub(super) fn run(tail: &Tail) -> Result<(), Failure> {
 }
 
 /// Returns the last `count` lines that record an event, and how many bytes of the newest file were read.
-fn last_lines(sources: &[Source], count: usize) -> Result<(Vec<Vec<u8>>, u64), Failure> {
+fn last_lines(sources: &[TrailFile], count: usize) -> Result<(Vec<Vec<u8>>, u64), Failure> {
     let mut lines = VecDeque::new();
     let mut end = None;
     for source in sources.iter().rev() {
@@ -68,7 +68,7 @@ fn show(line: &[u8], as_json: bool) -> Result<(), Failure> {
 
 /// Reads appended lines, from one file to the next.
 struct Follower {
-    source: Source,
+    source: TrailFile,
     /// The open file of the source. It stays readable when the file is compressed.
     file: Option<File>,
     /// The position after the last complete line that was read.

@@ -16,10 +16,10 @@ use crate::messages::note;
 use crate::results::print;
 
 /// Names the known backups that hold a key whose deletion is scheduled. Failing to read them does not fail the command.
-pub(super) fn report_backups(kms: &Kms, key_id: &str) -> Result<(), Failure> {
+pub(super) fn report_backups(kms: &KmsConnection, key_id: &str) -> Result<(), Failure> {
     match kms {
-        Kms::Embedded(kms) => report_files(kms.data(), key_id, print),
-        Kms::Remote(server) => {
+        KmsConnection::Embedded(kms) => report_files(kms.data(), key_id, print),
+        KmsConnection::Remote(server) => {
             if !server.endpoint().is_cloud() {
                 note(format_args!("bulla: backups of the server may hold {key_id} for longer"));
                 note(
@@ -32,8 +32,8 @@ pub(super) fn report_backups(kms: &Kms, key_id: &str) -> Result<(), Failure> {
 }
 
 /// Names on standard error the backups that hold a key, if the store no longer has it. Returns the original failure.
-pub(super) fn report_if_deleted(kms: &Kms, key_id: &str, failure: Failure) -> Failure {
-    let Kms::Embedded(embedded) = kms else { return failure };
+pub(super) fn report_if_deleted(kms: &KmsConnection, key_id: &str, failure: Failure) -> Failure {
+    let KmsConnection::Embedded(embedded) = kms else { return failure };
     let found = kms.call(&DescribeKey { key_id: key_id.to_owned() });
     if matches!(found, Err(CallError::Refused(refusal)) if refusal.code == NOT_FOUND) {
         let _ = report_files(embedded.data(), key_id, note_line); // the original failure is returned

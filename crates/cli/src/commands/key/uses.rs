@@ -19,7 +19,7 @@ pub(super) struct Unused<'k> {
 
 impl<'k> Unused<'k> {
     /// Checks that the KMS has counted all uses since that time.
-    pub(super) fn new(kms: &'k Kms, Date(since): Date) -> Result<Self, Failure> {
+    pub(super) fn new(kms: &'k KmsConnection, Date(since): Date) -> Result<Self, Failure> {
         let first = ListKeys { page_number: Some(1), page_size: Some(1), filters: None };
         if let Some(any) = kms.call(&first)?.keys.key.first() {
             let Some(KeyUses { counted_since, .. }) = kms.key_uses(&any.key_id)? else {
@@ -45,7 +45,7 @@ impl<'k> Unused<'k> {
 }
 
 /// Returns the last use of a key in the last 30 days, and warns about it before the key is deleted.
-pub(super) fn warn_of_late_use(kms: &Kms, key_id: &str) -> Result<Option<Timestamp>, Failure> {
+pub(super) fn warn_of_late_use(kms: &KmsConnection, key_id: &str) -> Result<Option<Timestamp>, Failure> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let now = i64::try_from(now).unwrap_or(i64::MAX);
     let used = kms.key_uses(key_id)?.and_then(|uses| uses.last_used());

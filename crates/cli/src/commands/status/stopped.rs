@@ -54,7 +54,7 @@ fn audit(data: &Path) -> Option<AuditStatus> {
 }
 
 /// Returns the newest seal of a file, which is not verified here.
-fn newest_seal(source: &Source) -> Option<Position> {
+fn newest_seal(source: &TrailFile) -> Option<Position> {
     let mut newest = None;
     let read = source.for_each(|line| {
         let sealed = Record::parse(line).filter(|record| matches!(record.content, Content::Seal(_)));

@@ -1,7 +1,7 @@
 //! The commands of the documents run: every fenced block of commands in the READMEs and in `docs/`.
 //!
 //! ```text
-//! ```console             lines `$ COMMAND`, continued by `> LINE`, and what each command prints: `...` stands for any lines,
+//! ```console             lines `$ COMMAND`, continued by `> LINE`, and what each command prints: `...` matches any lines,
 //!                        `[..]` for any part of a line, and ids, times and addresses may differ
 //! ```console numbers     numbers in the output may differ too
 //! ```console fails       the last command ends with an error; all others succeed

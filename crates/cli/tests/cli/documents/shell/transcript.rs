@@ -1,6 +1,6 @@
 //! What commands are expected to print, and whether they have printed it.
 
-/// Whether the lines that were printed are the expected ones. A line `...` stands for any lines, `[..]` for any part of a line.
+/// Whether the lines that were printed are the expected ones. A line `...` matches any lines, `[..]` for any part of a line.
 pub(super) fn matches(expected: &[String], printed: &[String]) -> bool {
     match expected.split_first() {
         None => printed.is_empty(),
@@ -13,7 +13,7 @@ pub(super) fn matches(expected: &[String], printed: &[String]) -> bool {
     }
 }
 
-/// Whether a line is the expected one, in which `[..]` stands for anything.
+/// Whether a line is the expected one, in which `[..]` matches any text.
 fn fits(expected: &str, line: &str) -> bool {
     let mut parts = expected.split("[..]");
     let first = parts.next().unwrap_or_default();
@@ -55,7 +55,7 @@ fn stable_line(line: &str, numbers: bool) -> String {
     stable.trim_end().to_owned()
 }
 
-/// `x` stands for a hexadecimal digit, `0` for a decimal one, `*` for a letter or a digit, `+` for the rest of a word.
+/// `x` matches a hexadecimal digit, `0` a decimal one, `*` a letter or a digit, `+` the rest of a word.
 const SHAPES: [(&str, &str); 7] = [
     ("xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", "[ID]"),
     ("0000-00-00T00:00:00.000Z", "[TIME]"),

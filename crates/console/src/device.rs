@@ -101,9 +101,15 @@ impl Console {
             Some(offered) => own.codes_page(offered, problem),
             None => own.page(problem),
         };
+        if matches!(refusal, DeviceRefusal::Busy) {
+            answer.status = StatusCode::TOO_MANY_REQUESTS;
+        }
         let is_try = matches!(
             refusal,
-            DeviceRefusal::WrongPassword | DeviceRefusal::WrongCode | DeviceRefusal::TooManyCodes
+            DeviceRefusal::WrongPassword
+                | DeviceRefusal::WrongCode
+                | DeviceRefusal::TooManyCodes
+                | DeviceRefusal::Busy
         );
         if is_try {
             let user = own.visit.kms.name_of(&own.signed_in);

@@ -226,6 +226,9 @@ impl Console {
             }
             Err(problem) => {
                 let mut answer = sign_in::password_page(&self.view(visit, name), is_due, Some(problem));
+                if problem == texts::SIGN_IN_BUSY {
+                    answer.status = StatusCode::TOO_MANY_REQUESTS;
+                }
                 if problem == texts::PASSWORD_WRONG || problem == texts::SIGN_IN_BUSY {
                     let user = visit.kms.name_of(&signed_in);
                     let source = visit.request.connection.source;
@@ -259,7 +262,9 @@ impl Console {
     /// Begins a session under a new cookie.
     pub(crate) fn begin(&self, visit: &Visit<'_>, answer: &mut Answer, who: Who) {
         visit.value.inspect(|value| self.halves.end(value));
+        let owner = who.user_id();
         let value = self.sessions.begin(visit.value, who, visit.kms.elapsed());
+        self.sessions.limit(MAX_SESSIONS, |who| who.user_id() == owner);
         answer.add("set-cookie", &visit.cookie.set(&value));
     }
 
@@ -276,6 +281,9 @@ impl Console {
     }
 }
 
+/// Sessions of one user, or of root. More end the one that was not used for longest, so that no user ends those of others.
+const MAX_SESSIONS: usize = 64;
+
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
@@ -283,7 +291,7 @@ mod tests {
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
 
-    use bulla_kms::{Kms, SignInRefusal};
+    use bulla_kms::{FirstFactor, Kms, PasswordRefusal, SignInRefusal};
     use bulla_wire::{Product, SecretText};
     use http::{Method, StatusCode};
     use pollster::block_on;
@@ -347,6 +355,74 @@ mod tests {
         assert!(is_queued(&known, "ann"));
         assert!(!is_queued(&known, "bob"));
         assert!(!is_queued(&owner.visitor(), "ann"));
+        drop(flood);
+    }
+
+    /// The line of the user is full of passwords that she entered in other pages.
+    #[test]
+    fn a_signed_in_user_whose_passwords_wait_gets_a_delayed_429_from_every_form_with_a_password() {
+        let owner = Browser::owner();
+        user(&owner, "ann");
+        let browser = owner.visitor();
+        browser.post("/console/sign-in", &[("UserName", "ann"), ("Password", "Right-Horse-7")]);
+        let mut form = browser.post("/console/device/new", &[]).form("/console/device/bind");
+        for (name, value) in [("Code1", "123456"), ("Code2", "654321"), ("Password", "Wrong-Horse-7")] {
+            form.set(name, value);
+        }
+        let bind = form.encode();
+        let mut form = browser.get("/console/password").form("/console/password");
+        for (name, value) in [
+            ("OldPassword", "Wrong-Horse-7"),
+            ("NewPassword", "Other-Horse-8"),
+            ("NewPasswordAgain", "Other-Horse-8"),
+        ] {
+            form.set(name, value);
+        }
+        let change = form.encode();
+        let kms = &owner.site.kms;
+        let right = String::from("Right-Horse-7").into();
+        let Ok(FirstFactor::Enough(signed_in)) = block_on(kms.sign_in_by_password("ann", &right, None, None))
+        else {
+            panic!("ann has no device")
+        };
+        let [wrong, new] = ["Wrong-Horse-7", "Other-Horse-8"].map(|text| SecretText::from(text.to_owned()));
+        let mut waiting = VecDeque::new();
+        let fill = |waiting: &mut VecDeque<_>| loop {
+            let mut change = Box::pin(kms.choose_password(&signed_in, Some(&wrong), &new));
+            match change.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Pending => waiting.push_back(change),
+                Poll::Ready(refused) => return assert!(matches!(refused, Err(PasswordRefusal::Busy))),
+            }
+        };
+        fill(&mut waiting);
+        let first = waiting.pop_front().unwrap();
+        assert!(matches!(block_on(first), Err(PasswordRefusal::WrongOld)));
+        fill(&mut waiting);
+        for (path, form, delay) in [("/console/password", change, 100), ("/console/device/bind", bind, 200)] {
+            let answer = browser.send(&Method::POST, path, &form);
+            let found = (answer.status, answer.delay.as_millis());
+            assert_eq!(found, (StatusCode::TOO_MANY_REQUESTS, delay), "{path}");
+        }
+    }
+
+    /// One user may have a script that signs in without a pause and keeps no cookie.
+    #[test]
+    fn a_user_with_many_browsers_pushes_out_none_of_another_user() {
+        let owner = Browser::owner();
+        user(&owner, "ann");
+        user(&owner, "eve");
+        let known = owner.visitor();
+        let fields = |name| [("UserName", name), ("Password", "Right-Horse-7")];
+        known.post("/console/sign-in", &fields("ann"));
+        let first = owner.visitor();
+        first.post("/console/sign-in", &fields("eve"));
+        for _ in 0..16 {
+            owner.visitor().post("/console/sign-in", &fields("eve"));
+        }
+        let password = String::from("Wrong-Horse-7").into();
+        let flood = flood(&owner.site.kms, &password);
+        assert!(is_queued(&known, "ann"));
+        assert!(!is_queued(&first, "eve"));
         drop(flood);
     }
 

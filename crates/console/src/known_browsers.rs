@@ -36,7 +36,9 @@ impl KnownBrowsers {
     /// Remembers the browser of a user who has just signed in. Returns the `Set-Cookie` header of its new cookie.
     pub(crate) fn remember(&self, request: &Request<'_>, user: PrincipalId, now: Duration) -> String {
         let cookie = ServerCookie::of_browser(request);
-        cookie.set(&self.0.begin(cookie.read(request), Known { user, failures: 0 }, now))
+        let value = self.0.begin(cookie.read(request), Known { user, failures: 0 }, now);
+        self.0.limit(MAX_BROWSERS, |known| known.user == user);
+        cookie.set(&value)
     }
 
     /// Counts a failed sign-in, and forgets the browser after several: its cookie may be stolen.
@@ -51,6 +53,9 @@ impl KnownBrowsers {
         }
     }
 }
+
+/// Browsers of one user. More push out the one that was not used for longest, so that no user pushes out those of others.
+const MAX_BROWSERS: usize = 16;
 
 /// Failed sign-ins in a row that end a cookie.
 const MAX_FAILURES: u32 = 5;

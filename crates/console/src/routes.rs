@@ -1,6 +1,6 @@
 //! Handles a request: checks its host and its origin, finds its session, and calls the page or form.
 
-use bulla_kms::{Kms, Origin, SignInEnded};
+use bulla_kms::{Kms, Origin, PrincipalId, SignInEnded};
 use bulla_wire::Parameters;
 use http::{Method, StatusCode};
 use maud::html;
@@ -201,6 +201,14 @@ fn refusal_page(view: &View, request: &Request<'_>, refusal: &Refusal) -> Answer
 }
 
 impl Who {
+    /// The user whose session it is. None for root and for the owner of an embedded store.
+    pub(crate) fn user_id(&self) -> Option<PrincipalId> {
+        match self {
+            Self::Owner => None,
+            Self::SignedIn(signed_in, _) => signed_in.user_id(),
+        }
+    }
+
     /// Returns the origin of a request of this session, and the name of its caller.
     fn origin(&self, visit: &Visit<'_>) -> Result<(Origin, String), SignInEnded> {
         match self {

@@ -88,6 +88,16 @@ impl<W: Clone> Sessions<W> {
         cookie
     }
 
+    /// Ends the least recently used of the sessions that `is_counted` selects, until no more than `most` are left.
+    pub(crate) fn limit(&self, most: usize, is_counted: impl Fn(&W) -> bool) {
+        let mut table = self.lock();
+        let mut counted: Vec<_> = table.iter().filter(|(_, session)| is_counted(&session.who)).collect();
+        counted.sort_unstable_by_key(|(_, session)| session.used);
+        let surplus = counted.len().saturating_sub(most);
+        let ended: Vec<_> = counted.into_iter().take(surplus).map(|(hash, _)| *hash).collect();
+        ended.iter().for_each(|hash| drop(table.remove(hash)));
+    }
+
     /// Returns the caller of the session of this cookie, and records its use at `now`.
     pub(crate) fn resume(&self, cookie: &str, now: Duration) -> Option<W> {
         let mut table = self.lock();
@@ -136,6 +146,17 @@ const MAX: usize = 4096;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_limit_ends_the_sessions_of_one_that_were_not_used_for_longest() {
+        let sessions = Sessions::new(Lifetime::SIGNED_IN);
+        let of = |who, minute| sessions.begin(None, who, minutes(minute));
+        let cookies = [of("ann", 0), of("bob", 0), of("ann", 1), of("ann", 2)];
+        sessions.resume(&cookies[0], minutes(3)).unwrap();
+        sessions.limit(2, |who| *who == "ann");
+        let left = cookies.map(|cookie| sessions.resume(&cookie, minutes(3)).is_some());
+        assert_eq!(left, [true, true, false, true]);
+    }
 
     const fn minutes(count: u64) -> Duration {
         Duration::from_secs(60 * count)

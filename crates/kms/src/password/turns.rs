@@ -2,10 +2,11 @@
 //! sources take turns: the source that was served least recently is next, and its passwords are checked in order of arrival.
 //! Where users and addresses wait, every second turn is a user's.
 //!
-//! A flood of sign-ins therefore delays itself: a password from an address without a recent turn waits only for the current
-//! check, and one from an address of the flood for those that the address sent before it. While a user waits whose browser
-//! has signed in before, addresses get at most every second turn, regardless of their number. When the queue is full, the
-//! address with the most waiting passwords loses its newest one.
+//! A flood of sign-ins from up to [`AHEAD`] addresses therefore delays itself: a password from another address waits only for the
+//! current check, and one from an address of the flood for those that the address sent before it. A flood from more addresses
+//! delays every password of an address; it can also refuse them when the queue is full, because the address with the most waiting
+//! passwords, or the latest turn, loses its newest one. A user whose browser has signed in before does not notice either: while
+//! users wait, addresses get at most every second turn.
 
 use std::collections::{HashMap, VecDeque};
 use std::mem;
@@ -58,6 +59,8 @@ struct Queue {
 }
 
 struct Waiter {
+    /// How many turns there were before its arrival.
+    turns_before: u64,
     /// The order of its arrival.
     number: u64,
     turn: oneshot::Sender<Turn>,
@@ -107,7 +110,8 @@ impl Queue {
         self.make_room(source)?;
         let (turn, receiver) = oneshot::channel();
         self.arrivals += 1;
-        self.lines.entry(source).or_default().push_back(Waiter { number: self.arrivals, turn });
+        let waiter = Waiter { number: self.arrivals, turns_before: self.turns, turn };
+        self.lines.entry(source).or_default().push_back(waiter);
         Ok(Some(receiver))
     }
 
@@ -119,16 +123,24 @@ impl Queue {
     }
 
     /// Removes a waiter if the queue is full: the newest one of the longest line of an address; among equal lines, that of
-    /// the address served last. That line must be worse than the one of `source` with its new waiter.
+    /// the address served last. That line must be worse than the one of `source` with its new waiter. Users lose a waiter
+    /// instead while they have more than half of the queue.
     fn make_room(&mut self, source: Source) -> Result<(), Busy> {
         let length = self.lines.get(&source).map_or(0, VecDeque::len);
         if length >= WAITING_PER_SOURCE {
             return Err(Busy);
         }
-        if self.lines.values().map(VecDeque::len).sum::<usize>() < WAITING {
+        let waiters = |users: bool| {
+            let lines = self.lines.iter().filter(|(source, _)| source.is_user() == users);
+            lines.map(|(_, line)| line.len()).sum::<usize>()
+        };
+        let users = waiters(true);
+        if users + waiters(false) < WAITING {
             return Ok(());
         }
-        let badness = |source: Source, length| (!source.is_user(), length, self.last_turn(source));
+        let many_users = users > WAITING / 2;
+        let badness =
+            |source: Source, length| (source.is_user() == many_users, length, self.last_turn(source));
         let lines = self.lines.iter().map(|(source, line)| (badness(*source, line.len()), *source));
         let (worst, victim) = lines.max_by_key(|(badness, _)| *badness).ok_or(Busy)?;
         if worst <= badness(source, length + 1) {
@@ -140,11 +152,13 @@ impl Queue {
 
     /// Returns the waiter that gets the turn; without one, the turn is free.
     fn next(&mut self) -> Option<Waiter> {
-        let oldest = self.lines.iter().filter_map(|(source, line)| Some((*source, line.front()?.number)));
-        let next = oldest.min_by_key(|(source, number)| {
-            (source.is_user() == self.was_user, self.last_turn(*source), *number)
+        let oldest = self.lines.iter().filter_map(|(source, line)| Some((*source, line.front()?)));
+        let next = oldest.min_by_key(|(source, waiter)| {
+            // A source without a recent turn goes ahead of those with one, but not ahead of earlier waiters for ever.
+            let turn = self.last_turn(*source).max(waiter.turns_before.saturating_sub(AHEAD));
+            (source.is_user() == self.was_user, turn, waiter.number)
         });
-        let Some((source, _)) = next else {
+        let Some(source) = next.map(|(source, _)| source) else {
             self.is_taken = false;
             return None;
         };
@@ -200,6 +214,10 @@ const WAITING: usize = 128;
 
 /// Maximum waiters of one source, so that several people behind one address do not displace each other.
 const WAITING_PER_SOURCE: usize = 8;
+
+/// A source without a turn among the last 64 is served as if it had the one before these, so that new addresses, of which an
+/// attacker may have many, delay a waiter by no more than 64 checks.
+const AHEAD: u64 = 64;
 
 /// The number of turns whose sources are remembered: those of a minute and a half. Takes at most 64 KiB.
 const REMEMBERED: usize = 1024;
@@ -288,6 +306,38 @@ mod tests {
             waiting[number] = enter(&turns, address(1000 + round));
             waiting.push(enter(&turns, address(2000 + round)));
         }
+    }
+
+    #[test]
+    fn new_addresses_without_end_delay_an_address_that_was_just_served_by_a_limited_number_of_checks() {
+        let turns = Turns::default();
+        drop(pollster::block_on(turns.next(address(1))).unwrap());
+        let mut turn = pollster::block_on(turns.next(address(2))).unwrap();
+        let mut mistyped = enter(&turns, address(1));
+        for number in 0..2 * AHEAD as u32 {
+            let mut new = enter(&turns, address(100 + number));
+            drop(turn);
+            if let Poll::Ready(served) = poll(&mut mistyped) {
+                assert!(served.is_ok() && (AHEAD / 2..=AHEAD + 2).contains(&u64::from(number)), "{number}");
+                return;
+            }
+            let Poll::Ready(Ok(next)) = poll(&mut new) else { panic!("{number}") };
+            turn = next;
+        }
+        panic!("it was not served");
+    }
+
+    #[test]
+    fn users_who_fill_the_queue_refuse_no_address() {
+        let turns = Turns::default();
+        let _turn = pollster::block_on(turns.next(Source::Local)).unwrap();
+        let sources = (0..WAITING as u64).map(|number| user(number / WAITING_PER_SOURCE as u64));
+        let mut users: Vec<_> = sources.map(|source| enter(&turns, source)).collect();
+        let _addresses: Vec<_> =
+            (0..WAITING as u32 / 2).map(|number| enter(&turns, address(number))).collect();
+        let lost = users.iter_mut().filter_map(|waiting| poll(waiting).is_ready().then_some(())).count();
+        assert_eq!(lost, WAITING / 2);
+        assert!(is_busy(&turns, address(1)), "addresses have their half");
     }
 
     #[test]

@@ -358,7 +358,7 @@ mod tests {
         drop(flood);
     }
 
-    /// The line of the user is full of passwords that she entered in other pages.
+    /// The line of the user is full of passwords from other pages.
     #[test]
     fn a_signed_in_user_whose_passwords_wait_gets_a_delayed_429_from_every_form_with_a_password() {
         let owner = Browser::owner();

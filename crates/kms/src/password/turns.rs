@@ -154,7 +154,7 @@ impl Queue {
     fn next(&mut self) -> Option<Waiter> {
         let oldest = self.lines.iter().filter_map(|(source, line)| Some((*source, line.front()?)));
         let next = oldest.min_by_key(|(source, waiter)| {
-            // A source without a recent turn goes ahead of those with one, but not ahead of earlier waiters for ever.
+            // A source without a recent turn precedes those with one, but no waiter that arrived more than `AHEAD` turns earlier.
             let turn = self.last_turn(*source).max(waiter.turns_before.saturating_sub(AHEAD));
             (source.is_user() == self.was_user, turn, waiter.number)
         });

@@ -114,8 +114,8 @@ impl Running {
     pub(super) fn check(&self) {
         let state = &mut *self.queue.lock();
         if state.writes_since.is_some_and(|since| since.elapsed() > PATIENCE) {
-            state.parts.iter_mut().chain(&mut state.writing).for_each(Part::refuse);
             self.queue.health.set_fault(&self.name, Some("lines have waited for five seconds".into()));
+            state.parts.iter_mut().chain(&mut state.writing).for_each(Part::refuse);
         }
     }
 
@@ -171,8 +171,8 @@ impl Sender {
     fn send(&mut self) -> bool {
         let bytes = self.take();
         while let Err(error) = self.output.write(&bytes) {
+            self.queue.health.set_fault(&self.queue.name, Some(error.to_string())); // before the requests are refused
             self.queue.lock().writing.iter_mut().for_each(Part::refuse);
-            self.queue.health.set_fault(&self.queue.name, Some(error.to_string()));
             if !self.queue.pause() {
                 return false;
             }
@@ -213,11 +213,11 @@ impl Drop for Sender {
     fn drop(&mut self) {
         let mut state = self.queue.lock();
         state.has_ended = true;
-        state.parts.clear();
-        state.writing.clear();
         if !state.is_closed {
             self.queue.health.set_fault(&self.queue.name, Some("its thread has ended".into()));
         }
+        state.parts.clear();
+        state.writing.clear();
         self.queue.changed.notify_all();
     }
 }

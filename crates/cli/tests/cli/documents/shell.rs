@@ -10,7 +10,8 @@
 //! ```
 //!
 //! The blocks of a page run in their order, in one shell and one directory; [`pages`] has what a page needs. A block that a script of
-//! `tests/cmd` or a conformance test runs, by the heading above it and its number there, is left to that test.
+//! `tests/cmd` or a conformance test runs, by the heading above it and its number there, is left to that test. The blocks of a
+//! translation are those of its page, which run.
 
 mod pages;
 mod transcript;
@@ -39,6 +40,10 @@ fn the_commands_of_the_documents_run() {
     thread::scope(|scope| {
         let mut running = Vec::new();
         for (page, text) in &pages {
+            if let Some(original) = original(page, &pages) {
+                problems.extend(other_blocks(page, text, original));
+                continue;
+            }
             let mut here = Vec::new();
             for block in blocks(text).into_iter().filter(Block::has_commands) {
                 count += 1;
@@ -68,6 +73,36 @@ fn the_commands_of_the_documents_run() {
     // Unlike `eprintln!`, this is not captured by the test runner.
     let _ =
         writeln!(io::stderr(), "\ndocuments: {} blocks of commands run, {not_run} not run", count - not_run);
+}
+
+/// The page of which this one is a translation, unless the translation itself runs.
+fn original<'p>(page: &str, pages: &'p [(String, String)]) -> Option<&'p str> {
+    let name = format!("{}.md", page.strip_suffix(".zh-CN.md")?);
+    let runs =
+        PAGES.iter().any(|set_up| set_up.page == page) || SCRIPTS.iter().any(|(name, _)| *name == page);
+    let (_, text) = pages.iter().find(|(other, _)| *other == name && !runs)?;
+    Some(text)
+}
+
+/// The blocks of a translation that differ from those of its page in more than comments.
+fn other_blocks(page: &str, text: &str, original: &str) -> Vec<String> {
+    let commands = |block: &Block<'_>| {
+        let is_command = |line: &&str| !line.trim_start().starts_with('#');
+        block.text.lines().filter(is_command).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (found, expected) = (blocks(text), blocks(original));
+    let differ = found.iter().zip(&expected).filter(|(found, expected)| {
+        found.language != expected.language || commands(found) != commands(expected)
+    });
+    let mut problems: Vec<_> = differ
+        .map(|(found, expected)| {
+            format!("{page}:{}: not the block of the page at line {}", found.line, expected.line)
+        })
+        .collect();
+    if found.len() != expected.len() {
+        problems.push(format!("{page}: {} blocks, and the page has {}", found.len(), expected.len()));
+    }
+    problems
 }
 
 /// The READMEs and the pages of `docs/`, by their names in the source tree.

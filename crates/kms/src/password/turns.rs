@@ -1,6 +1,7 @@
 //! The queue of passwords that wait for their check. Any client can send passwords, and they are checked one at a time, so
 //! sources take turns: the source that was served least recently is next, and its passwords are checked in order of arrival.
-//! Where users and addresses wait, every second turn is a user's.
+//! Where users and addresses wait, every second turn is a user's. A password that has waited for long gets the next even turn, from
+//! whichever source it is.
 //!
 //! A flood of sign-ins from up to [`AHEAD`] addresses therefore delays itself: a password from another address waits only for the
 //! current check, and one from an address of the flood for those that the address sent before it. A flood from more addresses
@@ -152,18 +153,30 @@ impl Queue {
 
     /// Returns the waiter that gets the turn; without one, the turn is free.
     fn next(&mut self) -> Option<Waiter> {
+        let Some(source) = self.overdue().or_else(|| self.next_source()) else {
+            self.is_taken = false;
+            return None;
+        };
+        self.note_turn(source);
+        self.take(source, VecDeque::pop_front)
+    }
+
+    /// Returns the source of the password that has waited for longest, if that is for long and this turn is an even one.
+    fn overdue(&self) -> Option<Source> {
+        let oldest = self.lines.iter().filter_map(|(source, line)| Some((*source, line.front()?)));
+        let (source, oldest) = oldest.min_by_key(|(_, waiter)| waiter.number)?;
+        (self.turns.is_multiple_of(2) && oldest.turns_before + LONG < self.turns).then_some(source)
+    }
+
+    /// Returns the source that was served least recently, of users and addresses in turns.
+    fn next_source(&self) -> Option<Source> {
         let oldest = self.lines.iter().filter_map(|(source, line)| Some((*source, line.front()?)));
         let next = oldest.min_by_key(|(source, waiter)| {
             // A source without a recent turn precedes those with one, but no waiter that arrived more than `AHEAD` turns earlier.
             let turn = self.last_turn(*source).max(waiter.turns_before.saturating_sub(AHEAD));
             (source.is_user() == self.was_user, turn, waiter.number)
         });
-        let Some(source) = next.map(|(source, _)| source) else {
-            self.is_taken = false;
-            return None;
-        };
-        self.note_turn(source);
-        self.take(source, VecDeque::pop_front)
+        next.map(|(source, _)| source)
     }
 
     fn take(
@@ -214,6 +227,9 @@ const WAITING: usize = 128;
 
 /// Maximum waiters of one source, so that several people behind one address do not displace each other.
 const WAITING_PER_SOURCE: usize = 8;
+
+/// A password has waited for long after this many checks, which is about four seconds.
+const LONG: u64 = 48;
 
 /// A source without a turn among the last 64 is served as if it had the one before these, so that new addresses, of which an
 /// attacker may have many, delay a waiter by no more than 64 checks.
@@ -284,7 +300,7 @@ mod tests {
     fn a_quiet_address_waits_for_one_check_whatever_the_others_send() {
         let turns = Turns::default();
         let flood: Vec<_> = (0..20).map(address).collect();
-        let (turn, _waiting) = flooded(&turns, &flood, 50);
+        let (turn, _waiting) = flooded(&turns, &flood, LONG as usize - 1);
         let mut quiet = enter(&turns, address(99));
         drop(turn);
         assert!(matches!(poll(&mut quiet), Poll::Ready(Ok(_))));
@@ -325,6 +341,30 @@ mod tests {
             turn = next;
         }
         panic!("it was not served");
+    }
+
+    /// The address has as many passwords before it as it may, and the other addresses have passwords all the time.
+    #[test]
+    fn the_last_password_of_an_address_of_a_flood_waits_for_few_checks_after_it_has_waited_for_long() {
+        let turns = Turns::default();
+        let flood: Vec<_> = (0..20).map(address).collect();
+        let mut turn = pollster::block_on(turns.next(flood[0])).unwrap();
+        let sources: Vec<_> = (0..3).flat_map(|_| &flood).chain([&flood[0]; 4]).collect();
+        let mut waiting: Vec<_> = sources.iter().map(|source| enter(&turns, **source)).collect();
+        let mut last = enter(&turns, flood[0]);
+        for round in 0.. {
+            drop(turn);
+            if poll(&mut last).is_ready() {
+                assert!(round < 110, "{round}"); // seven rounds of 20 addresses in the order of sources alone
+                return;
+            }
+            let (number, next) = served(&mut waiting).unwrap();
+            turn = next;
+            waiting[number] = match *sources[number] {
+                source if source == flood[0] => Box::pin(std::future::pending()),
+                source => enter(&turns, source),
+            };
+        }
     }
 
     #[test]

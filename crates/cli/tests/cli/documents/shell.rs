@@ -84,25 +84,21 @@ fn original<'p>(page: &str, pages: &'p [(String, String)]) -> Option<&'p str> {
     Some(text)
 }
 
-/// The blocks of a translation that differ from those of its page in more than comments.
+/// The blocks of a translation that differ from those of its page in more than comments. Another test compares how many there are.
 fn other_blocks(page: &str, text: &str, original: &str) -> Vec<String> {
     let commands = |block: &Block<'_>| {
-        let is_command = |line: &&str| !line.trim_start().starts_with('#');
-        block.text.lines().filter(is_command).map(str::to_owned).collect::<Vec<_>>()
+        let lines = block.text.lines().map(|line| line.split(" #").next().unwrap_or_default().trim_end());
+        lines.filter(|line| !line.trim_start().starts_with('#')).map(str::to_owned).collect::<Vec<_>>()
     };
     let (found, expected) = (blocks(text), blocks(original));
     let differ = found.iter().zip(&expected).filter(|(found, expected)| {
         found.language != expected.language || commands(found) != commands(expected)
     });
-    let mut problems: Vec<_> = differ
+    differ
         .map(|(found, expected)| {
             format!("{page}:{}: not the block of the page at line {}", found.line, expected.line)
         })
-        .collect();
-    if found.len() != expected.len() {
-        problems.push(format!("{page}: {} blocks, and the page has {}", found.len(), expected.len()));
-    }
-    problems
+        .collect()
 }
 
 /// The READMEs and the pages of `docs/`, by their names in the source tree.

@@ -1,11 +1,12 @@
-//! The audit trail of a running engine: who waits for which line, and what happens when no line can be written.
+//! The audit trail of a running engine: which lines a response waits for, and what happens when no line can be written.
 //!
 //! The line of a request and its line in the log of a server are two views of one record (`auditor/record.rs`), which is built once.
 //!
 //! A request that changes nothing is answered when its line is written, alone or together with others
 //! (`auditor/writer.rs`). The line of a change is part of the change (`state/outbox.rs`), so its answer waits
 //! for the commit alone, and a thread writes the line afterwards. Once a second, the thread syncs and seals what was written
-//! (`auditor/sealer.rs`); then the outbox forgets its lines. While the trail takes no lines, every request is refused.
+//! (`auditor/sealer.rs`); then the outbox drops its lines. While no required sink accepts
+//! lines (`auditor/health.rs`), every request is refused.
 
 mod closed;
 mod figures;
@@ -66,10 +67,11 @@ use crate::origin::Caller;
 use crate::state::{Changes, Decision, Follower, OutboxLine, SealNote, Snapshot, State};
 use crate::store::{Rollback, StoreError};
 
-/// What takes the records of requests: the trail of an engine, and the log of a server. Without a trail, nothing is refused.
+/// The destinations of the records of requests: the trail of an engine, and the log of a server. Without a trail, no request is
+/// refused because of it.
 pub(crate) struct Auditor {
     trail: Option<Running>,
-    /// Set by a server that logs requests.
+    /// The log of a server. Commands have none.
     log: OnceLock<Arc<dyn RequestLog>>,
 }
 
@@ -83,7 +85,7 @@ struct Running {
     shared: Arc<Shared>,
     /// The public key of the first seals, if the trail was begun at this start.
     new_key: Option<PublicKey>,
-    /// What the trail lacked at this start.
+    /// The lines that the trail lacked at this start.
     gaps: Vec<Gap>,
     thread: Option<JoinHandle<()>>,
 }
@@ -98,7 +100,7 @@ impl Prepared {
         Self { waiting: Arc::default() }
     }
 
-    /// Who hears of the lines of changes.
+    /// The receivers of the lines of changes.
     pub(crate) fn follower(&self) -> Box<dyn Follower> {
         Box::new(Arc::clone(&self.waiting))
     }
@@ -186,7 +188,7 @@ impl Auditor {
         Self { trail, log: OnceLock::new() }
     }
 
-    /// No trail.
+    /// Returns an engine's auditor without a trail.
     pub(crate) fn none() -> Self {
         Self::of(None)
     }
@@ -196,7 +198,7 @@ impl Auditor {
         self.trail.is_some()
     }
 
-    /// Whether anything takes the records of requests.
+    /// Whether there is a trail or a log, so that records are needed.
     pub(crate) fn takes_records(&self) -> bool {
         self.is_on() || self.log().is_some()
     }
@@ -210,7 +212,7 @@ impl Auditor {
         self.log.get().map(|log| &**log)
     }
 
-    /// Lets a request begin, if its line can be written.
+    /// Checks, before a request begins, that its line can be written.
     ///
     /// # Errors
     /// ServiceUnavailableTemporary.
@@ -228,13 +230,13 @@ impl Auditor {
         self.trail.as_ref()?.waiting.health.fault()
     }
 
-    /// Looks whether a write to the files has not come back for so long that requests are refused instead of waiting too. A disk
+    /// Detects a write to the files that has not returned for so long that requests are refused instead of waiting too. A disk
     /// that hangs raises no error.
     pub(crate) fn check(&self) {
         self.trail.iter().for_each(|running| running.waiting.check_write());
     }
 
-    /// The outcome of a request, once its line is written. The line of a change that succeeded was written with the change.
+    /// Returns the outcome of a request, once its line is written. The line of a change that succeeded was written with the change.
     ///
     /// # Errors
     /// The request's own; ServiceUnavailableTemporary if the line cannot be written.
@@ -271,7 +273,7 @@ impl Auditor {
         outcome
     }
 
-    /// The error of a request that has no line in the trail, because that takes none.
+    /// Returns the error of a request whose line the trail does not accept.
     pub(crate) fn refused(&self, inquiry: &Inquiry<'_>, error: Error) -> Error {
         if self.log().is_some() {
             let noted = Noted::of(inquiry);
@@ -281,8 +283,8 @@ impl Auditor {
         error
     }
 
-    /// Writes the line of a request that the engine answered otherwise than by [`Kms::call`]. That of a stranger is not waited for,
-    /// and may only be counted.
+    /// Writes the line of a request that did not reach [`Kms::call`]. The response to a request without a valid signature does not
+    /// wait for its line, which may only be counted.
     ///
     /// # Errors
     /// ServiceUnavailableTemporary if the line cannot be written.
@@ -313,7 +315,7 @@ impl Auditor {
         Ok(())
     }
 
-    /// The line of a record in the log.
+    /// Renders the line of a record in the log.
     fn line_of(&self, record: &Record<'_>) -> Unanswered<'_> {
         Unanswered::new(self.log(), record.time(), record.request())
     }
@@ -326,14 +328,14 @@ impl Auditor {
         }
     }
 
-    /// Writes the line of something that happened without a request and changed nothing in the store.
+    /// Writes the line of an event without a request that changed nothing in the store.
     pub(crate) fn note_event(&self, time: SystemTime, event: Event<'_>) {
         let Some(running) = &self.trail else { return };
         let line = Line { time: Time::from(time), content: Content::Event(event) };
         running.waiting.push_event(Members::new(&running.identity, &line));
     }
 
-    /// A change that the engine makes without a request, with its line, and more about it for people.
+    /// Adds its line to a change that the engine makes without a request. `detail` says more for readers.
     pub(crate) fn with_event(
         &self,
         changes: Changes,
@@ -346,7 +348,7 @@ impl Auditor {
         changes.with_line(|| running.event(event, time, resources, detail).as_str().into())
     }
 
-    /// A decision with its line, if it changes something.
+    /// Adds its line to a decision that changes the store.
     pub(crate) fn with_line<T>(
         &self,
         decision: Decision<T>,
@@ -370,7 +372,7 @@ impl Auditor {
         }
     }
 
-    /// The change that a request decided last is durable.
+    /// Records that the change of a request is durable.
     pub(crate) fn committed(&self, inquiry: &Inquiry<'_>) {
         if let (Some(line), Some(log)) = (inquiry.note_commit(), self.log()) {
             line.write_waited(log);
@@ -404,14 +406,14 @@ impl Running {
 }
 
 impl Kms {
-    /// The public key of the first seals, if the audit trail was begun at this start: it proves that no line was changed since.
+    /// Returns the public key of the first seals if the audit trail began at this start: it proves that no line was changed since.
     #[must_use]
     pub fn new_audit_key(&self) -> Option<PublicKey> {
         self.auditor.trail.as_ref()?.new_key
     }
 
-    /// The public key that proves that no line of the audit trail was changed, as far back as the trail names one; none without
-    /// a trail. It does not change while the trail is kept. Reads the first lines of files.
+    /// Returns the public key that proves that no line of the audit trail was changed, as far back as the trail names one; `None`
+    /// without a trail. It does not change while the trail is kept. Reads the first lines of files.
     ///
     /// # Errors
     /// [`ReadError`].
@@ -420,8 +422,8 @@ impl Kms {
         first_key(&running.options.directory)
     }
 
-    /// Replaces the sinks beside the files of the audit trail, and says whether a line in the files is enough for an answer. Blocks
-    /// for as long as a sink that is removed takes its last lines.
+    /// Replaces the sinks beside the files of the audit trail, and sets whether the files are required. Blocks while a removed sink
+    /// gets its last lines.
     ///
     /// # Errors
     /// A thread cannot be started; the sinks stay as they are.
@@ -430,20 +432,20 @@ impl Kms {
         running.set_sinks(is_file_required, sinks, self.clock.raw())
     }
 
-    /// How the sinks of the audit trail are, the files first; none without a trail.
+    /// Returns the health of the sinks of the audit trail, the files first; none without a trail.
     #[must_use]
     pub fn audit_sinks(&self) -> Vec<SinkHealth> {
         self.auditor.trail.as_ref().map(|running| running.waiting.health.sinks()).unwrap_or_default()
     }
 
-    /// What the audit trail lacked when it was opened. Lines that a stop of the machine took before a seal was over them are `cut`;
+    /// Returns the lines that the audit trail lacked when it was opened. Lines that a stop of the machine took before a seal was over them are `cut`;
     /// others were removed or damaged.
     #[must_use]
     pub fn audit_gaps(&self) -> &[Gap] {
         self.auditor.trail.as_ref().map(|running| &*running.gaps).unwrap_or_default()
     }
 
-    /// Gives `log` a line for each request that is answered from now on, whether or not there is an audit trail. The first log
+    /// Sends `log` a line for each request that is answered from now on, whether or not there is an audit trail. The first log
     /// stays.
     pub fn set_request_log(&self, log: Arc<dyn RequestLog>) {
         let _ = self.auditor.log.set(log);

@@ -27,8 +27,8 @@ pub struct OperatorCall<'c> {
 }
 
 impl Kms {
-    /// Writes the line of an operator's call, to the audit trail if there is one, and to the request log. The thread of the trail does
-    /// it, so the caller's never hangs with a disk; once this was polled, the line is written also if the caller waits no longer.
+    /// Writes the line of an operator's call to the audit trail, if there is one, and to the request log. The thread of the trail
+    /// writes, so the caller's thread never hangs with a disk. Once this was polled, the line is written even if it is dropped.
     ///
     /// # Errors
     /// ServiceUnavailableTemporary if it cannot be written, so the call must not succeed.

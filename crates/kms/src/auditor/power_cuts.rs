@@ -1,4 +1,4 @@
-//! A power cut at every step of the store and its trail together: no durable change lacks its line, and no store is refused.
+//! Tests of a power cut at every step of the store and its trail together: no durable change lacks its line, and no store is refused.
 
 use std::collections::HashSet;
 use std::fs::{self, Permissions};

@@ -1,4 +1,5 @@
-//! The record of a request: what its line in the audit trail says, and its line in the log of a server.
+//! Builds the record of a request from its checks and its outcome. The line in the audit trail and the line in the log of a server
+//! are views of it.
 
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
@@ -38,7 +39,7 @@ pub struct OutsideRequest<'r> {
 }
 
 impl OutsideRequest<'_> {
-    /// Whether nothing proves who sent it.
+    /// Whether its sender is unproved.
     pub(super) fn is_of_stranger(&self) -> bool {
         self.caller.is_none_or(|caller| *caller == origin::Caller::Unsigned)
     }
@@ -50,13 +51,13 @@ pub(super) struct Record<'r> {
     request: Box<Request<'r>>,
 }
 
-/// What a request has asked and used so far.
+/// The permissions that a request has asked for and the key versions that it has used so far.
 pub(super) struct Noted {
     questions: Vec<Question>,
     used: Used,
 }
 
-/// What a request was answered.
+/// The outcome of a request.
 #[derive(Clone, Copy)]
 pub(super) enum Answered<'e> {
     Done,
@@ -70,7 +71,7 @@ impl Noted {
 }
 
 impl<'r> Record<'r> {
-    /// The record of a request, with the names of this state. That of a change names what it has `made` as well.
+    /// Returns the record of a request, with the names in this snapshot. `made` are the things that a change has created.
     pub(super) fn of(
         inquiry: &'r Inquiry<'_>,
         noted: &'r Noted,
@@ -100,7 +101,7 @@ impl<'r> Record<'r> {
         Self::new(inquiry.wall_time(), request)
     }
 
-    /// The record of a request that did not reach [`Kms::call`].
+    /// Returns the record of a request that did not reach [`Kms::call`].
     pub(super) fn outside(kms: &'r Kms, snapshot: &'r Snapshot, outside: &OutsideRequest<'r>) -> Self {
         let OutsideRequest { connection, caller: by, access_key_id, asked_for, status, code, took } =
             *outside;
@@ -124,7 +125,7 @@ impl<'r> Record<'r> {
         Self { time: Time::from(time), request: Box::new(request) }
     }
 
-    /// The record of the same request, answered with this error instead.
+    /// Returns the record of the same request with this error as its outcome.
     pub(super) fn refused(mut self, error: &'r bulla_wire::Error) -> Self {
         self.request.outcome = outcome(Answered::Refused(error));
         self
@@ -140,13 +141,13 @@ impl<'r> Record<'r> {
 }
 
 impl Running {
-    /// The line of a record in the trail.
+    /// Renders a record as a line of the trail.
     pub(super) fn members(&self, record: Record<'_>) -> Members {
         let Record { time, request } = record;
         Members::new(&self.identity, &Line { time, content: Content::Request(request) })
     }
 
-    /// The line of a change without a request.
+    /// Renders the line of a change without a request.
     pub(super) fn event(
         &self,
         event: &'static str,
@@ -169,7 +170,7 @@ fn pair<'p>(name: &'p str, value: &'p str, has_value: bool) -> ContextPair<'p> {
     ContextPair { name: Text::new(name), value: has_value.then(|| Text::new(value)) }
 }
 
-/// The line of a start that accepts a store which was rolled back.
+/// Returns the line of a start that accepts a store which was rolled back.
 pub(super) fn rollback_accepted(identity: &Identity, time: SystemTime, rollback: &Rollback) -> Members {
     let event = Event {
         event: "rollback-accepted".into(),
@@ -186,7 +187,7 @@ fn outcome(answered: Answered<'_>) -> Outcome<'_> {
     }
 }
 
-/// Each resource once, with the versions of keys that were opened.
+/// Returns each resource once, with the versions of keys that were opened.
 fn resources<'q>(
     questions: &'q [Question],
     versions: &[(KeyId, bulla_keys::KeyVersionId)],
@@ -236,7 +237,7 @@ fn resources<'q>(
     resources
 }
 
-/// What decided: the question that was denied, or else the last one that a statement allowed.
+/// Returns the deciding question: the one that was denied, or else the last one that a statement allowed.
 fn decision(questions: &[Question]) -> Option<Decision<'_>> {
     let denied = questions.iter().find(|question| !question.is_allowed);
     let allowed = || questions.iter().rev().find(|question| question.by.is_some());

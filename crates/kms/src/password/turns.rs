@@ -3,8 +3,8 @@
 //! Where users and addresses wait, every second turn is a user's. A password that has waited for long gets the next even turn, from
 //! whichever source it is.
 //!
-//! A flood of sign-ins from up to [`AHEAD`] addresses therefore delays itself: a password from another address waits only for the
-//! current check, and one from an address of the flood for those that the address sent before it. A flood from more addresses
+//! A flood of sign-ins from up to [`AHEAD`] addresses therefore delays itself: a password from another address waits for the
+//! current check and at most one more, and one from an address of the flood for those that the address sent before it. A flood from more addresses
 //! delays every password of an address; it can also refuse them when the queue is full, because the address with the most waiting
 //! passwords, or the latest turn, loses its newest one. A user whose browser has signed in before does not notice either: while
 //! users wait, addresses get at most every second turn.

@@ -1,4 +1,4 @@
-//! The one table of calls.
+//! The calls that a server accepts over its control socket, with their names in the protocol.
 
 /// A call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! What the server knows of a request while it answers it.
+//! The state of a request while the server answers it.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,24 +8,24 @@ use bulla_kms::audit::{Outcome, Request};
 use bulla_kms::new_request_id;
 use bulla_wire::ErrorCode;
 
-/// How far the answer to a request is.
+/// The state of a request, from its bytes to its response.
 pub(crate) struct Progress {
     pub(crate) started: Instant,
     pub(crate) request_id: Arc<str>,
-    /// A connection is judged by it.
+    /// Whether the request was authenticated, which keeps its connection from being evicted.
     pub(crate) authenticated: bool,
     /// The access key that a request with a wrong signature names, if it exists.
     pub(crate) access_key_id: Option<String>,
     /// The product and action in the metrics. None for health checks.
     pub(crate) product: Option<&'static str>,
-    /// Only one of ours.
+    /// An action of the API or a page of the console, if it exists.
     pub(crate) action: Option<&'static str>,
     pub(crate) status: u16,
     pub(crate) error: Option<ErrorCode>,
 }
 
 impl Progress {
-    /// Of a request that was read just now.
+    /// Returns the state of a request that was just read.
     pub(crate) fn begin() -> Self {
         Self {
             started: Instant::now(),
@@ -39,7 +39,7 @@ impl Progress {
         }
     }
 
-    /// The record of a request that the engine knows nothing of, such as a health check.
+    /// Returns the record of a request that does not reach the engine, such as a health check.
     pub(crate) fn record(&self, source: Option<IpAddr>) -> Request<'_> {
         Request {
             request_id: (&*self.request_id).into(),

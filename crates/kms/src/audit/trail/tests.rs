@@ -8,6 +8,7 @@ use super::super::scan::content;
 use super::super::testing::{Memory, Setup, at};
 use super::super::verify::verify;
 use super::*;
+use crate::audit::files::file_name;
 
 /// The last line of the current file.
 fn last_line(memory: &Memory) -> String {

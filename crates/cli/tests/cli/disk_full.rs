@@ -116,7 +116,7 @@ fn a_server_starts_on_a_full_disk() {
         while bulla decrypt old.bulla -o - > decrypted 2> error; do :; done
         cat decrypted; echo with a trail: refused
         grep -c 503 error
-        until grep -q 'no line can be written' log; do sleep 0.1; done
+        until grep -qs 'no line can be written' log; do sleep 0.1; done
         rm full/ballast
         while ! bulla decrypt old.bulla -o - 2> error; do sleep 0.1; done
         kill $server; wait $server

@@ -11,6 +11,9 @@ const FIRST_PAGE: usize = 149;
 /// Pages whose translation ends earlier, and leads to the page for the rest.
 const SHORTER: [&str; 1] = ["docs/disks.md"];
 
+/// Words for which Chinese uses the name, and English often another word.
+const USUAL_IN_CHINESE: [&str; 2] = ["AccessKey", "ClientKey"];
+
 #[test]
 fn the_first_page_is_short() {
     for readme in ["README.md", "README.zh-CN.md"] {
@@ -33,7 +36,7 @@ fn a_translation_has_the_sections_of_its_page() {
         }
         if let Some((line, other)) = first_difference(&outlines) {
             panic!(
-                "{}:{line} and {}:{other} differ in headings, code blocks or tables",
+                "{}:{line} and {}:{other} differ in headings, code blocks, or in the rows of tables or their names",
                 page.display(),
                 translation.display()
             );
@@ -46,7 +49,8 @@ fn translation_of(page: &Path) -> Option<PathBuf> {
     translation.exists().then_some(translation)
 }
 
-/// The shape of a page: the marks of headings, the info strings of code blocks and the rows of tables, with their lines.
+/// The shape of a page: the marks of headings, the info strings of code blocks and the rows of tables with the names that a
+/// translation keeps, with their lines.
 fn outline(markdown: &str) -> Vec<(usize, String)> {
     let mut shape = Vec::new();
     let mut is_code = false;
@@ -58,13 +62,32 @@ fn outline(markdown: &str) -> Vec<(usize, String)> {
                 is_code.then(|| line.to_owned())
             }
             _ if is_code => None,
-            _ if line.starts_with('|') => Some("|".to_owned()),
+            _ if line.starts_with('|') => Some(format!("| {}", names(line).join(" "))),
             _ if line.starts_with('#') => line.split(' ').next().map(str::to_owned),
             _ => None,
         };
         shape.extend(mark.map(|mark| (number + 1, mark)));
     }
     shape
+}
+
+/// The names in a row that no language translates: code, and words like `KeyId` outside of links.
+fn names(row: &str) -> Vec<&str> {
+    let is_name = |word: &&str| {
+        let is_inner_capital = |pair: &[u8]| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase();
+        word.as_bytes().windows(2).any(is_inner_capital) && !USUAL_IN_CHINESE.contains(word)
+    };
+    let (mut code, mut words) = (Vec::new(), Vec::new());
+    for (number, part) in row.split('`').enumerate() {
+        match number % 2 {
+            1 => code.push(part),
+            _ => words.extend(part.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(is_name)),
+        }
+    }
+    code.append(&mut words);
+    code.sort_unstable();
+    code.dedup();
+    code
 }
 
 /// The lines at which two outlines part; the last line, where one is shorter.
@@ -84,4 +107,8 @@ fn a_difference_of_two_pages_is_found() {
     assert_eq!(difference(&same.replace("sh", "console")), Some((7, 5)));
     assert_eq!(difference(&same.replace("| 二 |\n", "")), Some((5, 4)));
     assert_eq!(difference(&same.replace("## 乙\n", "")), Some((11, 5)));
+    let row = |row: &str| [outline("| `a --b` of **KeyId** and an access key |"), outline(row)];
+    assert_eq!(first_difference(&row("| AccessKey 与 **KeyId** 的 `a --b` |")), None);
+    assert!(first_difference(&row("| **KeySpec** 的 `a --b` |")).is_some());
+    assert!(first_difference(&row("| **KeyId** 的 `a` |")).is_some());
 }

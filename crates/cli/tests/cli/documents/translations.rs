@@ -8,9 +8,6 @@ use super::{pages_in, root};
 /// The lines that README.md may have.
 const FIRST_PAGE: usize = 149;
 
-/// Pages whose translation ends earlier, and leads to the page for the rest.
-const SHORTER: [&str; 1] = ["docs/disks.md"];
-
 /// Words for which Chinese uses the name, and English often another word.
 const USUAL_IN_CHINESE: [&str; 2] = ["AccessKey", "ClientKey"];
 
@@ -28,12 +25,7 @@ fn a_translation_has_the_sections_of_its_page() {
     let pairs: Vec<_> = pages.iter().filter_map(|page| Some((page, translation_of(page)?))).collect();
     assert!(pairs.len() >= 4, "{pairs:?}");
     for (page, translation) in pairs {
-        let mut outlines = [page, &translation].map(|path| outline(&fs::read_to_string(path).unwrap()));
-        if SHORTER.iter().any(|name| page.ends_with(name)) {
-            let shorter = outlines[1].len();
-            assert!(shorter < outlines[0].len(), "{}: take the page from the list", page.display());
-            outlines[0].truncate(shorter);
-        }
+        let outlines = [page, &translation].map(|path| outline(&fs::read_to_string(path).unwrap()));
         if let Some((line, other)) = first_difference(&outlines) {
             panic!(
                 "{}:{line} and {}:{other} differ in headings, code blocks, or in the rows of tables or their names",

@@ -105,7 +105,7 @@ texts! {
     USER_NAME: "User name", "用户名";
     PASSWORD: "Password", "密码";
     ACCESS_KEY_ID: "Access key id", "访问密钥 ID（AccessKey ID）";
-    ACCESS_KEY_SECRET: "Access key secret", "访问密钥密码（AccessKey Secret）";
+    ACCESS_KEY_SECRET: "Access key secret", "访问密钥 Secret（AccessKey Secret）";
     CHOOSE_PASSWORD: "Choose a password", "设置新密码";
     OLD_PASSWORD: "Current password", "当前密码";
     NEW_PASSWORD: "New password", "新密码";
@@ -118,7 +118,7 @@ texts! {
     PASSWORD_WRONG: "The current password is wrong.", "当前密码不正确。";
     SIGN_IN_WRONG: "That did not match. Check the name and the password or secret, and that the user or access key is active.", "登录信息不匹配。请检查名称和密码，并确认用户或访问密钥处于启用状态。";
     SIGN_IN_BUSY: "Too many sign-ins are being checked. Wait a few seconds and try again.", "当前登录请求过多，请稍候几秒再试。";
-    SIGN_IN_NO_SECRETS: "This server takes no access key secrets: sign in as a user with a password.", "本服务器不接受访问密钥密码，请以用户名和密码登录。";
+    SIGN_IN_NO_SECRETS: "This server takes no access key secrets: sign in as a user with a password.", "本服务器不接受 AccessKey Secret，请以用户名和密码登录。";
     SECOND_STEP: "Second step of the sign-in", "登录第二步验证";
     CODE: "Code of your authenticator app", "身份验证器中的验证码";
     CODE_WRONG: "The code is wrong or was used already. Each code works once: wait for the next one.", "验证码不正确或已被使用。每个验证码只能使用一次，请等待下一个验证码。";
@@ -143,7 +143,7 @@ texts! {
     LINK_USED_AGAIN: "This link was used before, so all sessions have ended. Run `bulla console` again.", "此链接已被使用过，所有会话均已结束。请重新运行 bulla console。";
     SIGN_OUT: "Sign out", "退出登录";
     OTHER_LANGUAGE: "中文", "English";
-    OWNER: "owner of this store", "本机存储的所有者";
+    OWNER: "owner of this store", "此密钥库的所有者";
     NAVIGATION: "Pages", "页面";
     REQUEST_ID: "Request id", "请求 ID";
     BACK: "Back", "返回";

@@ -86,7 +86,7 @@ fn here() -> String {
 const NO_TRAIL: Text = text(
     "There is no audit trail: the configuration of this server switches it off, or the store is used without a server. \
      Requests are not recorded.",
-    "没有审计日志：服务器的配置关闭了审计，或者此存储未通过服务器使用。所有操作均不留下日志。",
+    "没有审计日志：服务器的配置关闭了审计，或者此密钥库未通过服务器使用。所有操作均不留下日志。",
 );
 const NONE_FOUND: Text = text("No line matches.", "没有符合条件的日志行。");
 const SEARCHED_BACK_TO: Text = text("Searched back to the line of", "已搜索至此时间的日志行：");

@@ -16,7 +16,7 @@ pub(super) fn show(context: &Context<'_>, trail: &TrailPage) -> Markup {
             (text("Newest seal", "最新封印"), html! { code { (trail.figures.sealed) } }),
             (text("Oldest line without a seal", "最早的未封印日志行"), html! { (lag) " ms" }),
         ]))
-        (table(context, &[text("Sink", "输出"), texts::STATE, REQUIRED, MISSED], &rows))
+        (table(context, &[text("Sink", "输出目标"), texts::STATE, REQUIRED, MISSED], &rows))
     }
 }
 

@@ -105,5 +105,5 @@ const CREDENTIALS: Text = text(
 );
 const SERVE: Text = text(
     "The SDKs need a server: `bulla serve` answers the API of Alibaba Cloud KMS with the keys of this store.",
-    "各语言 SDK 需要服务器：运行 bulla serve，即可通过阿里云 KMS 的 API 使用此存储中的密钥。",
+    "各语言 SDK 需要服务器：运行 bulla serve，即可通过阿里云 KMS 的 API 使用此密钥库中的密钥。",
 );

@@ -10,11 +10,14 @@ use std::time::Duration;
 
 use bulla_client::{CallError, KmsApi, Refusal};
 use bulla_envelope::LocalFailure;
-use bulla_kms::{DescribeKeyUses, KeyUses, Kms, OpenError, Options, Role, StoreError, SystemClock};
+use bulla_kms::{
+    AuditOptions, DescribeKeyUses, KeyUses, Kms, OpenError, Options, Role, StoreError, SystemClock,
+};
 use bulla_wire::kms::{CreateAlias, CreateKey, DescribeKey};
 use bulla_wire::{Action, Error, Parameters, Product, ReplyFormat, Request, SecretText, render_reply};
 
 use self::shared::{Exclusive, Shared};
+use crate::commands::serve::node;
 use crate::messages::note;
 
 /// A KMS in this process. Commands that run at the same time take turns with the store.
@@ -103,7 +106,11 @@ impl EmbeddedKms {
         if failure.as_ref().is_some_and(|failure| failure.is_latest) {
             options.patience = Duration::ZERO; // the store was not released in time for another file of this run
         }
-        let kms = match Kms::open(&options, SystemClock).map_err(Arc::new) {
+        let opened = AuditOptions::of_store(&self.data, node()).and_then(|audit| {
+            options.audit = audit;
+            Kms::open(&options, SystemClock)
+        });
+        let kms = match opened.map_err(Arc::new) {
             Ok(kms) => kms,
             Err(error) => {
                 *failure = Some(OpenFailure { error: Arc::clone(&error), is_latest: true });

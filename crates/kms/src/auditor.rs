@@ -11,6 +11,7 @@
 mod closed;
 mod figures;
 mod health;
+mod location;
 mod operator;
 #[cfg(test)]
 mod power_cuts;
@@ -30,6 +31,7 @@ mod writer;
 
 use std::future::poll_fn;
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::thread::{self, JoinHandle};
@@ -44,6 +46,8 @@ pub(crate) use self::closed::note_closed;
 pub use self::figures::AuditFigures;
 pub(crate) use self::figures::TrailInUse;
 pub use self::health::SinkHealth;
+pub(crate) use self::location::behind_files;
+pub use self::location::trail_directory;
 pub use self::operator::OperatorCall;
 pub use self::record::OutsideRequest;
 use self::record::{Answered, Noted, Record};
@@ -87,6 +91,8 @@ struct Running {
     new_key: Option<PublicKey>,
     /// The lines that the trail lacked at this start.
     gaps: Vec<Gap>,
+    /// The evidence that the store is older than the trail, if this start accepted it.
+    accepted: Option<Rollback>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -111,6 +117,7 @@ impl Prepared {
     /// [`OpenError::Audit`].
     pub(crate) fn open(
         self,
+        data: &Path,
         options: &AuditOptions,
         roots: &Arc<RootKeys>,
         state: &State,
@@ -129,6 +136,7 @@ impl Prepared {
             noted: noted(&state.published()),
             now: Time::from(clock.raw()),
         };
+        location::claim(data, &options.directory)?;
         let mut trail = Trail::open(&options.directory, opening).map_err(OpenError::Audit)?;
         let behind = behind(&trail, state.anchor());
         if let Some(rollback) = behind.as_ref().filter(|_| !accept_rollback) {
@@ -172,6 +180,7 @@ impl Prepared {
             shared,
             new_key,
             gaps,
+            accepted: behind,
             thread,
         })))
     }
@@ -206,6 +215,11 @@ impl Auditor {
     /// Whether records have the values of encryption contexts.
     pub(crate) fn has_context_values(&self) -> bool {
         self.trail.as_ref().is_some_and(|running| running.options.context_values)
+    }
+
+    /// The evidence that the store is older than its trail, if the start accepted it.
+    pub(crate) fn accepted_rollback(&self) -> Option<&Rollback> {
+        self.trail.as_ref()?.accepted.as_ref()
     }
 
     fn log(&self) -> Option<&dyn RequestLog> {
@@ -482,16 +496,26 @@ fn noted(snapshot: &Snapshot) -> Option<Position> {
 /// Returns the rollback of a store that is older than its trail. A restored store has fewer commits than before, and a later
 /// epoch.
 fn behind(trail: &Trail, anchor: Option<Anchor>) -> Option<Rollback> {
-    let sealed = trail.sealed_commit();
-    let sealed_epoch = trail.sealed_epoch();
-    match anchor {
-        None => (sealed > 0).then_some(Rollback::BehindTrail { commit: 0, sealed }),
-        Some(Anchor { epoch, .. }) if epoch < sealed_epoch => {
-            Some(Rollback::BeforeRestore { epoch, sealed: sealed_epoch })
+    let store = anchor.map(|Anchor { epoch, commit, .. }| Progress { epoch, commit });
+    behind_seal(store, Progress { epoch: trail.sealed_epoch(), commit: trail.sealed_commit() })
+}
+
+/// How far a store had come.
+#[derive(Clone, Copy)]
+struct Progress {
+    epoch: u64,
+    commit: u64,
+}
+
+/// Returns the rollback of a store that is older than a seal of its trail. A store of an earlier version has no progress.
+fn behind_seal(store: Option<Progress>, sealed: Progress) -> Option<Rollback> {
+    match store {
+        None => (sealed.commit > 0).then_some(Rollback::BehindTrail { commit: 0, sealed: sealed.commit }),
+        Some(Progress { epoch, .. }) if epoch < sealed.epoch => {
+            Some(Rollback::BeforeRestore { epoch, sealed: sealed.epoch })
         }
-        Some(Anchor { epoch, commit, .. }) => {
-            (epoch == sealed_epoch && commit < sealed).then_some(Rollback::BehindTrail { commit, sealed })
-        }
+        Some(Progress { epoch, commit }) => (epoch == sealed.epoch && commit < sealed.commit)
+            .then_some(Rollback::BehindTrail { commit, sealed: sealed.commit }),
     }
 }
 

@@ -45,6 +45,7 @@ pub(crate) fn exposed_hint(path: &Path, owner: u32, mode: u32) -> String {
 pub(crate) fn directory_hint(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::ReadOnlyFilesystem => "mount it writable, or name another directory",
+        io::ErrorKind::NotFound => "mount it if it is on another disk, or name another directory",
         _ => "check the permissions of the directory, or name another one",
     }
 }

@@ -117,6 +117,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use arc_swap::ArcSwap;
 pub use auditor::{
     AuditFigures, AuditOptions, AuditOutput, AuditSink, OperatorCall, OutsideRequest, RequestLog, SinkHealth,
+    trail_directory,
 };
 pub use authorize::{ExplainedQuestion, PolicySource};
 pub use backup::{
@@ -309,9 +310,14 @@ impl Kms {
             begun.map_err(|source| OpenError::Store { path: options.data.clone(), source })?;
         }
         let auditor = match audit {
-            Some((audit_options, prepared)) => {
-                prepared.open(audit_options, &roots, &state, &clock, options.accept_rollback)?
-            }
+            Some((audit_options, prepared)) => prepared.open(
+                &options.data,
+                audit_options,
+                &roots,
+                &state,
+                &clock,
+                options.accept_rollback,
+            )?,
             None => Auditor::none(),
         };
         if state.published().has_policies() {
@@ -447,11 +453,11 @@ impl Kms {
         self.state.anchor().map_or(0, |anchor| anchor.commit)
     }
 
-    /// The evidence that rows of the store were rolled back, removed or added, if this start accepted it
+    /// The evidence that the store or rows of it were rolled back, removed or added, if this start accepted it
     /// ([`Options::accept_rollback`]).
     #[must_use]
     pub fn accepted_rollback(&self) -> Option<&Rollback> {
-        self.state.accepted_rollback()
+        self.state.accepted_rollback().or(self.auditor.accepted_rollback())
     }
 
     /// The epoch of the store: 1 until it is restored from a backup. 0 if [`Kms::commit_number`] is 0.
@@ -564,7 +570,7 @@ impl std::fmt::Debug for Kms {
 }
 
 /// Checks a store that no server has open, and changes nothing in it: every record opens, all records together are the state
-/// of the last commit, and all that a record names exists. Waits for a command that has it open, as [`Kms::open`] does.
+/// of the last commit, all that a record names exists, and the store is not older than its audit trail. Waits for a command that has it open, as [`Kms::open`] does.
 ///
 /// # Errors
 /// [`OpenError`] if the store cannot be opened or read; defects of its records are in the report.
@@ -572,7 +578,13 @@ pub fn check_store(options: &Options) -> Result<StoreReport, OpenError> {
     let Inspected { store, roots, format, .. } = &Inspected::open(options)?;
     let failed = |source| OpenError::Store { path: options.data.clone(), source };
     let report = state::check(store, roots, *format, |_| ControlFlow::Continue(())).map_err(failed)?;
-    Ok(report.expect("it is not broken off"))
+    let mut report = report.expect("it is not broken off");
+    if report.faults.is_empty()
+        && let Some(rollback) = auditor::behind_files(&options.data, report.epoch, report.commit)?
+    {
+        report.faults.push(StoreFault::of_all(rollback));
+    }
+    Ok(report)
 }
 
 /// The clock that clients read may be a tick of the kernel behind.

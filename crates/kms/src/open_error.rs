@@ -64,6 +64,13 @@ pub enum OpenError {
     },
     /// The audit trail cannot be written, so every request would be refused.
     Audit(TrailError),
+    /// The store has an audit trail in another directory than the configuration names.
+    OtherTrail {
+        /// The directory of the trail.
+        existing: PathBuf,
+        /// The directory that the configuration names.
+        named: PathBuf,
+    },
     /// The clock of the machine is far behind the last use of the store.
     ClockBehind {
         /// By how many seconds.
@@ -102,6 +109,11 @@ impl OpenError {
             Self::Audit(_) => "see to it that the directory of the trail can be written, or name another one: [[audit]] \
                  type = \"file\" in the configuration; audit = [] switches the trail off"
                 .into(),
+            Self::OtherTrail { existing, named } => format!(
+                "to continue that trail, move its files to {}; to begin a new one, rename {}",
+                named.display(),
+                existing.display()
+            ),
             Self::ClockBehind { .. } => {
                 "set the clock right; if it was wrong at the last use of the store, start once with: bulla serve --accept-clock"
                     .into()
@@ -135,6 +147,12 @@ impl fmt::Display for OpenError {
             }
             Self::Store { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Audit(error) => write!(f, "{error}"),
+            Self::OtherTrail { existing, named } => write!(
+                f,
+                "the audit trail of this store is in {}, but the configuration names {}",
+                existing.display(),
+                named.display()
+            ),
             Self::ClockBehind { seconds } => {
                 write!(f, "the clock is {seconds} seconds behind the last use of the store")
             }
@@ -154,6 +172,7 @@ impl std::error::Error for OpenError {
             | Self::InUse { .. }
             | Self::OtherHome { .. }
             | Self::StoreMissing { .. }
+            | Self::OtherTrail { .. }
             | Self::ClockBehind { .. } => None,
         }
     }

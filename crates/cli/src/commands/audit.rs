@@ -15,6 +15,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use bulla_kms::audit::{Content, ReadError, Record, TrailFile};
+use bulla_kms::trail_directory;
 
 pub(crate) use self::since::{Since, span};
 use crate::args::{Audit, KmsFlags, TrailOf};
@@ -37,7 +38,7 @@ fn data(place: &TrailOf) -> &Path {
 
 /// Returns the files of a trail, oldest first.
 fn sources(place: &TrailOf) -> Result<Vec<TrailFile>, Failure> {
-    let directory = data(place).join("audit");
+    let directory = trail_directory(data(place));
     let hint = "name the data directory of the server with --data";
     match TrailFile::all(std::slice::from_ref(&directory)) {
         Ok(found) if found.is_empty() => Err(no_trail(&directory).advising(hint)),

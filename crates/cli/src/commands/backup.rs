@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 
 use bulla_kms::{
     AuditOptions, BackupError, BackupFacts, BackupOutput, OpenError, Options, Role, create_backup,
-    verify_backup,
+    trail_directory, verify_backup,
 };
 use bulla_wire::Timestamp;
 use serde_json::{Value, json};
 
 pub(crate) use self::list::{find, kept_until};
 use crate::args::{Backup, CreateBackup, KmsFlags, VerifyBackup};
-use crate::commands::serve::{TRAIL, node};
+use crate::commands::serve::node;
 use crate::control::connect;
 use crate::embedded::report_wait;
 use crate::failure::{Exit, Failure};
@@ -82,8 +82,8 @@ fn options(flags: &KmsFlags, data: Option<PathBuf>, root_key: Option<PathBuf>) -
 
 /// Returns the location of the store's audit trail, if it has one.
 fn trail(data: &Path, named: Option<PathBuf>) -> Option<AuditOptions> {
-    let directory = named.unwrap_or_else(|| data.join(TRAIL));
-    directory.is_dir().then(|| AuditOptions::new(directory, node()))
+    let directory = named.unwrap_or_else(|| trail_directory(data));
+    directory.is_dir().then(|| AuditOptions::continuing(directory, node()))
 }
 
 fn tell(facts: &BackupFacts, verified: &str, json: bool) -> Result<(), Failure> {

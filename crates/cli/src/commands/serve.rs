@@ -20,7 +20,7 @@ use bulla_server::{Server, ServiceManager};
 
 use self::access_key::{ACCESS_KEY_ID, given_access_key};
 use self::audit::leave_trail;
-pub(crate) use self::audit::{TRAIL, node};
+pub(crate) use self::audit::node;
 pub(crate) use self::backup::DIRECTORY as BACKUPS;
 use self::backup::backup_schedule;
 use self::errors::open_failure;

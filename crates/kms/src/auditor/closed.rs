@@ -37,7 +37,7 @@ impl Kms {
 }
 
 /// Whether there is a trail, and its newest line is not the one that ends it.
-fn is_open(trail: &AuditOptions) -> Result<bool, OpenError> {
+pub(super) fn is_open(trail: &AuditOptions) -> Result<bool, OpenError> {
     let directory = &trail.directory;
     let failed = |error: ReadError| OpenError::Directory { path: error.path, source: error.source };
     if !directory.is_dir() || TrailFile::all(slice::from_ref(directory)).map_err(failed)?.is_empty() {

@@ -47,6 +47,13 @@ pub struct StoreFault {
     pub fault: Fault,
 }
 
+impl StoreFault {
+    /// Returns a defect of all records together.
+    pub(crate) fn of_all(rollback: Rollback) -> Self {
+        Self { table: Anchor::TABLE.to_owned(), name: String::new(), fault: Fault::RolledBack(rollback) }
+    }
+}
+
 /// A kind of defect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

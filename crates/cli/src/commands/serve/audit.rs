@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::path::Path;
 
-use bulla_kms::{AuditOptions, Kms};
+use bulla_kms::{AuditOptions, Kms, trail_directory};
 use bulla_server::{AuditSinks, AuditTarget, OtherSink, SyslogTarget};
 use rustix::system::uname;
 
@@ -13,7 +13,7 @@ use crate::messages::note;
 
 /// Returns the options of the trail; `None` if the configuration disables it.
 pub(super) fn audit_options(settings: &Serve, data: &Path) -> Result<Option<AuditOptions>, Failure> {
-    let usual = || AuditOptions::new(data.join(TRAIL), node());
+    let usual = || AuditOptions::new(trail_directory(data), node());
     let sinks = match &settings.audit {
         None => return Ok(Some(usual())),
         Some(sinks) => sinks.as_slice(),
@@ -45,10 +45,9 @@ pub(super) fn audit_options(settings: &Serve, data: &Path) -> Result<Option<Audi
     }
 }
 
-/// Records in the trail of an earlier start that it is disabled now. If that trail was not in the default directory,
-/// the configuration no longer names its directory.
+/// Records in the trail of an earlier start that it is disabled now.
 pub(super) fn leave_trail(kms: &Kms, data: &Path) {
-    let left = AuditOptions::new(data.join(TRAIL), node());
+    let left = AuditOptions::new(trail_directory(data), node());
     let directory = left.directory.display();
     match kms.note_trail_left(&left) {
         Ok(true) => {
@@ -127,9 +126,6 @@ fn bytes(mib: Option<NonZeroU32>) -> Option<u64> {
 pub(crate) fn node() -> String {
     uname().nodename().to_string_lossy().into_owned()
 }
-
-/// The default directory, below the data directory.
-pub(crate) const TRAIL: &str = "audit";
 
 #[cfg(test)]
 mod tests {

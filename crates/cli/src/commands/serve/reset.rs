@@ -15,6 +15,9 @@ pub(crate) fn reset_access_key(flags: Reset) -> Result<(), Failure> {
     let data = data_directory(&settings)?;
     let mut options = kms_options(&settings, &data)?;
     options.role = Role::Command;
+    if let Some(audit) = &mut options.audit {
+        audit.limits.total = u64::MAX; // only the server deletes files of the trail: this command may lack its configuration
+    }
     if !options.has_store() {
         let what = format!("{} holds no store", data.display());
         return Err(Failure::new(Exit::Usage, what, "name the data directory of the server with --data"));

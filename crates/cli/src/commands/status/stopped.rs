@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use bulla_kms::audit::{Content, Hash, Position, Record, TrailFile};
-use bulla_kms::{OpenError, Options, Role, inspect_store};
+use bulla_kms::{OpenError, Options, Role, inspect_store, trail_directory};
 use bulla_server::control::{AuditStatus, RootKeyStatus, StoreStatus};
 use serde_json::json;
 
@@ -46,7 +46,7 @@ pub(super) fn run(data: &Path, args: &Status) -> Result<(), Failure> {
 
 /// Returns the state of the trail from its files; `None` without files.
 fn audit(data: &Path) -> Option<AuditStatus> {
-    let directory = data.join("audit");
+    let directory = trail_directory(data);
     let sources =
         TrailFile::all(std::slice::from_ref(&directory)).ok().filter(|sources| !sources.is_empty())?;
     let sealed = sources.iter().rev().find_map(newest_seal).map(|sealed| sealed.to_string());

@@ -78,11 +78,11 @@ impl Pattern {
     /// Whether the pattern matches any text that consists of the subject and a name. Names have no colon, so a pattern for
     /// secrets does not touch keys.
     pub(crate) fn touches(&self, prefix: &Subject<'_>) -> bool {
-        let goes_on = |text: &str| prefix.begins(text) && !text[prefix.text.len()..].contains(':');
+        let begins_in_segment = |text: &str| prefix.begins(text) && !text[prefix.text.len()..].contains(':');
         match self {
             Self::Any => true,
-            Self::Exact(text) => goes_on(text),
-            Self::Prefix(text) => prefix.starts_with(text) || goes_on(text),
+            Self::Exact(text) => begins_in_segment(text),
+            Self::Prefix(text) => prefix.starts_with(text) || begins_in_segment(text),
             Self::General(general) => {
                 // The rest of the pattern has to match a name, which has no colon.
                 let open_from = general.text.rfind(':').map_or(0, |colon| colon + 1);
@@ -438,7 +438,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_match_in_either_case_only_if_that_is_asked_for() {
+    fn letters_match_in_either_case_only_if_requested() {
         assert!(!matches("Key*", "key/1"));
         for pattern in ["describe*", "*key", "describekey", "d?scr*y", "D*", "*BEK?y", "DescribeKey"] {
             assert!(Pattern::new(pattern).matches(&Subject::without_case("DescribeKEY")), "{pattern}");

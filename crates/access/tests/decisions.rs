@@ -334,7 +334,7 @@ fn a_key_policy_or_an_identity_policy_suffices_and_a_deny_of_either_denies() {
 }
 
 #[test]
-fn a_session_policy_limits_whatever_else_allows() {
+fn a_session_policy_limits_all_other_policies() {
     let all = identity("Allow", "*", "*");
     let session =
         policy(PolicyKind::Session, r#"{"Effect": "Allow", "Action": "kms:Encrypt", "Resource": "*"}"#);
@@ -374,7 +374,7 @@ const NEITHER: (bool, bool) = (false, false);
 const DENY_ONLY: (bool, bool) = (false, true);
 
 #[test]
-fn texts_compare_as_their_operator_says() {
+fn texts_compare_by_their_operator() {
     let text = |operator, values, value| met(operator, "kms:tag/a", values, Some(Value::Text(value)));
     assert_eq!(text("StringEquals", r#"["x", "Prod"]"#, "Prod"), BOTH);
     assert_eq!(text("StringEquals", r#""Prod""#, "prod"), NEITHER);
@@ -587,7 +587,7 @@ fn conditions_on_a_single_resource_leave_open_whether_all_are_covered() {
 }
 
 #[test]
-fn system_policies_give_what_their_names_say() {
+fn system_policies_grant_what_their_names_state() {
     let secret = "acs:kms:r:1:secret/a";
     let gives = |name: &str, action: &str, resource: &str| {
         allows(system::find(name).expect(name).policy(), action, resource)
@@ -618,7 +618,7 @@ fn system_policies_give_what_their_names_say() {
 }
 
 #[test]
-fn an_explanation_says_what_each_statement_is_about_and_what_is_missing() {
+fn an_explanation_describes_each_statement_and_what_is_missing() {
     let first = policy(
         PolicyKind::Identity,
         r#"{"Effect": "Allow", "Action": "kms:Encrypt", "Resource": "*"},

@@ -490,12 +490,12 @@ fn principals_are_listed_and_bound_and_an_unknown_one_has_its_place() {
     let provider = PrincipalName::OidcProvider("ci".into());
     assert_eq!(names, [bob.clone(), ci.clone(), provider.clone()]);
 
-    let mut asked = Vec::new();
+    let mut looked_up = Vec::new();
     let bound = policy.clone().bind(|name| {
-        asked.push(name.clone());
+        looked_up.push(name.clone());
         Some(PrincipalId::from_random(1))
     });
-    assert_eq!(asked, [bob, ci.clone()]);
+    assert_eq!(looked_up, [bob, ci.clone()]);
     assert_eq!(bound.expect("bound").principals().collect::<Vec<_>>(), [&provider]);
 
     let error =

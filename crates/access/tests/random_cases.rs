@@ -67,7 +67,7 @@ fn what_is_covered_is_allowed_on_every_resource() {
 }
 
 #[test]
-fn resources_that_are_not_told_apart_get_the_same_answer() {
+fn indistinguishable_resources_get_the_same_answer() {
     let mut counts = [0; 3];
     for seed in 0..cases() {
         let mut case = Case::random(seed);

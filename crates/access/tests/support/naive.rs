@@ -15,13 +15,13 @@ pub(crate) type Answer = Result<(), (&'static str, bool)>;
 pub(crate) fn decide(case: &Case, rule: &str) -> Answer {
     let request = &case.request;
     if let Some(session) = &case.session {
-        match says(session, request, false) {
+        match effect_of(session, request, false) {
             "Allow" => {}
-            said => return Err(("session", said == "Deny")),
+            effect => return Err(("session", effect == "Deny")),
         }
     }
-    let identity: Vec<&str> = case.identity.iter().map(|policy| says(policy, request, false)).collect();
-    let resource = case.resource.as_ref().map_or("nothing", |policy| says(policy, request, case.trust));
+    let identity: Vec<&str> = case.identity.iter().map(|policy| effect_of(policy, request, false)).collect();
+    let resource = case.resource.as_ref().map_or("nothing", |policy| effect_of(policy, request, case.trust));
     if identity.contains(&"Deny") {
         return Err(("identity", true));
     }
@@ -38,7 +38,7 @@ pub(crate) fn decide(case: &Case, rule: &str) -> Answer {
     Err((lacking, false))
 }
 
-fn says(policy: &Json, request: &Request, trust: bool) -> &'static str {
+fn effect_of(policy: &Json, request: &Request, trust: bool) -> &'static str {
     let statements = policy["Statement"].as_array().expect("a list");
     let any = |effect: &str| {
         statements.iter().any(|statement| statement["Effect"] == effect && applies(statement, request, trust))

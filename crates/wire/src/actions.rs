@@ -221,21 +221,22 @@ mod tests {
 
     /// If the table missed a DryRun, the action would be executed.
     #[test]
-    fn every_action_tells_of_its_shared_parameters() {
+    fn every_action_lists_its_shared_parameters() {
         for product in Product::ALL {
-            for (action, told) in product.table().shared {
+            for (action, listed) in product.table().shared {
                 let parameters = product.parameters(action).unwrap();
                 for (parameter, name) in [("DryRun", "dry_run"), ("EncryptionContext", "encryption_context")]
                 {
                     assert_eq!(
                         parameters.contains(&parameter),
-                        told.contains(&name),
+                        listed.contains(&name),
                         "{parameter} of {action}"
                     );
                 }
             }
         }
-        let with = |name| Product::Kms.table().shared.iter().filter(|(_, told)| told.contains(&name)).count();
+        let with =
+            |name| Product::Kms.table().shared.iter().filter(|(_, listed)| listed.contains(&name)).count();
         assert_eq!((with("dry_run"), with("encryption_context")), (15, 6));
     }
 

@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_equal_that_say_the_same() {
+    fn parameters_with_equal_values_are_equal() {
         let mut set = Parameters::from_query("b=1&a=long+value").unwrap();
         set.set("b", "2");
         set.set("c", "");

@@ -154,7 +154,7 @@ mod tests {
     use crate::error::ErrorReply;
 
     #[test]
-    fn a_denied_request_is_told_by_whom_if_the_error_knows() {
+    fn a_denied_request_names_the_denying_policy_if_it_is_known() {
         let access_denied = AccessDenied {
             auth_action: "kms:Decrypt".into(),
             auth_principal_type: "SubUser".into(),

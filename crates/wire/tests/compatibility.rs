@@ -63,11 +63,11 @@ fn the_parameters_of_an_action_are_the_fields_of_its_request() {
         .flat_map(|(product, ..)| product.actions().iter().map(move |action| (*product, *action)));
     for (product, action) in actions {
         let (required, optional) = parameters(product, action);
-        let mut asked: Vec<_> = required.into_iter().chain(optional).collect();
-        asked.sort_unstable();
+        let mut documented: Vec<_> = required.into_iter().chain(optional).collect();
+        documented.sort_unstable();
         let mut known = product.parameters(action).unwrap().to_vec();
         known.sort_unstable();
-        assert_eq!(known, asked, "{action}");
+        assert_eq!(known, documented, "{action}");
     }
     assert_eq!(Product::Kms.parameters("GetClientKey"), None);
     assert_eq!(Product::Kms.parameters("describekey"), None);

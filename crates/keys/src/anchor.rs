@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn an_anchor_says_under_which_root_key_it_hashes_rows() {
+    fn an_anchor_names_the_root_key_under_which_it_hashes_rows() {
         let (store, first, second) =
             (StoreId::random(&SystemRandom), RootKey::random(&SystemRandom), RootKey::random(&SystemRandom));
         let old = first.keys(store, 1);

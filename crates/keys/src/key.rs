@@ -510,7 +510,7 @@ mod tests {
     }
 
     #[test]
-    fn only_symmetric_keys_of_this_kms_rotate_by_themselves() {
+    fn only_symmetric_keys_of_this_kms_rotate_automatically() {
         let (week, next) = (RotationInterval::parse("7d"), KeyVersionId::random(&SystemRandom));
         let rotating = key(KeySpec::Sm4, KeyOrigin::Kms).with_rotation(week, 1000).unwrap();
         assert_eq!(rotating.due(), Some(1000 + 604_800));
@@ -544,7 +544,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_changes_the_key_of_a_service() {
+    fn the_key_of_a_service_is_read_only() {
         let next = KeyVersionId::random(&SystemRandom);
         let service = Key { creator: Key::SECRETS_SERVICE.into(), ..key(KeySpec::Aes256, KeyOrigin::Kms) };
         assert_eq!(service.allows(Operation::Use, 0), Ok(()));

@@ -404,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_version_is_current_unless_somebody_says_otherwise() {
+    fn a_new_version_is_current_unless_the_caller_sets_other_stages() {
         let first = secret();
         assert_eq!(shown(&first), ["v1:ACSCurrent"]);
         let second = put(&first, "v2", &["ACSCurrent"]);

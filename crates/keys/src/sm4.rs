@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn nonces_are_drawn_anew() {
+    fn each_call_draws_a_new_nonce() {
         let key = Sm4Gcm::new(&[7; 16]);
         assert_ne!(key.seal(b"", b"", &SystemRandom)[..24], key.seal(b"", b"", &SystemRandom)[..24]);
     }

@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn nonces_are_drawn_anew() {
+    fn each_call_draws_a_new_nonce() {
         let key = Xaes256Gcm::new(&[7; 32]);
         assert_ne!(key.seal(b"", b"", &SystemRandom)[..24], key.seal(b"", b"", &SystemRandom)[..24]);
     }

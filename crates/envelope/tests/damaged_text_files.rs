@@ -95,7 +95,7 @@ fn blanks_after_the_ciphertext_may_be_longer_than_a_chunk() {
 }
 
 #[test]
-fn what_is_wrong_is_said() {
+fn damage_is_named() {
     let (key, sealed) = sealed(b"four");
     let text = String::from_utf8(sealed).unwrap();
     let lines: Vec<_> = text.lines().collect();

@@ -224,7 +224,7 @@ fn expected_plaintext(vector: &Value) -> Vec<u8> {
 }
 
 #[test]
-fn every_vector_is_read_as_it_says_in_each_way() {
+fn every_vector_is_read_as_expected_in_each_way() {
     let (vectors, kms) = vectors();
     for (vector, file) in &vectors {
         let name = text(vector, "file");
@@ -285,7 +285,7 @@ fn an_error_stays_one() {
 }
 
 #[test]
-fn headers_say_what_the_vectors_say() {
+fn headers_match_the_vectors() {
     let (vectors, _) = vectors();
     for (vector, file) in vectors.iter().filter(|(vector, _)| vector["error"].is_null()) {
         let header = Header::read(file.as_slice()).unwrap();
@@ -296,10 +296,10 @@ fn headers_say_what_the_vectors_say() {
         assert_eq!(*header.context(), context_of(&vector["context"]), "{name}");
         let newest = header.slots().iter().flatten().max_by_key(|slot| slot.generation).unwrap();
         let wraps: Vec<_> = newest.wraps.iter().map(fields).collect();
-        let said = vector["wraps"].as_array().unwrap().iter();
+        let stated = vector["wraps"].as_array().unwrap().iter();
         let fields = ["kind", "key_id", "key_version_id", "region", "ciphertext_blob"];
-        let said: Vec<_> = said.map(|wrap| fields.map(|field| text(wrap, field))).collect();
-        assert_eq!(wraps, said, "{name}");
+        let stated: Vec<_> = stated.map(|wrap| fields.map(|field| text(wrap, field))).collect();
+        assert_eq!(wraps, stated, "{name}");
         let damaged = header.slots().iter().any(Option::is_none);
         assert_eq!(damaged, vector["warning"] == "slot", "{name}");
         // A header that was read is written back unchanged, unless a slot is damaged.
@@ -317,7 +317,7 @@ fn fields(wrap: &Wrap) -> [&str; 5] {
 }
 
 #[test]
-fn a_seek_goes_where_it_should() {
+fn a_seek_reaches_its_position() {
     let (vectors, kms) = vectors();
     let named = |name: &str| &vectors.iter().find(|(vector, _)| text(vector, "file") == name).unwrap().1;
     for (name, length) in [("32768-bytes.bulla", 32_768), ("1048577-bytes.bulla", 1_048_577)] {
@@ -399,13 +399,13 @@ fn what_is_written_is_read_at_every_border() {
 fn a_size_that_is_not_so_is_damage() {
     let kms = Toy::default();
     let none = EncryptionContext::default();
-    for (length, said) in [(100, 99), (100, 101), (0, 1), (16_384, 0), (40_000, 16_384)] {
-        let source = SourceMetadata { size: Some(said), ..SourceMetadata::default() };
+    for (length, stated) in [(100, 99), (100, 101), (0, 1), (16_384, 0), (40_000, 16_384)] {
+        let source = SourceMetadata { size: Some(stated), ..SourceMetadata::default() };
         let file = written(&plaintext(length), source, WrapKind::Set, &none, &kms);
         for way in [streamed, sought] {
             let (found, result) = way(&file, &kms);
-            assert_eq!(result, Err("damaged"), "{length} bytes, said to be {said}");
-            assert!(found.len() <= CHUNK_LEN * (length / CHUNK_LEN), "{length} bytes, said to be {said}");
+            assert_eq!(result, Err("damaged"), "{length} bytes, said to be {stated}");
+            assert!(found.len() <= CHUNK_LEN * (length / CHUNK_LEN), "{length} bytes, said to be {stated}");
         }
     }
 }
@@ -415,10 +415,10 @@ fn a_file_opens_by_any_of_its_keys_that_is_allowed_and_by_no_other() {
     let kms = Toy::default();
     let context = EncryptionContext::new([("file", "sales.csv"), ("year", "2026")]).unwrap();
     let file = written(b"content", SourceMetadata::default(), WrapKind::Set, &context, &kms);
-    let open = |said: &[(&str, &str)], allowed: &AllowedKeys| {
-        let said = EncryptionContext::new(said.iter().copied()).unwrap();
+    let open = |stated: &[(&str, &str)], allowed: &AllowedKeys| {
+        let stated = EncryptionContext::new(stated.iter().copied()).unwrap();
         let reader = Reader::new(file.as_slice()).unwrap();
-        reader.unlock(&kms, &said, allowed).map(drain)
+        reader.unlock(&kms, &stated, allowed).map(drain)
     };
     let only = |ids: &[&str]| AllowedKeys::only(ids.iter().copied());
     let (all, content) = (AllowedKeys::all(), (b"content".to_vec(), Ok(())));

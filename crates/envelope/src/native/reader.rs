@@ -141,7 +141,7 @@ impl<R: Read + Seek> OpenReader<R> {
         }
         self.size = Some(length);
         let mut reader = SeekReader { reader: self, length, position: length };
-        reader.go_to_chunk(length / CHUNK_LEN as u64).map_err(OpenError::Read)?;
+        reader.seek_to_chunk(length / CHUNK_LEN as u64).map_err(OpenError::Read)?;
         reader.reader.refill()?;
         reader.seek(SeekFrom::Start(0)).map_err(OpenError::Read)?;
         Ok(reader)
@@ -163,7 +163,7 @@ impl<R: Read + Seek> SeekReader<R> {
         self.length
     }
 
-    fn go_to_chunk(&mut self, chunk: u64) -> io::Result<()> {
+    fn seek_to_chunk(&mut self, chunk: u64) -> io::Result<()> {
         let reader = &mut self.reader;
         reader.input.seek(SeekFrom::Start(reader.body_offset + sealed_offset(chunk)))?;
         reader.next_chunk = chunk;
@@ -212,7 +212,7 @@ impl<R: Read + Seek> Seek for SeekReader<R> {
         };
         let position = position.ok_or(io::ErrorKind::InvalidInput)?;
         if position < self.length {
-            self.go_to_chunk(position / CHUNK_LEN as u64)?;
+            self.seek_to_chunk(position / CHUNK_LEN as u64)?;
             let skip = position % CHUNK_LEN as u64;
             io::copy(&mut self.reader.by_ref().take(skip), &mut io::sink())?;
         }

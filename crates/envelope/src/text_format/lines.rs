@@ -101,7 +101,7 @@ impl<R: Read + Seek> Lines<R> {
     }
 
     /// Moves back to the beginning of a line.
-    pub(super) fn go_to(&mut self, position: u64) -> Result<(), OpenError> {
+    pub(super) fn seek_to(&mut self, position: u64) -> Result<(), OpenError> {
         self.0.seek(SeekFrom::Start(position)).map(drop).map_err(OpenError::Read)
     }
 }

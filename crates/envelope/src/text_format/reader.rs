@@ -116,7 +116,7 @@ impl<R: Read + Seek> Reader<R> {
             Ok(())
         })?;
 
-        self.lines.go_to(third_line)?;
+        self.lines.seek_to(third_line)?;
         let mut ciphertext = self.lines.ciphertext();
         let mut keystream = Keystream::new(data_key, &self.nonce);
         let mut chunk = Vec::new();

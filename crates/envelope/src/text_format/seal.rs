@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn nonces_are_drawn_anew() {
+    fn each_call_draws_a_new_nonce() {
         let key = DataKey::random();
         let sealed = || {
             let mut out = Vec::new();

@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_question_is_asked_once() {
+    fn the_same_call_is_made_once() {
         let kms = Counting::default();
         let cache = KeyCache::new(&kms);
         let (one, two) = (DataKey::random().to_base64(), DataKey::random().to_base64());
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_pass_is_asked_again() {
+    fn transient_failures_are_retried() {
         let refused = |status| KeyServiceError::Refused {
             status,
             code: String::new(),
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_final_is_asked_once() {
+    fn final_failures_are_not_retried() {
         assert_eq!(calls(KeyServiceError::Damaged), (6, 0));
         assert_eq!(calls(KeyServiceError::UnknownKeyVersion), (6, 0));
     }

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_lies_in_its_page_as_in_the_file() {
+    fn an_offset_within_a_page_is_that_of_the_file() {
         for mut pages in [Pages::new(10_000), Pages::default()] {
             for offset in [0, 1, 4095, 4096, 1_000_000_007] {
                 let room = pages.at(offset, 10_000);

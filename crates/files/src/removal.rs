@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_looked_at_goes() {
+    fn a_verified_file_is_removed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
         fs::write(&path, "old").unwrap();
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_taken_again_is_not_taken_from_anybody() {
+    fn a_name_that_was_reused_is_not_overwritten() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
         fs::write(&path, "one").unwrap();

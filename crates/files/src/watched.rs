@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_the_content_is_found_whatever_the_time_says() {
+    fn a_change_of_the_content_is_detected_regardless_of_the_time() {
         for len in [1, MARKED_LEN, 3 * MARKED_LEN + 5] {
             for at in [0, len as u64 / 2, len as u64 - 1] {
                 let write = |_: &Path, file: &File| file.write_all_at(b"x", at).unwrap();
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_is_not_looked_at_twice() {
+    fn a_pipe_is_not_checked_twice() {
         let (reader, writer) = io::pipe().unwrap();
         drop(writer);
         let file = File::from(std::os::fd::OwnedFd::from(reader));

@@ -21,17 +21,17 @@ fn no_keys_are_an_error_and_change_nothing() {
     fs::write(path("plain"), "content").unwrap();
     let context = EncryptionContext::default;
 
-    let nobody = Encryptor::new(Toy, NO_KEYS, context(), EncryptOptions::new());
-    assert_no_key(nobody.encrypt_file(path("plain"), path("sealed")));
+    let unprivileged = Encryptor::new(Toy, NO_KEYS, context(), EncryptOptions::new());
+    assert_no_key(unprivileged.encrypt_file(path("plain"), path("sealed")));
     assert!(!path("sealed").exists());
 
     Encryptor::new(Toy, ["toy"], context(), EncryptOptions::new())
         .encrypt_file(path("plain"), path("sealed"))
         .unwrap();
     let sealed = fs::read(path("sealed")).unwrap();
-    let nobody = Rewrapper::new(Toy, context(), RewrapOptions::new().keys(NO_KEYS));
-    assert_no_key(nobody.rewrap(path("sealed")));
-    assert_no_key(nobody.rekey(path("sealed")));
+    let unprivileged = Rewrapper::new(Toy, context(), RewrapOptions::new().keys(NO_KEYS));
+    assert_no_key(unprivileged.rewrap(path("sealed")));
+    assert_no_key(unprivileged.rekey(path("sealed")));
     assert!(fs::read(path("sealed")).unwrap() == sealed);
     Rewrapper::new(Toy, context(), RewrapOptions::new()).rewrap(path("sealed")).unwrap();
 }

@@ -79,7 +79,7 @@ fn a_stream_of_the_other_format_is_refused() {
 }
 
 #[test]
-fn whatever_is_shorter_than_a_header_is_no_encrypted_stream() {
+fn input_shorter_than_a_header_is_no_encrypted_stream() {
     let sealed = sealed(Format::Native);
     for len in [0, 1, native::MAGIC.len() - 1, native::MAGIC.len(), native::MAGIC.len() + 1] {
         for whole in [false, true] {

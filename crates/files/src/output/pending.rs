@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hidden_file_appears_whole_or_goes() {
+    fn a_hidden_file_appears_whole_or_is_deleted() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("out");
         let dropped = hidden_one(&path, false);
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_appeared_in_the_meantime_is_replaced_only_if_asked() {
+    fn an_output_that_appeared_meanwhile_is_replaced_only_if_forced() {
         for begin in [unnamed_one, hidden_one] {
             let directory = tempfile::tempdir().unwrap();
             let path = directory.path().join("out");

@@ -208,7 +208,7 @@ impl<'a> Run<'a> {
                 transform.remove_source(removal)
             };
             if let Err(error) = removal() {
-                counts.fail_after_all(&from, &to, error);
+                counts.mark_failed(&from, &to, error);
             }
         }
         Ok(counts.summary())

@@ -42,7 +42,7 @@ impl<'a> Counts<'a> {
     }
 
     /// Records the failure of a file that was counted as done.
-    pub(super) fn fail_after_all(&self, from: &Path, to: &Path, error: FileError) {
+    pub(super) fn mark_failed(&self, from: &Path, to: &Path, error: FileError) {
         self.done.fetch_sub(1, Ordering::Relaxed);
         self.fail(from, to, error);
     }

@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_cloud_host_tells() {
+    fn the_name_of_a_cloud_host_has_the_region_and_network() {
         for (text, region, cloud, vpc) in [
             ("aliyun:cn-hangzhou", Some("cn-hangzhou"), true, false),
             ("aliyun-vpc:cn-hangzhou", Some("cn-hangzhou"), true, true),

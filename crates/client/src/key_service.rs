@@ -126,15 +126,15 @@ impl<A: KmsApi> KeyService for ApiKeyService<A> {
 ///
 /// `key` is the key in the request; `None` for Decrypt, whose key is named in the ciphertext.
 fn key_service_error(refusal: Refusal, key: Option<&str>) -> KeyServiceError {
-    let asked_for = || key.unwrap_or(WRAPPING_KEY).to_owned();
+    let requested = || key.unwrap_or(WRAPPING_KEY).to_owned();
     let Refusal { code, .. } = &refusal;
     match code.as_str() {
         _ if refusal.is_throttled() => KeyServiceError::Throttled,
         "Forbidden.KeyVersionNotFound" => KeyServiceError::UnknownKeyVersion,
         "Forbidden.KeyNotFound" | "Forbidden.AliasNotFound" => {
-            KeyServiceError::KeyNotFound { key: asked_for() }
+            KeyServiceError::KeyNotFound { key: requested() }
         }
-        _ if is_key_state(code) => KeyServiceError::KeyUnavailable { key: asked_for(), code: refusal.code },
+        _ if is_key_state(code) => KeyServiceError::KeyUnavailable { key: requested(), code: refusal.code },
         // The cloud does not always name the parameter. Besides the context, Decrypt has only the ciphertext.
         "InvalidParameter" if key.is_none() && !refusal.message.contains("EncryptionContext") => {
             KeyServiceError::Damaged

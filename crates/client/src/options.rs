@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_and_no_proxy_go_direct() {
+    fn loopback_and_no_proxy_bypass_the_proxy() {
         let options = options(&[
             ("HTTPS_PROXY", "http://proxy"),
             ("NO_PROXY", "kms.internal, .corp.example,*.lab.example,10.0.0.1"),
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn the_metadata_service_is_never_asked_through_a_proxy() {
+    fn the_metadata_service_is_never_called_through_a_proxy() {
         let options = options(&[("HTTPS_PROXY", "http://proxy"), ("ALL_PROXY", "http://proxy")]);
         assert!(options.proxy_to(&Endpoint::metadata()).is_none());
         assert!(options.proxy_to(&Endpoint::sts()).is_some());

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_denial_is_told_in_words() {
+    fn a_denial_is_explained_in_words() {
         let body = |kind: &str, policy: &str| {
             format!(
                 r#"{{"Code":"NoPermission","Message":"You may not.","RequestId":"r","AccessDeniedDetail":

@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kms_that_asks_to_slow_down_is_tried_until_the_time_is_up() {
+    fn a_throttled_call_is_retried_until_the_deadline() {
         assert_eq!(play(5, Retry::Throttled, None, false).0, Ok(6));
         let (outcome, pauses) = play(99, Retry::Throttled, None, false);
         assert!(outcome.is_err());
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pause_that_the_kms_asks_for_is_kept() {
+    fn a_retry_waits_as_long_as_the_kms_requests() {
         let wait = Duration::from_millis(1234);
         assert_eq!(play(1, Retry::Always, Some(wait), false), (Ok(2), vec![wait]));
         let too_long = Duration::from_secs(10);

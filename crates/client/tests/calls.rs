@@ -41,7 +41,7 @@ fn any_action_by_its_name() {
 }
 
 #[test]
-fn names_that_cannot_stand_in_a_header_are_not_sent() {
+fn names_that_are_invalid_in_a_header_are_not_sent() {
     let kms = TestKms::start(vec![]);
     for action in ["", "List Keys", "ListKeys\r\nx: y", "列"] {
         let error = kms.client().call_raw("2016-01-20", action, &Parameters::default()).unwrap_err();
@@ -75,7 +75,7 @@ fn a_change_is_repeated_only_if_it_was_not_made() {
 }
 
 #[test]
-fn gives_up_when_the_kms_asks_for_more_time_than_there_is() {
+fn gives_up_when_the_kms_requests_a_longer_wait_than_the_time_limit() {
     let wait = Reply::JsonWith(400, "x-acs-retry-after: 60000".to_owned(), THROTTLED);
     let kms = TestKms::start(vec![wait]);
     let error = kms.client().call(&DescribeRegions::default()).unwrap_err();
@@ -111,7 +111,7 @@ fn garbage_is_not_an_answer() {
 }
 
 #[test]
-fn what_is_not_http_is_told() {
+fn a_response_that_is_not_http_is_reported() {
     let kms = TestKms::start(vec![Reply::Raw(b"SSH-2.0-OpenSSH_9.9\r\n\r\n".to_vec())]);
     let error = kms.client().call(&DescribeRegions::default()).unwrap_err();
     assert!(matches!(transport_error(error), TransportError::Http(_)));
@@ -145,7 +145,7 @@ fn redirects_are_not_followed() {
 }
 
 #[test]
-fn an_answer_that_breaks_off_is_asked_for_again() {
+fn a_truncated_response_is_retried() {
     let cut = || Reply::Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"Regions\"".to_vec());
     let kms = TestKms::start(vec![cut(), Reply::Raw(b"HTTP/1.1 20".to_vec()), Reply::Json(200, REGIONS)]);
     kms.client().call(&DescribeRegions::default()).unwrap();
@@ -167,7 +167,7 @@ fn silence_ends_in_time() {
 }
 
 #[test]
-fn nobody_listens() {
+fn a_refused_connection_is_reported() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let endpoint = Endpoint::parse(&format!("http://127.0.0.1:{port}")).unwrap();
     let client = Client::new(endpoint, credentials(SECRET), ClientOptions::default()).unwrap();
@@ -178,14 +178,14 @@ fn nobody_listens() {
 }
 
 #[test]
-fn loopback_goes_past_the_proxy() {
+fn loopback_bypasses_the_proxy() {
     let kms = TestKms::start(vec![Reply::Json(200, REGIONS)]);
     let options = ClientOptions::new().proxy("http://127.0.0.1:1".to_owned());
     kms.client_with(options).call(&DescribeRegions::default()).unwrap();
 }
 
 #[test]
-fn other_hosts_go_through_the_proxy() {
+fn other_hosts_are_called_through_the_proxy() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let proxy = format!("http://{}", listener.local_addr().unwrap());
     let received = thread::spawn(move || {

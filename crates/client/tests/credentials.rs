@@ -283,7 +283,7 @@ fn a_chain_of_roles() {
 }
 
 #[test]
-fn what_fails_below_a_role_is_told_with_both() {
+fn a_failure_below_a_role_names_both_profiles() {
     let (setup, sts) = with_sts();
     let role =
         json!({ "name": "c", "mode": "ChainableRamRoleArn", "source_profile": "b", "ram_role_arn": ROLE });
@@ -387,7 +387,7 @@ fn a_login_of_oauth_is_used_while_it_lasts() {
 }
 
 #[test]
-fn a_mode_that_is_not_written_is_told_from_the_fields() {
+fn a_missing_mode_is_derived_from_the_fields() {
     let (setup, sts) = with_sts();
     let mut profile = access_key("p", "i");
     profile["mode"] = "".into();
@@ -554,7 +554,7 @@ fn a_refusal_of_the_sts_names_the_source() {
 }
 
 #[test]
-fn an_sts_that_is_busy_is_asked_again_with_another_nonce() {
+fn a_busy_sts_is_retried_with_another_nonce() {
     let mut setup = Setup::new();
     let count = AtomicUsize::new(0);
     let sts = Fake::start(move |_| match count.fetch_add(1, Ordering::Relaxed) {

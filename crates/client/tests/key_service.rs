@@ -88,7 +88,7 @@ fn introduces_itself_and_sends_the_token() {
 }
 
 #[test]
-fn a_refusal_is_told_apart() {
+fn refusals_are_distinguished() {
     let kms = TestKms::start(vec![
         Reply::Json(409, r#"{"Code":"Rejected.Disabled","Message":"m","RequestId":"r"}"#),
         Reply::Json(
@@ -143,7 +143,7 @@ impl KmsApi for Creating {
 }
 
 #[test]
-fn a_key_that_is_created_on_first_use_is_asked_for_again() {
+fn a_key_that_is_created_on_first_use_is_requested_again() {
     const MISSING: Reply =
         Reply::Json(404, r#"{"Code":"Forbidden.AliasNotFound","Message":"m","RequestId":"r"}"#);
     let kms = TestKms::start(vec![MISSING, Reply::Json(200, GENERATED), MISSING, MISSING, MISSING]);

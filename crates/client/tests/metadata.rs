@@ -125,8 +125,8 @@ fn without_a_token_only_if_allowed() {
 }
 
 #[test]
-fn what_is_wrong_with_the_metadata_service_is_told() {
-    in_namespace("what_is_wrong_with_the_metadata_service_is_told", || {
+fn errors_of_the_metadata_service_are_reported() {
+    in_namespace("errors_of_the_metadata_service_are_reported", || {
         use std::sync::{Arc, Mutex};
         let answers: Arc<Mutex<(u16, String, u16, String)>> = Arc::default();
         let in_server = Arc::clone(&answers);

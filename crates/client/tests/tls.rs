@@ -79,7 +79,7 @@ fn an_expired_certificate_is_refused() {
 }
 
 #[test]
-fn the_wrong_scheme_is_told() {
+fn a_wrong_scheme_is_reported() {
     let authority = Authority::new();
     let kms = start(authority.server(&["127.0.0.1"], |_| ()));
     let tls_as_http = Endpoint::parse(&format!("http://{}", kms.endpoint.host_header())).unwrap();
@@ -107,7 +107,7 @@ fn http_server() -> SocketAddr {
 }
 
 #[test]
-fn a_missing_authority_is_told_before_any_call() {
+fn a_missing_authority_is_reported_before_any_call() {
     let endpoint = Endpoint::parse("https://127.0.0.1:1").unwrap();
     let options = ClientOptions::new().ca("/nonexistent/ca.pem");
     let error = Client::new(endpoint, credentials(SECRET), options).unwrap_err();

@@ -61,11 +61,11 @@ fn one_transient_answer_fails_no_file() {
     for (number, answer) in TRANSIENT.into_iter().enumerate() {
         let place = |name: &str| directory.path().join(format!("{name}{number}"));
         for (name, per_file, calls) in [("shared", false, 2), ("own", true, FILES + 1)] {
-            let (summary, asked) = encrypt(script(&[answer]), &plain, &place(name), per_file);
-            assert_eq!((summary.done, summary.failed, asked), (FILES, 0, calls), "{answer:?} {name}");
+            let (summary, calls_made) = encrypt(script(&[answer]), &plain, &place(name), per_file);
+            assert_eq!((summary.done, summary.failed, calls_made), (FILES, 0, calls), "{answer:?} {name}");
         }
-        let (summary, asked) = decrypt(script(&[answer]), &place("shared"), &place("opened"));
-        assert_eq!((summary.done, summary.failed, asked), (FILES, 0, 2), "{answer:?}");
+        let (summary, calls_made) = decrypt(script(&[answer]), &place("shared"), &place("opened"));
+        assert_eq!((summary.done, summary.failed, calls_made), (FILES, 0, 2), "{answer:?}");
     }
 }
 
@@ -76,12 +76,12 @@ fn internal_errors_fail_one_file_and_not_its_tree() {
     let plain = plain_tree(directory.path());
     let failing = [TRANSIENT[0]; 3];
     let place = |name: &str| directory.path().join(name);
-    let (summary, asked) = encrypt(script(&failing), &plain, &place("shared"), false);
-    assert_eq!((summary.done, summary.failed, asked), (FILES - 1, 1, 4));
-    let (summary, asked) = encrypt(script(&failing), &plain, &place("own"), true);
-    assert_eq!((summary.done, summary.failed, asked), (FILES - 1, 1, FILES + 2));
-    let (summary, asked) = decrypt(script(&failing), &place("shared"), &place("opened"));
-    assert_eq!((summary.done, summary.failed, asked), (FILES - 2, 1, 4));
+    let (summary, calls_made) = encrypt(script(&failing), &plain, &place("shared"), false);
+    assert_eq!((summary.done, summary.failed, calls_made), (FILES - 1, 1, 4));
+    let (summary, calls_made) = encrypt(script(&failing), &plain, &place("own"), true);
+    assert_eq!((summary.done, summary.failed, calls_made), (FILES - 1, 1, FILES + 2));
+    let (summary, calls_made) = decrypt(script(&failing), &place("shared"), &place("opened"));
+    assert_eq!((summary.done, summary.failed, calls_made), (FILES - 2, 1, 4));
 }
 
 /// A refusal applies to all files with this wrapped key, so none of them calls the KMS again.
@@ -92,15 +92,15 @@ fn a_refusal_fails_a_tree_with_one_call() {
     let place = |name: &str| directory.path().join(name);
     encrypt(script(&[]), &plain, &place("shared"), false);
     let disabled = (409, r#"{"Code":"Rejected.Disabled","Message":"m","RequestId":"r"}"#);
-    let (summary, asked) = decrypt(script(&[disabled]), &place("shared"), &place("opened"));
-    assert_eq!((summary.done, summary.failed, asked), (0, FILES, 1));
-    let (summary, asked) = encrypt(script(&[disabled]), &plain, &place("other"), true);
-    assert_eq!((summary.done, summary.failed, asked), (0, FILES, 1));
+    let (summary, calls_made) = decrypt(script(&[disabled]), &place("shared"), &place("opened"));
+    assert_eq!((summary.done, summary.failed, calls_made), (0, FILES, 1));
+    let (summary, calls_made) = encrypt(script(&[disabled]), &plain, &place("other"), true);
+    assert_eq!((summary.done, summary.failed, calls_made), (0, FILES, 1));
 }
 
 /// Several files at once share one progress report, and each reports its own length.
 #[test]
-fn each_file_tells_its_own_length() {
+fn each_file_reports_its_own_length() {
     let directory = tempfile::tempdir().unwrap();
     let plain = directory.path().join("plain");
     fs::create_dir(&plain).unwrap();

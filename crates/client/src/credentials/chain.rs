@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_that_is_named_is_not_passed_over() {
+    fn a_named_profile_is_not_skipped() {
         let options = CredentialOptions::new(Endpoint::parse("https://kms").unwrap(), ClientOptions::new());
         for variables in [
             &[("ALIBABA_CLOUD_PROFILE", "work")][..],
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_the_sts_is_told_where_it_is_written() {
+    fn errors_about_the_sts_name_the_setting() {
         let options = CredentialOptions::new(Endpoint::parse("https://kms").unwrap(), ClientOptions::new());
         for (name, field) in [(STS_ENDPOINT, "the STS endpoint"), (STS_REGION, "the region of the STS")] {
             let environment = |variable: &str| (variable == name).then(|| "http://sts.example/".to_owned());

@@ -135,7 +135,7 @@ pub enum Writer {
     /// The members of its group.
     Group,
     /// Every user.
-    Everyone,
+    AllUsers,
 }
 
 /// Why a server did not issue credentials.
@@ -233,7 +233,7 @@ impl fmt::Display for Writer {
         match self {
             Self::Owner(user) => write!(f, "belongs to another user (uid {user})"),
             Self::Group => f.write_str("may be written by its group"),
-            Self::Everyone => f.write_str("may be written by every user"),
+            Self::AllUsers => f.write_str("may be written by every user"),
         }
     }
 }

@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_has_expired_already_is_used_and_asked_for_again() {
+    fn credentials_that_have_already_expired_are_used_and_fetched_again() {
         let renewed = Renewed::default();
         assert_eq!(id(renewed.get(at(100), || session("a", Some(50)))), "a");
         assert_eq!(id(renewed.get(at(100), || session("b", Some(50)))), "b");
@@ -235,12 +235,12 @@ mod tests {
         let renewed = Renewed::default();
         renewed.get(at(0), || session("old", Some(3600))).unwrap();
         let begun = Barrier::new(2);
-        let go_on = Barrier::new(2);
+        let resume = Barrier::new(2);
         thread::scope(|scope| {
             let renewing = scope.spawn(|| {
                 let fetch = || {
                     begun.wait();
-                    go_on.wait();
+                    resume.wait();
                     session("new", Some(9999))
                 };
                 id(renewed.get(at(3000), fetch))
@@ -249,7 +249,7 @@ mod tests {
             for _ in 0..8 {
                 assert_eq!(id(renewed.get(at(3000), unasked)), "old");
             }
-            go_on.wait();
+            resume.wait();
             assert_eq!(renewing.join().unwrap(), "new");
         });
         assert_eq!(id(renewed.get(at(3000), unasked)), "new");

@@ -119,7 +119,7 @@ fn check(path: &Path, metadata: &Metadata) -> Result<(), CredentialsError> {
         _ if sticky => None,
         0 => None,
         0o020 => Some(Writer::Group),
-        _ => Some(Writer::Everyone),
+        _ => Some(Writer::AllUsers),
     };
     writer.map_or(Ok(()), |writer| Err(CredentialsError::NotPrivate { path: path.to_owned(), writer }))
 }
@@ -194,12 +194,12 @@ mod tests {
     #[test]
     fn files_and_directories_that_others_write_are_refused() {
         let folder = Folder::new();
-        for (mode, writer) in [(0o620, Writer::Group), (0o602, Writer::Everyone), (0o666, Writer::Everyone)] {
+        for (mode, writer) in [(0o620, Writer::Group), (0o602, Writer::AllUsers), (0o666, Writer::AllUsers)] {
             folder.chmod("d/config", mode);
             assert_eq!(folder.writer("d/config"), (folder.path("d/config"), writer));
         }
         folder.chmod("d/config", 0o600);
-        for (mode, writer) in [(0o775, Writer::Group), (0o777, Writer::Everyone)] {
+        for (mode, writer) in [(0o775, Writer::Group), (0o777, Writer::AllUsers)] {
             folder.chmod("d", mode);
             assert_eq!(folder.writer("d/config"), (folder.path("d"), writer));
             assert_eq!(folder.writer("d/../d/./config"), (folder.path("d"), writer));

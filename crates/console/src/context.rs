@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_stand_in_their_places_whatever_order_they_were_made_in() {
+    fn secrets_are_in_their_places_in_any_order_of_creation() {
         let connection = Connection { source: None, tls: false, request_id: "".into(), user_agent: None };
         let headers = HeaderMap::new();
         let request = Request {

@@ -206,8 +206,8 @@ mod tests {
             assert!(sentence.is_none_or(|sentence| sentence.contains(is_han)), "{code:?}");
             // An argument in the English message is also in the Chinese one, or follows it.
             let filled = Error::with(*code, "the-argument");
-            let is_told = |text: &str| text.contains("the-argument");
-            assert_eq!(is_told(&shown(&filled)), is_told(&filled.message()), "{code:?}");
+            let has_argument = |text: &str| text.contains("the-argument");
+            assert_eq!(has_argument(&shown(&filled)), has_argument(&filled.message()), "{code:?}");
         }
     }
 

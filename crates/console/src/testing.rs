@@ -317,9 +317,9 @@ fn a_form_is_filled_in_sent_and_followed() {
     assert!(page.at.starts_with("/console/keys/"), "{}", page.at);
     assert!(page.has("&lt;first&gt; &amp; &quot;key&quot;"), "{}", page.html);
     assert!(owner.in_chinese().get(&page.at).has("lang=\"zh-CN\""));
-    let nobody = owner.user(
+    let unprivileged = owner.user(
         "ann",
         r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"kms:ListKeys","Resource":"*"}]}"#,
     );
-    assert_eq!(nobody.get(&page.at).status, StatusCode::FORBIDDEN);
+    assert_eq!(unprivileged.get(&page.at).status, StatusCode::FORBIDDEN);
 }

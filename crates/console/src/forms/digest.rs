@@ -28,8 +28,8 @@ pub(super) async fn prepare(
     let Some(field) = digest.filter(|_| is_of_sm2(parameters)) else { return Ok(()) };
     let Some(text) = fields.non_empty(field.parameter) else { return Ok(()) };
     let named = |name: &str| parameters.get(name).unwrap_or_default().to_owned();
-    let asked = GetPublicKey { key_id: named("KeyId"), key_version_id: named("KeyVersionId"), dry_run: None };
-    let public_key = context.ask(asked).await?.public_key;
+    let query = GetPublicKey { key_id: named("KeyId"), key_version_id: named("KeyVersionId"), dry_run: None };
+    let public_key = context.ask(query).await?.public_key;
     let signer = sm2::signer(&public_key).ok_or_else(|| Error::invalid("Algorithm"))?;
     let digest = sm2::digest(&signer, text.replace("\r\n", "\n").as_bytes());
     parameters.set(field.parameter, BASE64_STANDARD.encode(digest));

@@ -62,7 +62,7 @@ fn is_hidden(field: &Field) -> bool {
 }
 
 #[test]
-fn every_form_does_what_it_says_and_nothing_without_its_token() {
+fn every_form_does_its_action_and_nothing_without_its_token() {
     let owner = Browser::owner();
     for form in forms() {
         let fields = right(&owner, form);
@@ -78,7 +78,7 @@ fn every_form_does_what_it_says_and_nothing_without_its_token() {
 }
 
 #[test]
-fn the_second_button_of_a_form_does_what_it_says() {
+fn the_second_button_of_a_form_does_its_action() {
     let owner = Browser::owner();
     let mut count = 0;
     for form in forms().filter(|form| form.second.is_some()) {
@@ -110,7 +110,7 @@ fn a_post_to_a_collection_makes_a_thing_of_it() {
 
 /// Invalid input is refused with a message, in any field, and the response does not contain secrets.
 #[test]
-fn no_form_fails_whatever_is_typed() {
+fn no_input_makes_a_form_fail() {
     let owner = Browser::owner();
     let long = "x".repeat(70_000);
     let odd = ["", "\0", "-1", "99999999999999999999", "{", "\u{202e}<b id=made>", "[\"a\"]", &long];

@@ -32,11 +32,11 @@ pub(super) async fn of(context: &Context<'_>, user: Option<&str>, on: On<'_>) ->
 }
 
 async fn row(context: &Context<'_>, user: Option<&str>, on: On<'_>, key: &AccessKeyEntry) -> Vec<Markup> {
-    let asked = GetAccessKeyLastUsed {
+    let query = GetAccessKeyLastUsed {
         user_name: user.map(str::to_owned),
         user_access_key_id: key.access_key_id.clone(),
     };
-    let used = context.ask(asked).await;
+    let used = context.ask(query).await;
     let mut known: Vec<_> = user.map(|user| ("UserName", user)).into_iter().collect();
     known.push(("UserAccessKeyId", &key.access_key_id));
     let (state, next, change) = match key.status {

@@ -39,8 +39,8 @@ pub(super) async fn list(context: &Context<'_>) -> Result<Page, Error> {
 }
 
 async fn listed(context: &Context<'_>) -> Result<(Vec<Named>, u64), Error> {
-    let asked = ListAliases { page_number: Some(page_number(context)), page_size: Some(PAGE_SIZE) };
-    let listed = context.ask(asked).await?;
+    let query = ListAliases { page_number: Some(page_number(context)), page_size: Some(PAGE_SIZE) };
+    let listed = context.ask(query).await?;
     let aliases = listed.aliases.alias.into_iter().map(|alias| (alias.alias_name, alias.key_id));
     Ok((aliases.collect(), listed.total_count))
 }

@@ -88,8 +88,8 @@ mod tests {
         assert!(page.has("bulla inspect FILE.bulla") && page.has(" hidden>"), "{page:?}");
         assert!(owner.in_chinese().get("/console/files").has("不会上传任何内容"));
         let script = include_str!("../../assets/script.js");
-        let said = script.split("say(\"").skip(1).map(|rest| rest.split('"').next().unwrap());
+        let used = script.split("say(\"").skip(1).map(|rest| rest.split('"').next().unwrap());
         let words = WORDS.iter().map(|(name, _)| *name);
-        assert_eq!(said.collect::<BTreeSet<_>>(), words.collect());
+        assert_eq!(used.collect::<BTreeSet<_>>(), words.collect());
     }
 }

@@ -44,9 +44,9 @@ pub(super) async fn list(context: &Context<'_>) -> Result<Page, Error> {
 pub(super) async fn one(context: &Context<'_>, name: &str) -> Result<Page, Error> {
     let group = context.ask(GetGroup { group_name: name.to_owned() }).await?.group;
     let name = &*group.group_name;
-    let asked =
+    let query =
         ListUsersForGroup { group_name: name.to_owned(), marker: marker(context), max_items: Some(50) };
-    let members = context.ask(asked).await;
+    let members = context.ask(query).await;
     let attached = context.ask(ListPoliciesForGroup { group_name: name.to_owned() }).await;
     let known = [("GroupName", name)];
     let holder = Holder {

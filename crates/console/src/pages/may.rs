@@ -20,7 +20,7 @@ use crate::texts::{self, Text, text};
 
 pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
     let fields = Fields::of(context);
-    let answer = if fields.is_asking() {
+    let answer = if fields.has_question() {
         answer(context, &fields).await?
     } else {
         html! {}

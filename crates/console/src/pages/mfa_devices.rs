@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_caller_may_not_see_of_devices_is_said() {
+    fn a_caller_sees_which_devices_are_hidden() {
         let owner = Browser::owner();
         let policy =
             r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"ram:GetUser","Resource":"*"}]}"#;

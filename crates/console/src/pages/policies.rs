@@ -23,12 +23,12 @@ use crate::texts::{self, text};
 use crate::times::time;
 
 pub(super) async fn list(context: &Context<'_>) -> Result<Page, Error> {
-    let asked = FindPolicies {
+    let query = FindPolicies {
         text: searched(context),
         page_number: Some(page_number(context)),
         page_size: Some(PAGE_SIZE),
     };
-    let found = context.find(asked).await?;
+    let found = context.find(query).await?;
     let row = |policy: &Policy| {
         vec![
             policy_link(policy.policy_type, &policy.policy_name),
@@ -86,12 +86,12 @@ async fn shown_version(
     let Some(version) = queried.non_empty("version").filter(|version| *version != default.version_id) else {
         return Ok(default);
     };
-    let asked = GetPolicyVersion {
+    let query = GetPolicyVersion {
         policy_type: policy.policy_type,
         policy_name: policy.policy_name.clone(),
         version_id: version.to_owned(),
     };
-    Ok(context.ask(asked).await?.policy_version)
+    Ok(context.ask(query).await?.policy_version)
 }
 
 fn details(context: &Context<'_>, policy: &Policy) -> Markup {
@@ -248,7 +248,7 @@ mod tests {
         r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"kms:ListKeys","Resource":"*"}]}"#;
 
     #[test]
-    fn the_editor_says_what_is_wrong_where() {
+    fn the_editor_shows_errors_with_their_place() {
         let owner = Browser::owner();
         let to = "/console/do/ram/CreatePolicy";
         let template = owner.get(to).form(to);
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn system_policies_are_listed_and_no_one_edits_them() {
+    fn system_policies_are_listed_and_read_only() {
         let owner = Browser::owner();
         assert!(owner.get("/console/policies").has("AliyunKMSFullAccess"));
         assert!(!owner.get("/console/policies?text=ReadOnly").has("AliyunKMSFullAccess"));

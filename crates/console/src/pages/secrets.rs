@@ -20,12 +20,12 @@ use crate::texts::{self, text};
 use crate::times::time;
 
 pub(super) async fn list(context: &Context<'_>) -> Result<Page, Error> {
-    let asked = FindSecrets {
+    let query = FindSecrets {
         text: searched(context),
         page_number: Some(page_number(context)),
         page_size: Some(PAGE_SIZE),
     };
-    let found = context.find(asked).await?;
+    let found = context.find(query).await?;
     let row = |secret: &SecretEntry| {
         vec![
             named("secrets", &secret.secret_name),
@@ -61,8 +61,8 @@ fn deletion(context: &Context<'_>, secret: &SecretEntry) -> Markup {
 }
 
 pub(super) async fn one(context: &Context<'_>, name: &str) -> Result<Page, Error> {
-    let asked = DescribeSecret { secret_name: name.to_owned(), fetch_tags: Some(true) };
-    let secret = context.ask(asked).await?;
+    let query = DescribeSecret { secret_name: name.to_owned(), fetch_tags: Some(true) };
+    let secret = context.ask(query).await?;
     let versions = ListSecretVersionIds {
         secret_name: secret.secret_name.clone(),
         include_deprecated: Some(true),
@@ -70,8 +70,8 @@ pub(super) async fn one(context: &Context<'_>, name: &str) -> Result<Page, Error
         page_size: Some(100),
     };
     let versions = context.ask(versions).await;
-    let asked = GetSecretPolicy { secret_name: secret.secret_name.clone(), policy_name: None };
-    let policy = context.ask(asked).await;
+    let query = GetSecretPolicy { secret_name: secret.secret_name.clone(), policy_name: None };
+    let policy = context.ask(query).await;
     let known = [("SecretName", &*secret.secret_name)];
     let on = On::Secret(&secret.secret_name);
     let next = versions.as_ref().map_or_else(|_| String::new(), next_version);

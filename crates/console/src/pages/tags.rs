@@ -21,14 +21,14 @@ pub(super) async fn of_ram(
     name: &str,
     on: On<'_>,
 ) -> Markup {
-    let asked = ListTagResources {
+    let query = ListTagResources {
         resource_type,
         resource_names: Some(JsonList(vec![name.to_owned()])),
         tag: None,
         next_token: None,
         page_size: Some(100),
     };
-    let reply = context.ask(asked).await;
+    let reply = context.ask(query).await;
     let tags =
         reply.map(|reply| reply.tag_resources.into_iter().map(|tag| (tag.tag_key, tag.tag_value)).collect());
     let kind = match resource_type {

@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_caller_may_not_see_or_do_is_said() {
+    fn the_page_states_what_a_caller_may_not_see_or_do() {
         let owner = Browser::owner();
         let policy =
             r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"ram:GetUser","Resource":"*"}]}"#;

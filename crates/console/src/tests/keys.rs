@@ -48,7 +48,7 @@ fn an_alias_that_is_taken_shows_its_form_and_the_key_is_there() {
 }
 
 #[test]
-fn an_error_is_told_in_the_language_of_the_page_with_its_code_and_request_id() {
+fn an_error_is_shown_in_the_language_of_the_page_with_its_code_and_request_id() {
     let owner = Browser::owner();
     let page = owner.in_chinese().get("/console/keys/none");
     for text in ["密钥不存在。", "<code>Forbidden.KeyNotFound</code>", "请求 ID"] {
@@ -181,7 +181,7 @@ fn an_alias_is_moved_searched_and_deleted() {
 }
 
 #[test]
-fn a_policy_is_edited_and_an_error_says_where() {
+fn a_policy_is_edited_and_an_error_names_its_place() {
     let owner = Browser::owner();
     let id = owner.make_key(&[]);
     let to = format!("/console/do/kms/SetKeyPolicy?KeyId={id}");
@@ -209,7 +209,7 @@ fn a_public_key_is_shown_and_downloaded() {
 }
 
 #[test]
-fn who_may_not_see_is_told_so_and_gets_no_form_to_try() {
+fn a_caller_without_permission_gets_a_notice_and_no_form() {
     let owner = Browser::owner();
     let id = owner.make_key(&[("Description", "unseen")]);
     owner.call(Product::Kms, "CreateAlias", &[("KeyId", &id), ("AliasName", "alias/unseen")]).unwrap();

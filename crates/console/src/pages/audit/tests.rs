@@ -86,7 +86,7 @@ fn lines_are_found_by_each_field_and_open_to_all_members() {
 }
 
 #[test]
-fn the_trail_is_told_about_and_a_search_is_a_line_of_it() {
+fn the_page_describes_the_trail_and_a_search_adds_a_line() {
     let owner = with_lines(1);
     let page = search(&owner, &[]);
     let sealed = owner.site.kms.audit_figures().unwrap().sealed;

@@ -47,6 +47,6 @@ pub(in crate::pages) async fn download(
 pub(in crate::pages) const FILE: &str = "public-key.pem";
 
 pub(super) async fn get(context: &Context<'_>, key: &str, version: &str) -> Result<String, Error> {
-    let asked = GetPublicKey { key_id: key.to_owned(), key_version_id: version.to_owned(), dry_run: None };
-    Ok(context.ask(asked).await?.public_key)
+    let query = GetPublicKey { key_id: key.to_owned(), key_version_id: version.to_owned(), dry_run: None };
+    Ok(context.ask(query).await?.public_key)
 }

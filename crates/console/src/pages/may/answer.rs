@@ -20,13 +20,13 @@ pub(super) fn show(context: &Context<'_>, explained: &Explained) -> Markup {
         (false, false) => text("Denied", "拒绝"),
         (false, true) => text("Denied, as far as the question tells", "就所填信息而言：拒绝"),
     };
-    let asked = [
+    let query = [
         (text("Caller", "调用者"), who_link(&explained.who)),
         (text("Action", "操作"), html! { code { (foreign(&explained.action)) } }),
     ];
     html! {
         h2 { (context.say(verdict)) }
-        (facts(&context.view, &asked))
+        (facts(&context.view, &query))
         @if explained.questions.is_empty() {
             p { (context.say(text("A request is refused before it is decided: the name is no name of such a resource.", "请求在权限判断之前即被拒绝：该名称不是有效的资源名称。"))) }
         }

@@ -34,7 +34,7 @@ impl Fields {
     }
 
     /// Whether the question is complete. Links fill in only a part of it.
-    pub(super) fn is_asking(&self) -> bool {
+    pub(super) fn has_question(&self) -> bool {
         ["who", "action"].iter().all(|name| !self.get(name).is_empty())
     }
 

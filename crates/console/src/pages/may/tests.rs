@@ -32,7 +32,7 @@ fn the_statement_that_decides_is_named_and_linked() {
 }
 
 #[test]
-fn what_was_left_open_is_told_and_can_be_said() {
+fn open_conditions_are_listed_and_can_be_set() {
     let owner = Browser::owner();
     owner.user("ann", POLICY);
     let open = ask(&owner, "user/ann", "ram:ListUsers", "", &[]);
@@ -68,7 +68,7 @@ fn a_secret_takes_its_key_too_and_a_role_its_session_policy() {
 }
 
 #[test]
-fn what_is_wrong_with_a_question_is_said_in_words_and_the_form_is_kept() {
+fn errors_in_a_question_are_explained_and_the_form_keeps_its_fields() {
     let owner = Browser::owner();
     owner.user("ann", POLICY);
     for (who, action, resource, more, words) in [
@@ -93,7 +93,7 @@ fn what_is_wrong_with_a_question_is_said_in_words_and_the_form_is_kept() {
 }
 
 #[test]
-fn a_caller_who_cannot_read_the_policies_is_told_no_answer() {
+fn a_caller_who_cannot_read_the_policies_gets_no_answer() {
     let owner = Browser::owner();
     let ann = owner.user("ann", POLICY);
     let page = ask(&ann, "user/ann", "kms:Encrypt", "k", &[]);
@@ -102,7 +102,7 @@ fn a_caller_who_cannot_read_the_policies_is_told_no_answer() {
 }
 
 #[test]
-fn what_is_asked_is_escaped_and_pages_of_users_roles_and_keys_lead_here() {
+fn a_question_is_escaped_and_pages_of_users_roles_and_keys_link_here() {
     let owner = Browser::owner();
     let page = ask(&owner, "user/<b>", "kms:Encrypt", "\"><b>", &[("session", "</textarea><b>")]);
     assert!(!page.has("<b>"), "{page:?}");

@@ -43,7 +43,7 @@ mod tests {
     use crate::testing::Browser;
 
     #[test]
-    fn the_overview_says_how_backups_are_and_names_no_file() {
+    fn the_overview_shows_the_state_of_backups_without_file_names() {
         let owner = Browser::owner();
         assert!(!owner.get("/console").has("all read since"), "there is no schedule");
         let directory = tempfile::tempdir().unwrap();

@@ -57,13 +57,13 @@ mod tests {
     use super::*;
 
     fn lines(pieces: &[&[u8]]) -> Vec<String> {
-        let mut said = Vec::new();
+        let mut messages = Vec::new();
         let mut lines = Lines::default();
         for piece in pieces {
-            lines.take(piece, &mut |line| said.push(line.to_owned()));
+            lines.take(piece, &mut |line| messages.push(line.to_owned()));
         }
-        lines.finish(&mut |line| said.push(line.to_owned()));
-        said
+        lines.finish(&mut |line| messages.push(line.to_owned()));
+        messages
     }
 
     #[test]
@@ -79,14 +79,14 @@ mod tests {
 
     #[test]
     fn long_lines_are_cut() {
-        let said = lines(&["é".repeat(10_000).as_bytes(), b"\nend"]);
-        assert_eq!(said, ["é".repeat(MAX_LINE) + "…\n", "end\n".to_owned()]);
+        let messages = lines(&["é".repeat(10_000).as_bytes(), b"\nend"]);
+        assert_eq!(messages, ["é".repeat(MAX_LINE) + "…\n", "end\n".to_owned()]);
     }
 
     #[test]
     fn a_flood_ends() {
-        let said = lines(&["x\n".repeat(10_000).as_bytes()]);
-        assert_eq!(said.len(), MAX_LINES + 1);
-        assert_eq!(said[MAX_LINES], "bulla: more messages are left out\n");
+        let messages = lines(&["x\n".repeat(10_000).as_bytes()]);
+        assert_eq!(messages.len(), MAX_LINES + 1);
+        assert_eq!(messages[MAX_LINES], "bulla: more messages are left out\n");
     }
 }

@@ -36,7 +36,7 @@ fn the_program_gets_uuid_token_and_metadata() {
 }
 
 #[test]
-fn failures_let_libcryptsetup_try_the_next_token_and_say_why() {
+fn failures_let_libcryptsetup_try_the_next_token_and_log_the_reason() {
     let mut volume = volume();
     let answer = open_by(&mut volume, "echo 'the KMS is not available' >&2; exit 3");
     assert_eq!(answer, Err(-EAGAIN));

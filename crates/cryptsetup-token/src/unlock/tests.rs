@@ -20,10 +20,10 @@ const ANSWER: &str = "printf 'bulla 1 3\\nabc'";
 fn ask(script: &str, request: &[u8], time_limit: Duration) -> (Result<Vec<u8>, Failure>, Vec<String>) {
     let script = CString::new(script).unwrap();
     let helper = Helper { program: c"/bin/sh", arguments: &[c"-c", &script], time_limit };
-    let mut said = Vec::new();
-    let answer = helper.run(request, &mut |line| said.push(line.to_owned()));
+    let mut messages = Vec::new();
+    let answer = helper.run(request, &mut |line| messages.push(line.to_owned()));
     let answer = answer.map(|(page, length)| page.bytes()[..length].to_vec());
-    (answer, said)
+    (answer, messages)
 }
 
 fn answer(script: &str) -> Result<Vec<u8>, Failure> {
@@ -32,9 +32,9 @@ fn answer(script: &str) -> Result<Vec<u8>, Failure> {
 
 /// Returns the messages of a script.
 fn print(script: &str) -> String {
-    let (answer, said) = ask(&format!("{{ {script}; }} >&2; {ANSWER}"), b"{}", PATIENT);
+    let (answer, messages) = ask(&format!("{{ {script}; }} >&2; {ANSWER}"), b"{}", PATIENT);
     assert_eq!(answer.unwrap(), b"abc");
-    said.concat()
+    messages.concat()
 }
 
 /// A file to which a script writes a process id.
@@ -93,22 +93,22 @@ fn a_program_may_close_its_outputs_before_it_ends() {
 }
 
 #[test]
-fn what_is_said_for_people_is_passed_on() {
-    let (answer, said) =
+fn messages_for_people_are_forwarded() {
+    let (answer, messages) =
         ask(&format!("echo one >&2; sleep 0.1; {ANSWER}; printf 'two\\033' >&2"), b"", PATIENT);
     assert_eq!(answer.unwrap(), b"abc");
-    assert_eq!(said, ["one\n", "two\u{fffd}\n"]);
+    assert_eq!(messages, ["one\n", "two\u{fffd}\n"]);
 }
 
 #[test]
 fn a_flood_for_people_does_not_block_the_answer() {
-    let (answer, said) = ask(&format!("yes | head -c 5000000 >&2; {ANSWER}"), b"{}", PATIENT);
+    let (answer, messages) = ask(&format!("yes | head -c 5000000 >&2; {ANSWER}"), b"{}", PATIENT);
     assert_eq!(answer.unwrap(), b"abc");
-    assert_eq!(said.len(), 101);
+    assert_eq!(messages.len(), 101);
 }
 
 #[test]
-fn a_failure_has_no_passphrase_whatever_was_written() {
+fn a_failure_has_no_passphrase_regardless_of_the_output() {
     for script in ["exit 3".to_owned(), format!("{ANSWER}; exit 3")] {
         assert!(matches!(answer(&script), Err(Failure::Exit(3))), "{script}");
     }
@@ -138,10 +138,10 @@ fn a_program_that_does_not_end_is_killed() {
         ("stops", "kill -STOP $$"),
     ] {
         let note = Note::new(name);
-        let (answer, said) =
+        let (answer, messages) =
             ask(&format!("echo $$ >{}; echo -n begun >&2; {script}", note.path()), b"{}", BRIEF);
         assert!(matches!(answer, Err(Failure::TimeLimit(BRIEF))), "{name}: {answer:?}");
-        assert!(said[0].starts_with("begun"), "{name}: {said:?}");
+        assert!(messages[0].starts_with("begun"), "{name}: {messages:?}");
         note.assert_process_ends();
     }
 }
@@ -157,7 +157,7 @@ fn a_process_that_keeps_the_pipes_open_delays_nothing_and_is_killed() {
 }
 
 #[test]
-fn what_cannot_be_started_is_told() {
+fn a_program_that_cannot_be_started_is_reported() {
     for program in [c"/nowhere/bulla", c"/etc", c"/etc/hostname"] {
         let helper = Helper { program, arguments: &[], time_limit: PATIENT };
         let answer = helper.run(b"", &mut |_| {});
@@ -174,8 +174,8 @@ fn the_environment_of_the_host_is_not_inherited() {
 
 #[test]
 fn a_program_has_a_session_and_a_process_group_of_its_own_in_the_root_directory() {
-    let said = print("cut -d ' ' -f 5-7 /proc/$$/stat; echo $$; pwd");
-    let lines: Vec<&str> = said.lines().collect();
+    let messages = print("cut -d ' ' -f 5-7 /proc/$$/stat; echo $$; pwd");
+    let lines: Vec<&str> = messages.lines().collect();
     // Process group, session, terminal.
     assert_eq!(lines[0], format!("{0} {0} 0", lines[1]));
     assert_eq!(lines[2], "/");
@@ -195,11 +195,11 @@ fn the_ends_that_the_host_keeps_are_close_on_exec() {
         {ANSWER}"#
     );
     // More than the capacity of the socket, so the host keeps its end open.
-    let (answer, said) = ask(&script, &vec![b'x'; 8 << 20], PATIENT);
+    let (answer, messages) = ask(&script, &vec![b'x'; 8 << 20], PATIENT);
     assert_eq!(answer.unwrap(), b"abc");
-    let said = said.concat();
-    let flags = said.lines().map(|line| u32::from_str_radix(&line[line.len() - 8..], 8).unwrap());
+    let messages = messages.concat();
+    let flags = messages.lines().map(|line| u32::from_str_radix(&line[line.len() - 8..], 8).unwrap());
     let flags: Vec<u32> = flags.collect();
-    assert!(flags.len() >= 3, "{said}");
-    assert!(flags.iter().all(|flags| flags & 0o2_000_000 != 0), "{said}");
+    assert!(flags.len() >= 3, "{messages}");
+    assert!(flags.iter().all(|flags| flags & 0o2_000_000 != 0), "{messages}");
 }

@@ -64,10 +64,10 @@ fn one_that_ignores_sigchld_gets_whole_answers_only() {
 #[test]
 fn one_that_reaps_every_child_gets_answers() {
     in_a_process_of_its_own("one_that_reaps_every_child_gets_answers", || {
-        static IS_OVER: AtomicBool = AtomicBool::new(false);
+        static HAS_ENDED: AtomicBool = AtomicBool::new(false);
         let reaper = std::thread::spawn(|| {
             let mut reaped = 0;
-            while !IS_OVER.load(Ordering::Relaxed) {
+            while !HAS_ENDED.load(Ordering::Relaxed) {
                 // SAFETY: with a null pointer, no status is returned.
                 if unsafe { libc::waitpid(-1, ptr::null_mut(), libc::WNOHANG) } > 0 {
                     reaped += 1;
@@ -81,7 +81,7 @@ fn one_that_reaps_every_child_gets_answers() {
             let is_good = matches!(failure, Err(Failure::Exit(3) | Failure::Answer(Unreadable::Incomplete)));
             assert!(is_good, "{failure:?}");
         }
-        IS_OVER.store(true, Ordering::Relaxed);
+        HAS_ENDED.store(true, Ordering::Relaxed);
         assert!(reaper.join().unwrap() > 0, "the other thread has reaped no child");
     });
 }
@@ -105,12 +105,12 @@ fn one_that_is_interrupted_all_the_time_gets_an_answer() {
 }
 
 #[test]
-fn one_that_is_asked_to_stop_waits_no_longer() {
+fn a_host_that_gets_a_stop_signal_stops_waiting() {
     static STOPS: AtomicUsize = AtomicUsize::new(0);
     extern "C" fn stop(_: i32) {
         STOPS.fetch_add(1, Ordering::Relaxed);
     }
-    in_a_process_of_its_own("one_that_is_asked_to_stop_waits_no_longer", || {
+    in_a_process_of_its_own("a_host_that_gets_a_stop_signal_stops_waiting", || {
         for signal in [libc::SIGINT, libc::SIGTERM] {
             STOPS.store(0, Ordering::Relaxed);
             set_signal_handler(signal, stop as *const () as usize);
@@ -144,8 +144,8 @@ fn stop_when_started(note: &Note, signal: i32) -> std::thread::JoinHandle<()> {
 }
 
 #[test]
-fn one_that_ignores_what_asks_it_to_stop_gets_an_answer() {
-    in_a_process_of_its_own("one_that_ignores_what_asks_it_to_stop_gets_an_answer", || {
+fn a_host_that_ignores_stop_signals_gets_an_answer() {
+    in_a_process_of_its_own("a_host_that_ignores_stop_signals_gets_an_answer", || {
         let script = format!("kill -INT {0}; kill -TERM {0}; sleep 0.2; {ANSWER}", std::process::id());
         for signal in [libc::SIGINT, libc::SIGTERM] {
             set_signal_handler(signal, libc::SIG_IGN);
@@ -163,9 +163,9 @@ fn one_without_standard_streams_gets_an_answer() {
             // SAFETY: nothing in this process, which ends soon, uses the standard streams.
             unsafe { libc::close(stream) };
         }
-        let (answer, said) = ask(&format!("cat >&2; {ANSWER}"), b"{}\n", PATIENT);
+        let (answer, messages) = ask(&format!("cat >&2; {ANSWER}"), b"{}\n", PATIENT);
         // The message of an assertion would be lost.
-        if answer.is_err() || said != ["{}\n"] {
+        if answer.is_err() || messages != ["{}\n"] {
             std::process::exit(1);
         }
     });
@@ -186,17 +186,17 @@ fn one_with_signals_and_descriptors_of_its_own_hands_down_none_of_them() {
         assert_eq!(error, 0);
         let _inheritable = rustix::io::dup(fs::File::open("/etc/passwd").unwrap()).unwrap();
         let before = signal_state();
-        let (answer, said) = ask(&format!("{ANSWER}; exec cat /proc/self/status >&2"), b"", PATIENT);
+        let (answer, messages) = ask(&format!("{ANSWER}; exec cat /proc/self/status >&2"), b"", PATIENT);
         assert_eq!(answer.unwrap(), b"abc");
         for name in ["SigBlk:", "SigIgn:"] {
-            let mask = said.iter().find_map(|line| line.strip_prefix(name)).unwrap();
+            let mask = messages.iter().find_map(|line| line.strip_prefix(name)).unwrap();
             let mask = u64::from_str_radix(mask.trim_matches(|letter: char| !letter.is_ascii_hexdigit()), 16);
             // posix_spawn of glibc does not change signals 32 and 33 in the child, which glibc uses itself.
-            assert_eq!(mask.unwrap() & !(0b11 << 31), 0, "{said:?}");
+            assert_eq!(mask.unwrap() & !(0b11 << 31), 0, "{messages:?}");
         }
-        let (answer, said) = ask(&format!("{ANSWER}; exec ls /proc/self/fd >&2"), b"", PATIENT);
+        let (answer, messages) = ask(&format!("{ANSWER}; exec ls /proc/self/fd >&2"), b"", PATIENT);
         assert_eq!(answer.unwrap(), b"abc");
-        assert_eq!(said.concat(), "0\n1\n2\n3\n"); // 3 is the directory that ls reads
+        assert_eq!(messages.concat(), "0\n1\n2\n3\n"); // 3 is the directory that ls reads
         assert_eq!(signal_state(), before);
     });
 }

@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_store_that_does_not_open_keeps_its_error_and_says_what_to_do() {
+    fn a_store_that_does_not_open_keeps_its_error_with_a_hint() {
         let directory = tempfile::tempdir().unwrap();
         fs::set_permissions(directory.path(), Permissions::from_mode(0o777)).unwrap();
         let kms = bulla_client::ApiKeyService::new(EmbeddedKms::new(directory.path().to_owned()));

@@ -51,20 +51,20 @@ fn main() -> ExitCode {
 
 /// Parses the command line. A mistake ends the process; requested help is printed like any other output.
 fn parse() -> Result<Args, Failure> {
-    Args::try_parse().or_else(|asked| {
-        if asked.use_stderr() {
+    Args::try_parse().or_else(|parse_error| {
+        if parse_error.use_stderr() {
             // The message repeats the command line, which may contain a file name that an attacker chose.
             if env::args_os().any(|typed| messages::steers_a_terminal(&typed.to_string_lossy())) {
-                let _ =
-                    io::stderr().write_all(messages::on_its_lines(&asked.render().to_string()).as_bytes());
-                std::process::exit(asked.exit_code());
+                let _ = io::stderr()
+                    .write_all(messages::on_its_lines(&parse_error.render().to_string()).as_bytes());
+                std::process::exit(parse_error.exit_code());
             }
-            asked.exit();
+            parse_error.exit();
         }
         let printed = if io::stdout().is_terminal() {
-            asked.print() // with its styles
+            parse_error.print() // with its styles
         } else {
-            streams::write_out(asked.render().to_string().as_bytes())
+            streams::write_out(parse_error.render().to_string().as_bytes())
         };
         printed.map_err(|error| Failure::output(&error))?;
         std::process::exit(0)

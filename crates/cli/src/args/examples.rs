@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn every_command_says_first_what_it_does() {
+    fn the_help_of_every_command_begins_with_a_known_verb() {
         for (path, command) in commands() {
             let about = command.get_about().unwrap().to_string();
             let verb = about.split([' ', ',']).next().unwrap();

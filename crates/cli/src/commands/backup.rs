@@ -45,7 +45,7 @@ fn run_create(flags: &KmsFlags, create: CreateBackup) -> Result<(), Failure> {
         }
     };
     let verified = if no_verify { "not verified" } else { "verified" };
-    tell(&facts, verified, json)
+    report(&facts, verified, json)
 }
 
 /// Backs up a store that no server has open.
@@ -65,7 +65,7 @@ fn run_verify(flags: &KmsFlags, verify: VerifyBackup) -> Result<(), Failure> {
         None => options(flags, data, None)?,
     };
     let facts = verify_backup(&options, &file).map_err(|error| failure(&file, &error))?;
-    tell(&facts, "verified", json)
+    report(&facts, "verified", json)
 }
 
 fn options(flags: &KmsFlags, data: Option<PathBuf>, root_key: Option<PathBuf>) -> Result<Options, Failure> {
@@ -86,7 +86,7 @@ fn trail(data: &Path, named: Option<PathBuf>) -> Option<AuditOptions> {
     directory.is_dir().then(|| AuditOptions::continuing(directory, node()))
 }
 
-fn tell(facts: &BackupFacts, verified: &str, json: bool) -> Result<(), Failure> {
+fn report(facts: &BackupFacts, verified: &str, json: bool) -> Result<(), Failure> {
     if json {
         return print_json(&as_value(facts, verified));
     }

@@ -36,7 +36,7 @@ pub(crate) fn run(flags: &KmsFlags, console: Console) -> Result<(), Failure> {
     let engine = Arc::new(Store(EmbeddedKms::new(data)));
     engine.0.with(|_| Ok(()))?; // otherwise the user would see only in the browser that it does not open
     let name = format!("{}.localhost", KeyId::random(&SystemRandom).to_string().replace('-', ""));
-    let pages = OwnerConsole::bind(listen, &name, engine, Shutdown::on_signals(), tell).map_err(unbound)?;
+    let pages = OwnerConsole::bind(listen, &name, engine, Shutdown::on_signals(), report).map_err(unbound)?;
     let link = format!("http://{name}:{}{}", pages.local_addr().port(), pages.make_link());
     note("The console is at");
     note(format!("  {link}"));
@@ -68,7 +68,7 @@ impl Engine for Store {
     }
 }
 
-fn tell(event: &ConsoleEvent) {
+fn report(event: &ConsoleEvent) {
     if *event == ConsoleEvent::LinkUsedAgain {
         note(
             "bulla: the link was used a second time, so another program or person has it; all sessions have ended",

@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clients_are_told_an_address_that_they_can_connect_to() {
+    fn the_announced_address_is_one_that_clients_can_connect_to() {
         let names = ["kms.example.com".to_owned()];
         for (listen, names, expected) in [
             ("127.0.0.1:1", &[][..], "127.0.0.1:1"),

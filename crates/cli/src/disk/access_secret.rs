@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_changed_after_it_was_sealed_goes_into_no_image() {
+    fn a_secret_changed_after_sealing_is_not_put_into_an_image() {
         let system = System::new();
         system.secret().seal(&fake(&system.programs), &pcrs()).unwrap();
         thread::sleep(Duration::from_millis(20)); // longer than a tick of the file system's clock

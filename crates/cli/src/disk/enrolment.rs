@@ -58,7 +58,7 @@ impl<'e> Enrolment<'e> {
             }
         }
         // Tokens of removed key slots are obsolete, including what they replace.
-        self.forget_gone()?;
+        self.remove_stale_tokens()?;
         for (slot, tokens) in by_slot(&self.volume.header()?) {
             // Another KMS may have wrapped these. Until a command with that KMS finishes, both key slots open the
             // volume.
@@ -262,15 +262,15 @@ impl<'e> Enrolment<'e> {
             self.key_of(replaced, &of_replaced)?;
             self.destroy(replaced)?;
         }
-        self.forget_gone()?;
+        self.remove_stale_tokens()?;
         tokens.iter().try_for_each(|(id, token)| self.volume.write_token(*id, &token.clone().replacing(None)))
     }
 
     /// Removes the tokens of removed key slots.
-    fn forget_gone(&self) -> Result<(), Failure> {
+    fn remove_stale_tokens(&self) -> Result<(), Failure> {
         let tokens = self.volume.header()?.good_tokens();
-        let gone = tokens.iter().filter(|(_, token)| token.slot == TokenSlot::Gone);
-        gone.map(|(id, _)| *id).try_for_each(|id| self.volume.remove_token(id))
+        let stale = tokens.iter().filter(|(_, token)| token.slot == TokenSlot::WithoutKeySlot);
+        stale.map(|(id, _)| *id).try_for_each(|id| self.volume.remove_token(id))
     }
 
     /// Destroys a key slot, unless it is the last one. The caller has shown that its key opens it.

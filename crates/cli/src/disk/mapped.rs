@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_tells_cipher_key_and_device() {
+    fn a_table_has_cipher_key_and_device() {
         let keyring =
             "0 65536 crypt aes-xts-plain64 :64:logon:cryptsetup:088d-d0 0 7:0 32768 1 sector_size:4096\n";
         let mapped = Mapped::parse(keyring).unwrap();

@@ -97,7 +97,7 @@ impl VolumeKms<'_> {
     ) -> Result<Vec<Token>, Failure> {
         let mut tokens = Vec::<Token>::new();
         for wrapped in wrapped {
-            let token = Token::new(TokenSlot::Gone, wrapped?, context.clone(), kms.to_owned());
+            let token = Token::new(TokenSlot::WithoutKeySlot, wrapped?, context.clone(), kms.to_owned());
             let key_id = &token.wrapped.key_id;
             if tokens.iter().any(|other| other.wrapped.key_id == *key_id) {
                 let what = format!("{key_id} was named twice");

@@ -53,7 +53,7 @@ pub(crate) enum TokenSlot {
     /// A command is creating it, or was killed while doing so.
     Pending(SlotId),
     /// It was destroyed.
-    Gone,
+    WithoutKeySlot,
 }
 
 /// Why a token of bulla cannot be used.
@@ -104,7 +104,7 @@ impl Token {
 
     /// Parses a token of the header; `None` for tokens of other programs.
     pub(crate) fn parse(json: &Map<String, Value>) -> Option<Result<Self, TokenFault>> {
-        is_ours(json).then(|| Self::of_ours(json))
+        is_ours(json).then(|| Self::parse_bulla_token(json))
     }
 
     /// Returns the key slots that a token of bulla names, even if it cannot be used, including a removed one that its
@@ -118,7 +118,7 @@ impl Token {
         texts.filter_map(|text| number(text).ok()).collect()
     }
 
-    fn of_ours(json: &Map<String, Value>) -> Result<Self, TokenFault> {
+    fn parse_bulla_token(json: &Map<String, Value>) -> Result<Self, TokenFault> {
         match json.get("version").and_then(Value::as_u64) {
             Some(VERSION) => {}
             Some(other) => return Err(TokenFault::Version(other)),
@@ -135,7 +135,7 @@ impl Token {
         let slot = match (&members.keyslots[..], &members.pending) {
             ([slot], None) => TokenSlot::Ready(number(slot)?),
             ([], Some(slot)) => TokenSlot::Pending(number(slot)?),
-            ([], None) => TokenSlot::Gone,
+            ([], None) => TokenSlot::WithoutKeySlot,
             _ => return Err(TokenFault::Malformed),
         };
         let replaces = members.replaces.as_deref().map(number).transpose()?;
@@ -152,7 +152,7 @@ impl Token {
         let (keyslots, pending) = match self.slot {
             TokenSlot::Ready(slot) => (vec![slot.to_string()], None),
             TokenSlot::Pending(slot) => (vec![], Some(slot.to_string())),
-            TokenSlot::Gone => (vec![], None),
+            TokenSlot::WithoutKeySlot => (vec![], None),
         };
         let Self { replaces, wrapped, context, kms, unknown, .. } = self.clone();
         let members = Members {
@@ -176,7 +176,7 @@ impl Token {
     pub(crate) fn ready_slot(&self) -> Option<SlotId> {
         match self.slot {
             TokenSlot::Ready(slot) => Some(slot),
-            TokenSlot::Pending(_) | TokenSlot::Gone => None,
+            TokenSlot::Pending(_) | TokenSlot::WithoutKeySlot => None,
         }
     }
 
@@ -184,7 +184,7 @@ impl Token {
     pub(crate) fn any_slot(&self) -> Option<SlotId> {
         match self.slot {
             TokenSlot::Ready(slot) | TokenSlot::Pending(slot) => Some(slot),
-            TokenSlot::Gone => None,
+            TokenSlot::WithoutKeySlot => None,
         }
     }
 
@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn each_state_of_a_slot_is_written_and_read() {
         let token = Token::parse(&golden()).unwrap().unwrap();
-        for slot in [TokenSlot::Ready(SlotId(31)), TokenSlot::Pending(SlotId(0)), TokenSlot::Gone] {
+        for slot in [TokenSlot::Ready(SlotId(31)), TokenSlot::Pending(SlotId(0)), TokenSlot::WithoutKeySlot] {
             for replaces in [None, Some(SlotId(2))] {
                 let token = token.clone().with_slot(slot).replacing(replaces);
                 let json = serde_json::from_str(&token.to_json().unwrap()).unwrap();

@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_cannot_be_started_is_told_with_what_to_do_in_both_formats() {
+    fn a_thread_that_cannot_be_started_gives_an_error_with_a_hint_in_both_formats() {
         let limit = || io::Error::from(io::ErrorKind::WouldBlock);
         for error in [
             FileError::from(SealError::Thread(limit())),

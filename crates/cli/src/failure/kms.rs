@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn the_code_of_a_refusal_tells_what_to_do() {
+    fn the_code_of_a_refusal_selects_the_hint() {
         for (code, hint) in [
             ("SignatureDoesNotMatch", Some("the secret does not belong to this access key: check both")),
             ("Throttling.User", Some("try again later")),
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn the_way_to_a_kms_tells_what_to_do() {
+    fn transport_errors_have_a_hint() {
         let certificate = |problem| TransportError::Certificate { problem, source: "x".into() };
         for (error, part) in [
             (TransportError::Io(io::ErrorKind::ConnectionRefused.into()), "is running there"),

@@ -38,11 +38,11 @@ fn a_sink_is_removed_by_a_reload_with_a_last_line_and_not_by_a_wrong_configurati
         }
     };
     next("audit-sink-added");
-    let reload = |text: String, said: &str| {
+    let reload = |text: String, expected: &str| {
         world.write("c.toml", text);
         let before = server.log().len();
         server.signal(Signal::HUP);
-        wait_for(said, || server.log()[before..].contains(said));
+        wait_for(expected, || server.log()[before..].contains(expected));
     };
     reload(format!("{SERVE}[[audit]]\ntype = 'stdout'\n"), "was not reloaded, all settings stay");
     caller.call("ListKeys", "");
@@ -75,7 +75,7 @@ fn standard_output_gets_the_lines_too() {
 
 /// A reload does not write this line, because the trail is enabled or disabled at the start only.
 #[test]
-fn a_start_that_switches_the_trail_off_says_so_in_it() {
+fn a_start_that_disables_the_trail_records_it_in_the_trail() {
     let world = World::new();
     let on = format!("{SERVE}{FILE}");
     let off = format!("{SERVE}audit = []\n");
@@ -86,11 +86,11 @@ fn a_start_that_switches_the_trail_off_says_so_in_it() {
         server.stop();
         log
     };
-    let said = "is switched off, and its last line says so.";
-    assert!(!run(&on).contains(said));
+    let expected = "is switched off, and its last line says so.";
+    assert!(!run(&on).contains(expected));
     let log = run(&off);
-    assert!(log.contains(said), "{log}");
-    assert!(!run(&off).contains(said), "once");
+    assert!(log.contains(expected), "{log}");
+    assert!(!run(&off).contains(expected), "once");
     let search = ["audit", "search", "--data", "kms", "--action", "audit-sink-removed"];
     let found = world.bulla(search).ok();
     assert!(found.text().lines().count() == 1 && found.text().contains("audit-sink/file"), "{found:?}");

@@ -115,14 +115,15 @@ fn backups_on_a_full_disk() {
     }
     assert!(!outcome.text().contains("restore: 0") && !outcome.text().contains("\nbackup\n"), "{outcome:?}");
     assert!(!outcome.text().contains("store.redb.restoring"), "{outcome:?}");
-    let told = "No space left on device (os error 28)\n       free space, or name a file on another disk\n";
-    assert_eq!(outcome.stderr.matches(told).count(), 2, "{outcome:?}");
+    let message =
+        "No space left on device (os error 28)\n       free space, or name a file on another disk\n";
+    assert_eq!(outcome.stderr.matches(message).count(), 2, "{outcome:?}");
     opens(&world, "keys");
 }
 
 /// With a configuration that has an empty table.
 #[test]
-fn a_server_makes_backups_by_itself_and_stops_when_that_is_configured() {
+fn a_server_makes_backups_on_schedule_and_stops_when_that_is_configured() {
     let world = World::new();
     world.write("bulla.toml", "listen = \"127.0.0.1:0\"\n[backup]\n");
     let server = world.serve("kms", ["--config", "bulla.toml", "--metrics", "0"]);
@@ -143,10 +144,10 @@ fn a_server_makes_backups_by_itself_and_stops_when_that_is_configured() {
     let file = format!("kms/backups/{}", files()[0]);
     world.bulla(["backup", "verify", &file, "--data", "kms"]).ok();
 
-    let asked = world.bulla(["backup", "create", "--data", "kms", "-o", "asked"]).ok();
-    assert!(asked.text().contains("verified"), "{asked:?}");
+    let requested = world.bulla(["backup", "create", "--data", "kms", "-o", "asked"]).ok();
+    assert!(requested.text().contains("verified"), "{requested:?}");
     let verified = world.bulla(["backup", "verify", "asked", "--data", "kms"]).ok();
-    assert_eq!(asked.text(), verified.text());
+    assert_eq!(requested.text(), verified.text());
     let status = world.bulla(["status", "--data", "kms"]).ok();
     assert!(status.text().contains("1 file, the newest of"), "{status:?}");
     assert!(status.text().contains("1 of 1, all read since"), "{status:?}");
@@ -162,7 +163,7 @@ fn a_server_makes_backups_by_itself_and_stops_when_that_is_configured() {
 
 /// A start verifies at once; otherwise it would happen within a minute.
 #[test]
-fn a_server_finds_a_kept_backup_that_was_damaged_and_says_so_everywhere() {
+fn a_server_detects_a_damaged_kept_backup_and_reports_it_everywhere() {
     let world = World::new();
     world.write("bulla.toml", "listen = \"127.0.0.1:0\"\n[backup]\nkeep-days = 30\n");
     let serve = || world.serve("kms", ["--config", "bulla.toml"]);
@@ -182,8 +183,8 @@ fn a_server_finds_a_kept_backup_that_was_damaged_and_says_so_everywhere() {
     let log = server.log();
     assert!(log.contains(&name) && log.contains("use another backup, or another copy of this one"), "{log}");
     let status = world.bulla(["status", "--data", "kms"]).ok(); // the server is ready
-    let is_told = |line: &str| line.starts_with("backup damaged ") && line.contains(&name);
-    assert!(status.text().lines().any(is_told), "{status:?}");
+    let is_reported = |line: &str| line.starts_with("backup damaged ") && line.contains(&name);
+    assert!(status.text().lines().any(is_reported), "{status:?}");
     wait_for("another backup", || server.log().contains("a backup was made and verified"));
     server.stop();
     let searched = ["audit", "search", "--data", "kms", "--action", "backup-verification-failed"];

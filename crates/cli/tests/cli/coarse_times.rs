@@ -34,7 +34,7 @@ const DATED: &str = "
 ";
 
 #[test]
-fn decryption_goes_on_where_times_are_rounded() {
+fn decryption_resumes_where_times_are_rounded() {
     let world = World::new();
     plant(&world, "tree", 6);
     let script = "
@@ -53,7 +53,7 @@ fn decryption_goes_on_where_times_are_rounded() {
         find sealed -type f; diff -r tree coarse/out; echo $?
     ";
     let script = format!("{DATED}{script}");
-    let test = "decryption_goes_on_where_times_are_rounded";
+    let test = "decryption_resumes_where_times_are_rounded";
     let Some(outcome) = with_coarse_times(&world, test, &script) else { return };
     assert_eq!(outcome.text(), "6\n0\n0\n7\n0\n0\n0\n", "{outcome:?}");
     assert!(outcome.stderr.contains("2 of 6 files failed"), "{outcome:?}");
@@ -63,7 +63,7 @@ fn decryption_goes_on_where_times_are_rounded() {
 }
 
 #[test]
-fn encryption_goes_on_where_times_are_rounded() {
+fn encryption_resumes_where_times_are_rounded() {
     let world = World::new();
     plant(&world, "tree", 6);
     let script = "
@@ -81,7 +81,7 @@ fn encryption_goes_on_where_times_are_rounded() {
         find coarse/tree -type f
     ";
     let script = format!("{DATED}{script}");
-    let test = "encryption_goes_on_where_times_are_rounded";
+    let test = "encryption_resumes_where_times_are_rounded";
     let Some(outcome) = with_coarse_times(&world, test, &script) else { return };
     assert_eq!(outcome.text(), "6\n0\n7\n0\n0\n", "{outcome:?}");
     assert!(outcome.stderr.contains("1 of 6 files failed"), "{outcome:?}");

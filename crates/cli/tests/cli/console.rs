@@ -21,7 +21,7 @@ const USED_TWICE: &str = "the link was used a second time";
 /// The running command, and what it has printed.
 struct Console<'a> {
     running: Running<'a>,
-    told: Arc<Mutex<String>>,
+    messages: Arc<Mutex<String>>,
     reader: JoinHandle<()>,
     /// The random host name, with the port.
     host: String,
@@ -46,18 +46,18 @@ struct Answer {
 impl<'a> Console<'a> {
     fn start(command: Run<'a>) -> Self {
         let mut running = command.start();
-        let told = Arc::new(Mutex::new(String::new()));
+        let messages = Arc::new(Mutex::new(String::new()));
         let lines = BufReader::new(running.stderr()).lines();
-        let telling = Arc::clone(&told);
+        let telling = Arc::clone(&messages);
         let reader = thread::spawn(move || {
             lines.map_while(Result::ok).for_each(|line| *telling.lock().unwrap() += &(line + "\n"));
         });
-        wait_for("the link", || told.lock().unwrap().contains("Ctrl-C"));
-        let text = told.lock().unwrap().clone();
+        wait_for("the link", || messages.lock().unwrap().contains("Ctrl-C"));
+        let text = messages.lock().unwrap().clone();
         let (_, url) = text.split_once("http://").unwrap();
         let (host, link) = url.lines().next().unwrap().split_once('/').unwrap();
         let (host, link) = (host.to_owned(), format!("/{link}"));
-        Self { running, told, reader, host, link }
+        Self { running, messages, reader, host, link }
     }
 
     fn port(&self) -> u16 {
@@ -74,8 +74,8 @@ impl<'a> Console<'a> {
         Browser { host: self.host.clone(), from, cookie: String::new() }
     }
 
-    fn told(&self) -> String {
-        self.told.lock().unwrap().clone()
+    fn messages(&self) -> String {
+        self.messages.lock().unwrap().clone()
     }
 
     /// Stops it with Ctrl-C.
@@ -84,7 +84,7 @@ impl<'a> Console<'a> {
         self.reader.join().unwrap();
         let outcome = self.running.finish();
         assert_eq!((outcome.code(), &*outcome.stdout), (Some(0), &b""[..]), "{outcome:?}");
-        self.told.lock().unwrap().clone()
+        self.messages.lock().unwrap().clone()
     }
 }
 
@@ -168,11 +168,11 @@ fn the_link_lets_in_once_and_its_second_use_ends_every_session() {
     let mut thief = console.browser();
     assert_eq!(thief.enter(&console.link).status, 403);
     assert!(!thief.is_in() && !owner.is_in());
-    wait_for("the word of the second use", || console.told().contains(USED_TWICE));
+    wait_for("the word of the second use", || console.messages().contains(USED_TWICE));
     assert_eq!(owner.enter(&console.link).status, 403);
     assert!(!owner.is_in());
-    let told = console.stop();
-    assert!(told.contains("run bulla console again"), "{told}");
+    let messages = console.stop();
+    assert!(messages.contains("run bulla console again"), "{messages}");
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn as_another_user<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) 
 
 /// Other users can read the arguments and environments of processes, and files that are not private.
 #[test]
-fn the_desktop_is_told_the_link_by_a_private_file() {
+fn the_desktop_gets_the_link_in_a_private_file() {
     let world = World::new();
     let opener = world.write("bin", "");
     fs::remove_file(&opener).unwrap();
@@ -261,10 +261,10 @@ fn the_desktop_is_told_the_link_by_a_private_file() {
     let url = format!("http://{}{}", console.host, console.link);
     assert!(page.contains(&format!("url={url}\"")), "{page}");
     assert_eq!(fs::metadata(world.path("opened")).unwrap().permissions().mode() & 0o777, 0o600);
-    let told = [format!("link={}", console.token()), console.host.clone()];
+    let messages = [format!("link={}", console.token()), console.host.clone()];
     for file in process_files() {
         let text = String::from_utf8_lossy(&fs::read(&file).unwrap_or_default()).into_owned();
-        assert!(!told.iter().any(|part| text.contains(part)), "{} tells the link", file.display());
+        assert!(!messages.iter().any(|part| text.contains(part)), "{} tells the link", file.display());
     }
     world.write("seen", "");
     let mut owner = console.browser();

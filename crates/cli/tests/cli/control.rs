@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::harness::{Outcome, World, wait_for};
-use crate::private::{as_user, somebody_else};
+use crate::private::{another_user, as_user};
 
 fn status(world: &World, data: &str) -> Outcome {
     world.bulla(["status", "--data", data, "--json"]).run()
@@ -55,24 +55,27 @@ fn a_second_server_leaves_the_socket_of_the_first_alone() {
 }
 
 #[test]
-fn a_server_that_is_not_ready_says_why() {
+fn a_server_that_is_not_ready_reports_the_reason() {
     let world = World::new();
     let server = world.serve("kms", ["--http"]);
     let (store, aside) = (world.path("kms/store.redb"), world.path("aside"));
     fs::rename(&store, &aside).unwrap();
     wait_for("the store to be missed", || status(&world, "kms").code() == Some(1));
-    let told = world.bulla(["status", "--data", "kms"]).run();
-    assert_eq!(told.code(), Some(1));
-    assert!(told.text().contains(" is not ready\n  the store is lost, and writes are refused: "), "{told:?}");
-    assert!(told.stderr.starts_with("bulla: the server is not ready: the store is lost, "), "{told:?}");
-    assert_eq!(told.stderr.lines().count(), 2, "{told:?}");
+    let outcome = world.bulla(["status", "--data", "kms"]).run();
+    assert_eq!(outcome.code(), Some(1));
+    assert!(
+        outcome.text().contains(" is not ready\n  the store is lost, and writes are refused: "),
+        "{outcome:?}"
+    );
+    assert!(outcome.stderr.starts_with("bulla: the server is not ready: the store is lost, "), "{outcome:?}");
+    assert_eq!(outcome.stderr.lines().count(), 2, "{outcome:?}");
     fs::rename(&aside, &store).unwrap();
     wait_for("the store to be back", || status(&world, "kms").code() == Some(0));
     server.stop();
 }
 
 #[test]
-fn sinks_of_the_trail_are_told_with_what_is_wrong_with_them() {
+fn status_lists_the_sinks_of_the_trail_with_their_errors() {
     let world = World::new();
     world.write(
         "c.toml",
@@ -81,9 +84,9 @@ fn sinks_of_the_trail_are_told_with_what_is_wrong_with_them() {
     let server = world.serve("kms", ["--http", "--listen", "127.0.0.1:0", "--config", "c.toml"]);
     let sinks = || status(&world, "kms").json()["audit"]["sinks"].clone();
     wait_for("the fault", || sinks()[1]["fault"].is_string());
-    let told = sinks();
-    assert_eq!((&told[0]["name"], &told[0]["required"]), (&"file".into(), &true.into()), "{told}");
-    assert_eq!(told[1]["name"], "syslog unix:/nowhere/log", "{told}");
+    let outcome = sinks();
+    assert_eq!((&outcome[0]["name"], &outcome[0]["required"]), (&"file".into(), &true.into()), "{outcome}");
+    assert_eq!(outcome[1]["name"], "syslog unix:/nowhere/log", "{outcome}");
     let text = world.bulla(["status", "--data", "kms"]).ok().text();
     assert!(text.contains("\naudit sink       syslog unix:/nowhere/log, takes none: "), "{text}");
     server.stop();
@@ -157,7 +160,7 @@ fn serve_as(world: &World, user: u32) -> Killed {
 #[test]
 fn only_the_servers_own_user_and_root_are_answered() {
     let world = World::new();
-    let Some(user) = somebody_else(&world, "only_the_servers_own_user_and_root_are_answered") else { return };
+    let Some(user) = another_user(&world, "only_the_servers_own_user_and_root_are_answered") else { return };
     let _server = serve_as(&world, user);
     let run = |mut command: Command| {
         let output = command.output().unwrap();

@@ -55,9 +55,9 @@ fn an_output_on_a_full_disk() {
     ";
     let Some(outcome) = with_small_disk(&world, "an_output_on_a_full_disk", script) else { return };
     assert_eq!(outcome.text(), "1\n1\n1\n1\n1\n1\n1\n1\n0\n1\n1\nkept\nold\nold\nsmall\n", "{outcome:?}");
-    let told = "No space left on device (os error 28)\n       \
+    let message = "No space left on device (os error 28)\n       \
                 free space or write elsewhere with -o; no partial output is left\n";
-    assert_eq!(outcome.stderr.matches(told).count(), 8, "{outcome:?}");
+    assert_eq!(outcome.stderr.matches(message).count(), 8, "{outcome:?}");
     let spooled = "name another directory for them with TMPDIR";
     assert_eq!(outcome.stderr.matches(spooled).count(), 2, "{outcome:?}");
 }
@@ -180,15 +180,15 @@ fn a_store_on_a_read_only_file_system() {
     let expected = format!("{read}{}{refused}{end}", "content\n".repeat(6));
     assert!(text.starts_with(&expected), "{outcome:?}");
     assert!(!text.contains("default.bulla"), "{outcome:?}");
-    let told = "bulla: the store is on a read-only file system\n       \
+    let message = "bulla: the store is on a read-only file system\n       \
                 mount it writable to change keys; commands that only read the store, such as decrypt, work meanwhile\n";
-    assert_eq!(outcome.stderr.matches(told).count(), 3, "{outcome:?}");
-    for told in [
+    assert_eq!(outcome.stderr.matches(message).count(), 3, "{outcome:?}");
+    for message in [
         "empty/store.redb: the store is on a read-only file system\n       mount it writable to change keys",
         "bulla: none: Read-only file system (os error 30)\n       mount it writable, or name another directory\n",
         "kms/store.redb: the store is on a read-only file system\n       mount it writable: a server notes the time there",
     ] {
-        assert_eq!(outcome.stderr.matches(told).count(), 1, "{told}: {outcome:?}");
+        assert_eq!(outcome.stderr.matches(message).count(), 1, "{message}: {outcome:?}");
     }
 }
 
@@ -241,7 +241,7 @@ fn a_limited_file_size_is_like_a_full_disk() {
     world.bulla(["encrypt", "big"]).ok();
     world.bulla(["encrypt", "--format", "text", "big"]).ok();
 
-    let told = |path| {
+    let message = |path| {
         let hint = match path {
             "standard output" => {
                 "free space where standard output is written; what was printed is incomplete"
@@ -264,7 +264,7 @@ fn a_limited_file_size_is_like_a_full_disk() {
     ] {
         let command = command.replace("big >", "big -o - >");
         let outcome = world.sh(&format!("ulimit -f 200; exec bulla {command}")).run();
-        outcome.fails(1, &told(path));
+        outcome.fails(1, &message(path));
         let _ = fs::remove_file(world.path("out")); // made by the shell
         assert_eq!(world.names(), ["big", "big.bulla", "big.cipher", "old"], "{command}");
         assert_eq!(world.read("old"), b"kept");

@@ -138,7 +138,7 @@ fn plaintext_from_the_text_format_is_its_owners() {
 }
 
 #[test]
-fn a_first_use_keeps_the_store_private_whatever_the_umask() {
+fn the_first_use_makes_the_store_private_under_any_umask() {
     let world = World::new();
     world.sh("umask 000; echo | bulla encrypt - > /dev/null").ok();
     let mode = |path| fs::metadata(path).unwrap().mode() & 0o7777;

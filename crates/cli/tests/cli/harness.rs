@@ -392,11 +392,11 @@ impl Server<'_> {
     /// Stops it, and expects a regular end.
     pub(crate) fn stop(self) {
         send(&self.child, Signal::TERM);
-        self.ends_by_itself();
+        self.ends_without_a_signal();
     }
 
     /// Expects it to end regularly after a signal.
-    pub(crate) fn ends_by_itself(mut self) {
+    pub(crate) fn ends_without_a_signal(mut self) {
         let status = wait(&mut self.child, Duration::from_secs(20));
         assert_eq!(status.code(), Some(0), "{status}: {}", self.log());
         let mut rest = Vec::new();

@@ -46,14 +46,14 @@ fn account_and_region_are_those_that_a_start_has_named() {
     let store = fs::read(world.path("kms/store.redb")).unwrap();
     world.write("region.toml", "region = 'cn-hangzhou'\n");
     world.write("account.toml", "region = 'cn-beijing'\naccount = '43'\n");
-    for (flags, told) in [
+    for (flags, message) in [
         (["--region", "cn-shanghai"], "region cn-shanghai: the store keeps the region cn-beijing"),
         (["--account", "111122223333"], "account 111122223333: the store keeps the account 42"),
         (["--config", "region.toml"], "region cn-hangzhou: the store keeps the region cn-beijing"),
         (["--config", "account.toml"], "account 43: the store keeps the account 42"),
     ] {
         let outcome = world.try_serve("kms", flags, &[]).err().unwrap();
-        outcome.fails_with(3, &[told, REASON]);
+        outcome.fails_with(3, &[message, REASON]);
     }
     assert!(fs::read(world.path("kms/store.redb")).unwrap() == store, "the store was touched");
     assert_eq!(home_of_server(&world, world.serve("kms", NO_FLAGS)), made);

@@ -22,7 +22,7 @@ fn scrape(address: SocketAddr) -> String {
 }
 
 #[test]
-fn metrics_are_served_where_the_settings_say() {
+fn metrics_are_served_at_the_configured_address() {
     let world = World::new();
     world.write("c.toml", "listen = '127.0.0.1:0'\nhttp = true\nmetrics = '0'\n");
     for flags in [&["--config", "c.toml"][..], &["--metrics", "127.0.0.1:0"], &["--metrics", "localhost:0"]] {

@@ -16,18 +16,18 @@ fn kms_that_answers(answers: Vec<(&'static str, u16, String)>) -> (String, threa
         for (action, status, body) in answers {
             let mut stream = BufReader::new(listener.accept().unwrap().0);
             let mut length = 0;
-            let mut asked = String::new();
+            let mut received = String::new();
             loop {
                 let mut line = String::new();
                 stream.read_line(&mut line).unwrap();
                 match line.trim_end().to_ascii_lowercase().split_once(": ") {
                     Some(("content-length", number)) => length = number.parse().unwrap(),
-                    Some(("x-acs-action", name)) => asked = name.to_owned(),
+                    Some(("x-acs-action", name)) => received = name.to_owned(),
                     _ if line == "\r\n" => break,
                     _ => {}
                 }
             }
-            assert_eq!(asked, action.to_ascii_lowercase());
+            assert_eq!(received, action.to_ascii_lowercase());
             stream.read_exact(&mut vec![0; length]).unwrap();
             let head =
                 format!("HTTP/1.1 {status} -\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
@@ -42,7 +42,7 @@ fn error(code: &str) -> String {
 }
 
 #[test]
-fn a_key_that_lost_its_name_in_a_race_is_told_with_what_to_do() {
+fn a_key_that_lost_its_name_in_a_race_is_reported_with_a_hint() {
     let world = World::new();
     let metadata = serde_json::json!({ "KeyMetadata": {
         "KeyId": KEY_ID, "CreationDate": "2026-01-05T00:00:00Z", "Description": "", "KeySpec": "Aliyun_AES_256",
@@ -74,7 +74,7 @@ fn a_key_that_lost_its_name_in_a_race_is_told_with_what_to_do() {
 }
 
 #[test]
-fn no_key_is_created_if_the_kms_cannot_tell_whether_the_name_is_free() {
+fn no_key_is_created_if_the_kms_does_not_report_whether_the_name_is_free() {
     let world = World::new();
     let (url, served) = kms_that_answers(vec![("DescribeKey", 400, error("InvalidParameter"))]);
     let create = world.bulla(["--kms", &url, "key", "create", "--alias", "work"]);

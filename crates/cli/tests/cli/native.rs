@@ -43,14 +43,14 @@ fn either_format_is_recognised_and_a_bulla_name_is_not_taken_for_text() {
         outcome.fails_with(4, &["named .bulla but is in the text format", "--format text"]);
         assert!(outcome.stdout.is_empty() && world.names() == names, "{command:?}");
     }
-    let said = ["decrypt", "file.bulla", "-o", "-", "--format", "text"];
-    assert_eq!(world.bulla(said).ok().text(), "content");
+    let arguments = ["decrypt", "file.bulla", "-o", "-", "--format", "text"];
+    assert_eq!(world.bulla(arguments).ok().text(), "content");
     let outcome = world.bulla(["decrypt", "file.cipher", "-o", "-", "--format", "bulla"]).run();
     assert_eq!((outcome.code(), outcome.stdout.len()), (Some(4), 0), "{outcome:?}");
 }
 
 #[test]
-fn a_context_that_is_said_must_be_part_of_the_one_in_the_file() {
+fn a_given_context_must_be_part_of_the_one_in_the_file() {
     let world = World::new();
     let server = world.serve("kms", ["--http"]);
     let environment = server.environment();
@@ -58,14 +58,14 @@ fn a_context_that_is_said_must_be_part_of_the_one_in_the_file() {
     bulla(&["key", "create", "--alias", "work"]).ok();
     world.write("file", "content");
     bulla(&["encrypt", "file", "-k", "alias/work", "-c", "file=sales.csv", "-c", "year=2026"]).ok();
-    for said in [&[][..], &["-c", "year=2026"], &["-c", "year=2026", "-c", "file=sales.csv"]] {
-        let args = [&["decrypt", "file.bulla", "-o", "-"], said].concat();
-        assert_eq!(bulla(&args).ok().text(), "content", "{said:?}");
+    for arguments in [&[][..], &["-c", "year=2026"], &["-c", "year=2026", "-c", "file=sales.csv"]] {
+        let args = [&["decrypt", "file.bulla", "-o", "-"], arguments].concat();
+        assert_eq!(bulla(&args).ok().text(), "content", "{arguments:?}");
     }
     assert_eq!(server.complete_log().matches("action=Decrypt").count(), 3);
-    for said in [&["-c", "year=2025"][..], &["-c", "other=x"], &["-c", "year=2026", "-c", "other=x"]] {
+    for arguments in [&["-c", "year=2025"][..], &["-c", "other=x"], &["-c", "year=2026", "-c", "other=x"]] {
         for command in [&["decrypt", "file.bulla", "-o", "-"][..], &["verify", "file.bulla"]] {
-            let outcome = bulla(&[command, said].concat()).run();
+            let outcome = bulla(&[command, arguments].concat()).run();
             outcome.fails_with(5, &["another encryption context", "`bulla inspect`"]);
         }
     }
@@ -127,7 +127,7 @@ fn ranges_end_where_they_should() {
 
 /// Regardless of whether the header has the size: the last chunk shows whether anything is missing.
 #[test]
-fn no_part_of_a_cut_file_is_given_out() {
+fn no_part_of_a_truncated_file_is_output() {
     let world = World::new();
     let content = noise(16_384 * 70 + 100);
     world.write("known", &content);
@@ -363,13 +363,16 @@ fn files_that_hold_less_than_their_size_are_streams() {
 }
 
 #[test]
-fn binary_output_does_not_go_to_a_terminal() {
+fn binary_output_is_not_written_to_a_terminal() {
     let world = World::new();
     world.write("file", "content");
     world.bulla(["key", "list"]).ok();
     let on_terminal = |command: &str| world.command("script", ["-qec", command, "/dev/null"]).run();
     if !on_terminal("test -t 1").status.success() {
-        return skipped("binary_output_does_not_go_to_a_terminal", "there is no `script` to make a terminal");
+        return skipped(
+            "binary_output_is_not_written_to_a_terminal",
+            "there is no `script` to make a terminal",
+        );
     }
     for command in ["bulla encrypt file -o -", "bulla encrypt - < file"] {
         let outcome = on_terminal(command);
@@ -445,7 +448,7 @@ fn events_are_json_a_line_each() {
 }
 
 #[test]
-fn who_reads_no_further_is_told_nothing_but_the_exit_code() {
+fn a_closed_output_is_reported_by_the_exit_code_only() {
     let world = World::new();
     world.write("big", noise(5_000_000));
     world.bulla(["encrypt", "big"]).ok();

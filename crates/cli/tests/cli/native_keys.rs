@@ -372,7 +372,7 @@ fn a_rewrap_that_waited_takes_the_file_that_is_there_then() {
 
 /// A user who may read a file may lock it, and could block others forever.
 #[test]
-fn a_file_in_other_hands_is_not_waited_for_for_ever() {
+fn a_file_locked_by_another_process_is_not_waited_for_forever() {
     let keys = Keys::new();
     let file = keys.encrypt("file", b"content", "alias/a");
     let held = std::fs::File::open(keys.world.path("file.bulla")).unwrap();
@@ -418,7 +418,7 @@ fn links_in_a_tree_get_no_other_keys() {
 
 /// A header may name many wraps; each call that waits for the KMS costs ten seconds.
 #[test]
-fn a_kms_that_does_not_answer_is_asked_once() {
+fn an_unavailable_kms_is_called_once() {
     let keys = Keys::new();
     let file = keys.encrypt("file", b"content", "alias/a");
     let junk = |number: usize| RawWrap { blob: format!("AAA{number}"), ..file.wraps(0)[0].clone() };

@@ -69,12 +69,12 @@ fn a_tree_comes_back_as_it_was() {
 }
 
 /// Counts the calls of an action at a server.
-fn asked(log: &str, action: &str) -> usize {
+fn calls_of(log: &str, action: &str) -> usize {
     log.matches(&format!(" action={action} ")).count()
 }
 
 #[test]
-fn the_kms_is_asked_once_for_a_tree() {
+fn the_kms_is_called_once_for_a_tree() {
     let world = World::new();
     plant(&world, "tree", 40);
     let server = world.serve("kms", ["--http"]);
@@ -82,10 +82,10 @@ fn the_kms_is_asked_once_for_a_tree() {
     let bulla = |args: &[&str]| world.bulla(args).envs(&environment).ok();
     bulla(&["key", "create", "--alias", "work"]);
     let count = |action: &str, expected: usize, run: &dyn Fn()| {
-        let before = asked(&server.complete_log(), action);
+        let before = calls_of(&server.complete_log(), action);
         run();
         let log = server.complete_log();
-        assert_eq!(asked(&log, action) - before, expected, "{action}: {log}");
+        assert_eq!(calls_of(&log, action) - before, expected, "{action}: {log}");
     };
     count("GenerateDataKey", 1, &|| drop(bulla(&["encrypt", "tree", "-o", "run", "-k", "alias/work"])));
     count("Decrypt", 1, &|| drop(bulla(&["decrypt", "run", "-o", "out"])));
@@ -120,7 +120,7 @@ fn damage_inside(path: &Path, at: u64) {
 }
 
 #[test]
-fn a_run_goes_on_where_it_was_stopped() {
+fn a_stopped_run_resumes() {
     let world = World::new();
     plant(&world, "tree", 30);
     let expected = tree(&world.path("tree"));
@@ -159,7 +159,7 @@ fn a_run_goes_on_where_it_was_stopped() {
 }
 
 #[test]
-fn sources_go_only_when_their_outputs_read_back() {
+fn sources_are_removed_only_after_their_outputs_read_back() {
     let world = World::new();
     plant(&world, "tree", 20);
     world.write("tree/large", noise(300_000));
@@ -192,7 +192,7 @@ fn sources_go_only_when_their_outputs_read_back() {
 }
 
 #[test]
-fn a_single_source_goes_only_when_its_output_reads_back() {
+fn a_single_source_is_removed_only_after_its_output_reads_back() {
     let world = World::new();
     for format in ["bulla", "text"] {
         let sealed = if format == "bulla" { "file.bulla" } else { "file.cipher" };
@@ -230,8 +230,13 @@ fn an_output_in_the_input_is_no_part_of_it() {
     let expected = tree(&world.path("tree"));
     for round in 0..2 {
         let outcome = world.bulla(["encrypt", "tree", "-o", "tree/sealed", "--force"]).ok();
-        let told = outcome.stderr.contains("tree/sealed: skipped, it is the output and not part of the tree");
-        assert_eq!(told, round > 0, "what was there before may have been meant to be encrypted: {outcome:?}");
+        let is_reported =
+            outcome.stderr.contains("tree/sealed: skipped, it is the output and not part of the tree");
+        assert_eq!(
+            is_reported,
+            round > 0,
+            "what was there before may have been meant to be encrypted: {outcome:?}"
+        );
         let files = tree(&world.path("tree/sealed")).into_values().filter(|c| c != b"a directory").count();
         assert_eq!(files, 10, "round {round}");
         assert!(!world.path("tree/sealed/sealed").exists(), "round {round}");
@@ -339,7 +344,7 @@ fn a_link_in_the_output_is_not_followed() {
 
 /// An output for other keys, or for some of the keys only, is not the requested one.
 #[test]
-fn a_run_goes_on_only_under_the_same_keys() {
+fn a_run_resumes_only_under_the_same_keys() {
     let world = World::new();
     plant(&world, "tree", 3);
     for alias in ["a", "b"] {
@@ -363,7 +368,7 @@ fn a_run_goes_on_only_under_the_same_keys() {
 
 /// A KMS that refuses or is unavailable is called once, not for each file.
 #[test]
-fn a_kms_that_does_not_help_is_not_asked_again() {
+fn a_kms_that_refuses_or_is_unavailable_is_not_called_again() {
     let world = World::new();
     plant(&world, "tree", 40);
     let server = world.serve("kms", ["--http"]);
@@ -379,8 +384,8 @@ fn a_kms_that_does_not_help_is_not_asked_again() {
     assert_eq!(bulla(&["verify", "run"]).code(), Some(7));
     assert_eq!(bulla(&["encrypt", "tree", "-o", "none", "-k", "alias/a"]).code(), Some(7));
     let log = server.complete_log();
-    let decrypts = asked(&log, "Decrypt");
-    let draws = asked(&log, "GenerateDataKey");
+    let decrypts = calls_of(&log, "Decrypt");
+    let draws = calls_of(&log, "GenerateDataKey");
     assert_eq!((decrypts, draws), (4, 2), "{log}");
     // Each file is reported, but a shared cause only once.
     let refused = bulla(&["encrypt", "tree", "-o", "none", "-k", "alias/a"]);
@@ -480,7 +485,7 @@ fn a_tree_is_rewrapped_with_few_calls() {
     bulla(&["rewrap", "run", "-k", "alias/b", "--whole-set"]);
     // One wrap shows the version of the key, one is of the data key.
     let log = server.complete_log();
-    assert_eq!((asked(&log, "Decrypt"), asked(&log, "Encrypt")), (1, 2), "{log}");
+    assert_eq!((calls_of(&log, "Decrypt"), calls_of(&log, "Encrypt")), (1, 2), "{log}");
     let outcome = bulla(&["verify", "run", "--allow-key", "alias/b"]);
     assert!(outcome.stderr.contains("verified 40 files"), "{outcome:?}");
     server.stop();

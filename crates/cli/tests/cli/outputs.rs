@@ -20,7 +20,7 @@ const DESCRIPTORS: [(&str, &str); 9] = [
 ];
 
 #[test]
-fn whatever_leads_to_a_descriptor_or_device_is_never_replaced() {
+fn a_path_that_leads_to_a_descriptor_or_device_is_never_replaced() {
     let world = World::new();
     world.write("file", "content");
     world.bulla(["encrypt", "file"]).ok();
@@ -114,7 +114,7 @@ fn what_has_no_place_beside_it_needs_an_output() {
 }
 
 #[test]
-fn names_that_are_too_long_with_a_suffix_are_told_as_such() {
+fn names_that_are_too_long_with_a_suffix_are_reported() {
     let world = World::new();
     fs::create_dir(world.path("tree")).unwrap();
     for (format, suffix) in [("bulla", ".bulla"), ("text", ".cipher")] {
@@ -127,14 +127,14 @@ fn names_that_are_too_long_with_a_suffix_are_told_as_such() {
         assert_eq!(world.read(&name), b"content");
         for length in [longest + 1, 255] {
             let name = "y".repeat(length);
-            let told = format!(
+            let message = format!(
                 "{name}{suffix}: the name of the output is too long: {} bytes with the suffix {suffix}\n       \
                  name a shorter output with -o",
                 length + suffix.len()
             );
             world.write(&name, "content");
             let outcome = world.bulla(["encrypt", "--format", format, &name]).run();
-            outcome.fails_with(1, &[&told]);
+            outcome.fails_with(1, &[&message]);
             world.bulla(["encrypt", "--format", format, &name, "-o", "out", "--force"]).ok();
             world.bulla(["decrypt", "out", "-o", "out.2", "--force"]).ok();
             assert_eq!(world.read("out.2"), b"content");
@@ -145,7 +145,7 @@ fn names_that_are_too_long_with_a_suffix_are_told_as_such() {
                 let args = [&["encrypt", "--force", "--format", format, "tree"], to].concat();
                 let outcome = world.bulla(args).run();
                 assert_eq!(outcome.code(), Some(7), "{outcome:?}");
-                assert!(outcome.stderr.contains(&told), "{outcome:?}");
+                assert!(outcome.stderr.contains(&message), "{outcome:?}");
                 assert!(outcome.stderr.contains("1 of 2 files failed"), "{outcome:?}");
                 fs::remove_file(world.path(format!("tree/other{suffix}"))).unwrap_or_default();
             }

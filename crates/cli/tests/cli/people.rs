@@ -29,7 +29,7 @@ fn user(world: &World, server: &Server<'_>, name: &str, policies: &[&str]) -> Ve
 }
 
 #[test]
-fn a_new_access_key_signs_requests_and_lies_in_a_private_file() {
+fn a_new_access_key_signs_requests_and_is_stored_in_a_private_file() {
     let world = World::new();
     let server = world.serve("kms", ["--http"]);
     let bob = user(&world, &server, "bob", &["AliyunKMSReadOnlyAccess"]);
@@ -162,9 +162,9 @@ fn explanations_agree_with_the_server() {
                 let question = [&format!("kms:{action}"), key.as_str(), "--source-ip", "127.0.0.1", "--json"]
                     .map(str::to_owned);
                 let explain = ["policy", "explain", "--as", &name].map(str::to_owned);
-                let told = world.bulla(explain.iter().chain(&question)).envs(&root).ok().json();
-                assert_eq!(told["Allowed"], is_allowed, "{action} by {statements}: {told}");
-                assert_eq!(told["NotRead"].as_array().unwrap().len(), 0, "{told}");
+                let outcome = world.bulla(explain.iter().chain(&question)).envs(&root).ok().json();
+                assert_eq!(outcome["Allowed"], is_allowed, "{action} by {statements}: {outcome}");
+                assert_eq!(outcome["NotRead"].as_array().unwrap().len(), 0, "{outcome}");
                 let who = world.bulla(["policy", "who-can"].map(str::to_owned).iter().chain(&question));
                 let who = who.envs(&root).ok();
                 assert_eq!(contains(&who.stdout, format!("user/{name}\"").as_bytes()), is_allowed);
@@ -203,8 +203,12 @@ fn explanations_know_the_tags_of_roles_and_that_root_assumes_none() {
             world.bulla(["ram", "GetRole", "--RoleName", role]).envs(&bob).run().code() == Some(0);
         let resource = format!("role/{role}");
         let explain = ["policy", "explain", "--as", "bob", "ram:GetRole", &resource, "--json"];
-        let told = world.bulla(explain).envs(&root).ok().json();
-        assert_eq!((&told["Allowed"], is_allowed), (&(team == "blue").into(), team == "blue"), "{told}");
+        let outcome = world.bulla(explain).envs(&root).ok().json();
+        assert_eq!(
+            (&outcome["Allowed"], is_allowed),
+            (&(team == "blue").into(), team == "blue"),
+            "{outcome}"
+        );
     }
     let explain = world.bulla(["policy", "explain", "sts:AssumeRole", "role/first"]).envs(&root).ok();
     assert!(explain.text().starts_with("root is denied sts:AssumeRole"), "{}", explain.text());

@@ -105,24 +105,25 @@ fn a_process_keeps_no_core() {
 }
 
 /// Returns another user: the tests often run as root, to whom no permissions apply.
-pub(crate) fn somebody_else(world: &World, test: &str) -> Option<u32> {
-    const NOBODY: u32 = 65_534;
+pub(crate) fn another_user(world: &World, test: &str) -> Option<u32> {
+    const UNPRIVILEGED_UID: u32 = 65_534;
     let own = rustix::process::geteuid();
     if !own.is_root() {
         return Some(own.as_raw());
     }
     for directory in ["", "work", "home", "xdg", "tmp"] {
         let path = world.root().join(directory);
-        chown(&path, Some(NOBODY), Some(NOBODY)).unwrap();
+        chown(&path, Some(UNPRIVILEGED_UID), Some(UNPRIVILEGED_UID)).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
-    let tried = Command::new(BULLA).arg("--version").uid(NOBODY).gid(NOBODY).output();
-    let reached = Command::new("ls").arg(world.path("")).uid(NOBODY).gid(NOBODY).output().unwrap();
+    let tried = Command::new(BULLA).arg("--version").uid(UNPRIVILEGED_UID).gid(UNPRIVILEGED_UID).output();
+    let reached =
+        Command::new("ls").arg(world.path("")).uid(UNPRIVILEGED_UID).gid(UNPRIVILEGED_UID).output().unwrap();
     if tried.is_err() || !reached.status.success() {
         skipped(test, "no other user can run the binary in this directory");
         return None;
     }
-    Some(NOBODY)
+    Some(UNPRIVILEGED_UID)
 }
 
 pub(crate) fn as_user(world: &World, user: u32, args: &[&str]) -> Command {
@@ -139,7 +140,7 @@ pub(crate) fn as_user(world: &World, user: u32, args: &[&str]) -> Command {
 #[test]
 fn a_debugger_of_the_same_user_is_kept_out() {
     let world = World::new();
-    let Some(user) = somebody_else(&world, "a_debugger_of_the_same_user_is_kept_out") else { return };
+    let Some(user) = another_user(&world, "a_debugger_of_the_same_user_is_kept_out") else { return };
     let mut child = as_user(&world, user, &["encrypt", "-", "-o", "out"]);
     let mut child = child.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let environment = format!("/proc/{}/environ", child.id());
@@ -155,7 +156,7 @@ fn a_debugger_of_the_same_user_is_kept_out() {
 #[test]
 fn files_that_permissions_forbid() {
     let world = World::new();
-    let Some(user) = somebody_else(&world, "files_that_permissions_forbid") else { return };
+    let Some(user) = another_user(&world, "files_that_permissions_forbid") else { return };
     let run = |args: &[&str]| {
         let output = as_user(&world, user, args).output().unwrap();
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
@@ -169,8 +170,8 @@ fn files_that_permissions_forbid() {
     };
     world.write("secret", "content");
     give("secret", 0o000);
-    let told = "check the permissions of the file and its directory\n";
-    let denied = |path: &str| format!("bulla: {path}: Permission denied (os error 13)\n       {told}");
+    let message = "check the permissions of the file and its directory\n";
+    let denied = |path: &str| format!("bulla: {path}: Permission denied (os error 13)\n       {message}");
     assert_eq!(run(&["encrypt", "secret"]), (Some(1), denied("secret")));
     give("secret", 0o400);
     assert_eq!(run(&["encrypt", "secret"]).0, Some(0));

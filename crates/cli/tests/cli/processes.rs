@@ -71,9 +71,9 @@ fn a_limit_of_processes_is_no_bug() {
                 (Some(1 | 3 | 7), _) => {
                     refusals += 1;
                     assert!(!outcome.stderr.contains("report it"), "{args:?} {outcome:?}");
-                    let told = outcome.stderr.contains("process limit")
+                    let message = outcome.stderr.contains("process limit")
                         || outcome.stderr.contains("ServiceUnavailableTemporary");
-                    assert!(told, "{processes} {args:?} {outcome:?}");
+                    assert!(message, "{processes} {args:?} {outcome:?}");
                 }
                 _ => panic!("{processes} {args:?} {outcome:?}"),
             }

@@ -43,7 +43,7 @@ fn sigquit_and_sigint_stop_as_sigterm_does() {
         }
         client.write(&rest).unwrap();
         assert_eq!(client.answer().unwrap().0, 200, "{signal:?}: {}", server.log());
-        server.ends_by_itself();
+        server.ends_without_a_signal();
     }
 }
 
@@ -172,7 +172,7 @@ fn the_console_is_reached_by_reloaded_names_of_the_server() {
 }
 
 #[test]
-fn a_console_that_shall_come_or_go_needs_a_restart() {
+fn enabling_or_disabling_the_console_needs_a_restart() {
     let world = World::new();
     let write = |more: &str| {
         world.write("c.toml", format!("listen = '127.0.0.1:0'\nhttp = true\n{more}"));

@@ -139,7 +139,7 @@ fn a_root_key_that_was_cut_or_edited() {
 }
 
 #[test]
-fn a_store_that_is_gone_is_not_made_anew_beside_its_root_key() {
+fn a_missing_store_is_not_recreated_beside_its_root_key() {
     let world = used();
     let store = world.store().join("store.redb");
     let away = world.root().join("away");

@@ -22,7 +22,7 @@ use std::thread;
 use crate::harness::{Outcome, Server, World};
 
 #[test]
-fn commands_print_what_the_scripts_say() {
+fn commands_print_what_the_scripts_expect() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmd");
     let mut paths: Vec<_> = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();

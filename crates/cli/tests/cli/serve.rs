@@ -5,7 +5,7 @@ use std::fs;
 use crate::harness::World;
 
 #[test]
-fn what_a_first_start_says() {
+fn a_first_start_logs_the_public_key_of_the_trail() {
     let world = World::new();
     let server = world.serve("kms", [] as [&str; 0]);
     let log = server.log();
@@ -138,7 +138,7 @@ fn the_authority_lasts() {
 
 /// The clock was ahead when the store was last used, which a server in this process can simulate.
 #[test]
-fn a_clock_that_was_ahead_is_accepted_by_what_the_start_says() {
+fn a_clock_that_was_ahead_is_accepted_by_the_command_in_the_error() {
     let world = World::new();
     let data = world.path("a kms");
     let ahead = || std::time::SystemTime::now() + std::time::Duration::from_secs(7200);
@@ -147,9 +147,9 @@ fn a_clock_that_was_ahead_is_accepted_by_what_the_start_says() {
 
     let refused = world.bulla(["serve", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]).run();
     assert_eq!(refused.code(), Some(3));
-    let said = refused.stderr;
-    assert!(said.contains("seconds behind the last use of the store\n"), "{said}");
-    let (_, command) = said.trim_end().rsplit_once("accept it once: ").unwrap();
+    let message = refused.stderr;
+    assert!(message.contains("seconds behind the last use of the store\n"), "{message}");
+    let (_, command) = message.trim_end().rsplit_once("accept it once: ").unwrap();
     assert_eq!(
         command,
         format!("bulla serve --listen 127.0.0.1:0 --data '{}' --accept-clock", data.display())

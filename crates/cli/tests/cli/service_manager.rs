@@ -41,7 +41,7 @@ fn monotonic_now() -> i64 {
 }
 
 #[test]
-fn a_manager_is_told_when_the_server_is_ready_reloads_and_stops() {
+fn a_manager_is_notified_when_the_server_is_ready_reloads_and_stops() {
     let world = World::new();
     let manager = Manager::new(&world);
     world.write("c.toml", "listen = '127.0.0.1:0'\nhttp = true\n");
@@ -63,11 +63,11 @@ fn a_manager_is_told_when_the_server_is_ready_reloads_and_stops() {
     }
     server.signal(Signal::TERM);
     assert_eq!(manager.next(), "STOPPING=1\nSTATUS=Finishing requests in flight");
-    server.ends_by_itself();
+    server.ends_without_a_signal();
 }
 
 #[test]
-fn a_watchdog_hears_from_a_server_that_lives_also_while_its_store_is_lost() {
+fn a_live_server_notifies_its_watchdog_even_while_its_store_is_lost() {
     let world = World::new();
     let manager = Manager::new(&world);
     let environment = [("NOTIFY_SOCKET", manager.path.as_str()), ("WATCHDOG_USEC", "200000")];
@@ -99,7 +99,7 @@ fn a_watchdog_hears_from_a_server_that_lives_also_while_its_store_is_lost() {
 }
 
 #[test]
-fn a_watchdog_of_another_process_hears_nothing() {
+fn a_watchdog_of_another_process_gets_no_messages() {
     let world = World::new();
     let manager = Manager::new(&world);
     let environment =
@@ -109,11 +109,11 @@ fn a_watchdog_of_another_process_hears_nothing() {
     server.complete_log();
     server.signal(Signal::TERM);
     assert!(manager.next().starts_with("STOPPING=1\n"));
-    server.ends_by_itself();
+    server.ends_without_a_signal();
 }
 
 #[test]
-fn a_server_starts_also_if_its_manager_cannot_be_told() {
+fn a_server_starts_even_if_its_manager_cannot_be_notified() {
     let world = World::new();
     for missing in ["/nowhere/notify", "@bulla-test-nobody", "vsock:2:1"] {
         let server = world.try_serve("kms", ["--http"], &[("NOTIFY_SOCKET", missing)]).unwrap();

@@ -6,7 +6,7 @@ use std::fs;
 use crate::harness::World;
 
 #[test]
-fn a_reader_that_went_away_is_told_nothing() {
+fn a_closed_reader_gets_no_error_message() {
     let world = World::new();
     world.write("file", "content");
     fs::create_dir(world.path("tree")).unwrap();

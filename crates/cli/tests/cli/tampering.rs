@@ -176,7 +176,7 @@ fn a_header_that_was_edited() {
 
 /// Each row opens on its own: only the whole store shows the change.
 #[test]
-fn rows_that_were_put_back_removed_or_added() {
+fn rows_that_were_rolled_back_removed_or_added() {
     let world = used();
     let store = world.store().join("store.redb");
     let rows = |what: &str| {
@@ -304,13 +304,13 @@ fn pages_that_a_disk_lost_or_mixed_up() {
         ] {
             fs::write(&store, &bytes).unwrap();
             let outcome = world.bulla(args).run();
-            let told = outcome.stderr.lines().filter(|line| line.starts_with("bulla: ")).count();
+            let errors = outcome.stderr.lines().filter(|line| line.starts_with("bulla: ")).count();
             match outcome.code() {
-                Some(0) => assert_eq!(told, 0, "page {at}, round {round}: {args:?} {outcome:?}"),
+                Some(0) => assert_eq!(errors, 0, "page {at}, round {round}: {args:?} {outcome:?}"),
                 // 4: the pages happen to have an older state, from before the key.
                 Some(3 | 4) => {
                     damaged += 1;
-                    assert_eq!(told, 1, "page {at}, round {round}: {args:?} {outcome:?}");
+                    assert_eq!(errors, 1, "page {at}, round {round}: {args:?} {outcome:?}");
                 }
                 _ => panic!("page {at}, round {round}: {args:?} {outcome:?}"),
             }

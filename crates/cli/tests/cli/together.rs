@@ -99,9 +99,9 @@ fn long_runs_let_other_commands_in() {
         let begun = || fs::read_dir(world.path(to)).is_ok_and(|mut names| names.next().is_some());
         wait_for("the first outputs", begun);
     }
-    let asked = Instant::now();
+    let began = Instant::now();
     world.bulla(["key", "list"]).ok();
-    assert!(asked.elapsed() < STARVED, "it is let in: {:?}", asked.elapsed());
+    assert!(began.elapsed() < STARVED, "it is let in: {:?}", began.elapsed());
     assert!(runs.iter().all(Running::is_running), "the list came before their end");
     for run in runs {
         assert_eq!(run.finish().code(), Some(0));
@@ -113,11 +113,11 @@ const STARVED: Duration = Duration::from_secs(10);
 
 /// A user at a terminal learns why the command waits; a program that reads the messages does not.
 #[test]
-fn a_terminal_is_told_that_a_command_waits() {
+fn a_waiting_command_notifies_the_terminal() {
     let world = World::new();
     world.bulla(["key", "create", "--alias", "work"]).ok();
     if !world.sh("script -qec 'test -t 2' /dev/null").run().status.success() {
-        return skipped("a_terminal_is_told_that_a_command_waits", "there is no `script` to make a terminal");
+        return skipped("a_waiting_command_notifies_the_terminal", "there is no `script` to make a terminal");
     }
     let held = File::open(world.store().join("lock")).unwrap();
     let seen = || String::from_utf8(world.read("seen")).unwrap();
@@ -131,13 +131,13 @@ fn a_terminal_is_told_that_a_command_waits() {
         wait_for("the word", || world.path("seen").exists() && seen().contains(WAITING));
         assert!(!seen().contains("alias/work"), "{}", seen());
         held.unlock().unwrap();
-        let told = on_terminal.finish();
-        assert_eq!((told.code(), told.stderr.as_str()), (Some(0), ""));
+        let done = on_terminal.finish();
+        assert_eq!((done.code(), done.stderr.as_str()), (Some(0), ""));
         assert_eq!(seen().matches(WAITING).count(), 1, "{}", seen());
         assert!(seen().contains("alias/work"), "{}", seen());
         for other in others {
-            let told = other.finish();
-            assert_eq!((told.code(), told.stderr.as_str()), (Some(0), ""));
+            let done = other.finish();
+            assert_eq!((done.code(), done.stderr.as_str()), (Some(0), ""));
         }
         fs::remove_file(world.path("seen")).unwrap();
     }

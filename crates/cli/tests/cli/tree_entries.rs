@@ -8,13 +8,13 @@ use crate::native_trees::{plant, tree};
 
 /// Every command skips entries without content, and does not fail.
 #[test]
-fn pipes_sockets_and_devices_are_passed_over() {
+fn pipes_sockets_and_devices_are_skipped() {
     let world = World::new();
     plant(&world, "tree", 3);
     world.bulla(["encrypt", "tree", "-o", "sealed"]).ok();
     let is_root = rustix::process::geteuid().is_root();
     if !is_root {
-        skipped("pipes_sockets_and_devices_are_passed_over", "devices: only root can make one");
+        skipped("pipes_sockets_and_devices_are_skipped", "devices: only root can make one");
     }
     let mut special = Vec::new();
     for tree in ["tree", "sealed"] {
@@ -33,7 +33,7 @@ fn pipes_sockets_and_devices_are_passed_over() {
         }
     }
     let count = special.len() / 2;
-    let told = format!("{count} skipped: pipes, sockets or devices");
+    let message = format!("{count} skipped: pipes, sockets or devices");
     for (command, tree) in [
         ("encrypt tree -o again", "tree"),
         ("decrypt sealed -o out", "sealed"),
@@ -44,7 +44,7 @@ fn pipes_sockets_and_devices_are_passed_over() {
         ("decrypt sealed --force --remove-source", "sealed"),
     ] {
         let outcome = world.sh(&format!("cp -a {tree} kept; bulla {command}")).ok();
-        assert!(outcome.stderr.contains(&told), "{command}: {outcome:?}");
+        assert!(outcome.stderr.contains(&message), "{command}: {outcome:?}");
         let outcome =
             world.sh(&format!("rm -rf again out {tree}; mv kept {tree}; bulla {command} --json")).ok();
         let events: Vec<serde_json::Value> =
@@ -67,7 +67,7 @@ fn pipes_sockets_and_devices_are_passed_over() {
 
 /// A hidden file that a killed run left is not part of the tree.
 #[test]
-fn leftovers_of_a_killed_run_are_passed_over_with_a_note() {
+fn leftovers_of_a_killed_run_are_skipped_with_a_note() {
     let world = World::new();
     plant(&world, "tree", 3);
     world.bulla(["encrypt", "tree", "-o", "sealed"]).ok();
@@ -87,8 +87,8 @@ fn leftovers_of_a_killed_run_are_passed_over_with_a_note() {
     ] {
         let outcome = world.sh(&format!("bulla {command}")).ok();
         for name in leftovers {
-            let told = format!("bulla: {tree}/{name}: skipped, it is a temporary file of bulla\n       ");
-            assert!(outcome.stderr.contains(&told), "{command}: {outcome:?}");
+            let message = format!("bulla: {tree}/{name}: skipped, it is a temporary file of bulla\n       ");
+            assert!(outcome.stderr.contains(&message), "{command}: {outcome:?}");
             assert_eq!(world.read(&format!("{tree}/{name}")), b"half");
         }
         assert!(outcome.stderr.contains("3 files"), "{command}: {outcome:?}");
@@ -101,7 +101,7 @@ fn leftovers_of_a_killed_run_are_passed_over_with_a_note() {
 
 /// Also those that have an event of another kind: the directory of the keys, and an output inside the tree.
 #[test]
-fn a_tree_counts_each_entry_that_it_tells_as_passed_over() {
+fn a_tree_counts_each_entry_that_it_reports_as_skipped() {
     let world = World::new();
     fs::create_dir_all(world.path("t/out")).unwrap();
     world.write("t/file", "content");
@@ -111,11 +111,11 @@ fn a_tree_counts_each_entry_that_it_tells_as_passed_over() {
         let outcome = run.env("BULLA_DATA", data.to_str().unwrap()).ok();
         let events: Vec<serde_json::Value> =
             outcome.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let told = |reason: &str| events.iter().filter(|event| event["reason"] == reason).count();
+        let count_of = |reason: &str| events.iter().filter(|event| event["reason"] == reason).count();
         let skipped = events.iter().filter(|event| event["event"] == "skipped").count();
-        assert_eq!(told("output"), 1, "{outcome:?}");
+        assert_eq!(count_of("output"), 1, "{outcome:?}");
         assert_eq!(events.last().unwrap()["skipped"], skipped, "{outcome:?}");
-        if told("keys") == 1 {
+        if count_of("keys") == 1 {
             return; // the first run creates them while it walks
         }
     }
@@ -140,15 +140,15 @@ fn a_place_in_a_new_tree_that_is_taken_is_refused_in_the_same_words() {
     let first = world.bulla(["encrypt", "t", "-o", "new"]).run();
     let again = world.bulla(["encrypt", "t", "-o", "new"]).run();
     for outcome in [first, again] {
-        let lines = |told: &str| outcome.stderr.lines().filter(|line| line.contains(told)).count();
-        for (told, count) in [
+        let lines = |message: &str| outcome.stderr.lines().filter(|line| line.contains(message)).count();
+        for (message, count) in [
             ("is a directory", 2),
             ("exists already", 1),
             ("is not a file", 1),
             ("the name of the output is too long", 1),
             ("5 of 5 files failed", 1),
         ] {
-            assert_eq!(lines(told), count, "{told}: {outcome:?}");
+            assert_eq!(lines(message), count, "{message}: {outcome:?}");
         }
     }
     assert_eq!(fs::read_link(world.path("new/c.bulla")).unwrap(), std::path::Path::new("nowhere"));

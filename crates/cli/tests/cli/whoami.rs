@@ -153,7 +153,7 @@ fn a_configuration_that_others_may_write_is_refused() {
 }
 
 #[test]
-fn a_role_that_is_not_given_is_told_in_two_lines() {
+fn a_role_that_is_not_granted_is_reported_in_two_lines() {
     let world = World::new();
     let url = sts();
     let token = world.write("token", "jwt");

@@ -113,6 +113,6 @@ fn state(slot: TokenSlot) -> &'static str {
     match slot {
         TokenSlot::Ready(_) => "ready",
         TokenSlot::Pending(_) => "interrupted",
-        TokenSlot::Gone => "without key slot",
+        TokenSlot::WithoutKeySlot => "without key slot",
     }
 }

@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wrong_with_an_action_is_told_with_what_to_do() {
+    fn errors_about_an_action_have_a_hint() {
         assert_eq!(parse("kms:Decrypt").unwrap().name, "Decrypt");
         for (typed, hint) in [
             ("Decrypt", "write the action as policies do, such as kms:Decrypt"),

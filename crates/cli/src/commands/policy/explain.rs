@@ -11,7 +11,7 @@ use bulla_wire::sts::{GetCallerIdentityReply, IdentityType};
 use serde::Serialize;
 
 use super::library::{Library, Loaded};
-use super::question::{Asked, Guarded};
+use super::question::{Guarded, PolicyQuestion};
 use crate::account::Account;
 use crate::args::Question;
 use crate::failure::Failure;
@@ -21,31 +21,31 @@ use crate::results::{Table, print, print_json};
 pub(super) fn run(
     account: &Account,
     principal: Option<PrincipalName>,
-    question: &Question,
+    typed: &Question,
 ) -> Result<(), Failure> {
-    let asked = Asked::new(account, question)?;
-    let mut library = Library::new(account, &asked.caller.account_id);
+    let question = PolicyQuestion::new(account, typed)?;
+    let mut library = Library::new(account, &question.caller.account_id);
     let subject = match principal {
         Some(principal) => Subject { principal, has_session: false },
-        None => match Subject::of(&asked.caller) {
+        None => match Subject::of(&question.caller) {
             Some(subject) => subject,
-            None => return root(&asked, question.output.json),
+            None => return root(&question, typed.output.json),
         },
     };
     let identity = identity_policies(&mut library, &subject.principal)?;
-    let resource = library.of_resource(&asked.guarded)?;
-    let explanation = subject.explain(&mut library, &asked, &identity, resource.as_ref());
+    let resource = library.of_resource(&question.guarded)?;
+    let explanation = subject.explain(&mut library, &question, &identity, resource.as_ref());
     let mut not_read = library.not_read().to_vec();
     if subject.has_session {
         not_read.push("session policy, if the session has one".to_owned());
     }
     if explanation.decision.is_allowed() {
-        not_read.extend(asked.unread().map(str::to_owned)); // they can only deny
+        not_read.extend(question.unread().map(str::to_owned)); // they can only deny
     }
-    let unknown = asked.values.take_unknown();
+    let unknown = question.values.take_unknown();
     let policies = Policies { identity: &identity, resource: resource.as_ref() };
-    let report = Report::new(&subject.principal, &asked, &explanation, &policies, not_read, &unknown);
-    if question.output.json { print_json(&report) } else { report.print() }
+    let report = Report::new(&subject.principal, &question, &explanation, &policies, not_read, &unknown);
+    if typed.output.json { print_json(&report) } else { report.print() }
 }
 
 /// The principal whose permissions are explained.
@@ -73,7 +73,7 @@ impl Subject {
     fn explain(
         &self,
         library: &mut Library<'_>,
-        asked: &Asked,
+        question: &PolicyQuestion,
         identity: &[Loaded],
         resource: Option<&Loaded>,
     ) -> Explanation {
@@ -83,34 +83,37 @@ impl Subject {
             PrincipalName::User(_) => Principal::User(id),
             PrincipalName::Role(_) => Principal::Role(id),
         };
-        explained(asked, principal, &identity, resource.map(|loaded| &loaded.policy))
+        explained(question, principal, &identity, resource.map(|loaded| &loaded.policy))
     }
 }
 
 /// Returns the explanation for a principal that has an id in the library.
 pub(super) fn explained(
-    asked: &Asked,
+    question: &PolicyQuestion,
     principal: Principal<'_>,
     identity: &[&Policy],
     resource: Option<&Policy>,
 ) -> Explanation {
-    let rule = match asked.guarded {
+    let rule = match question.guarded {
         Guarded::Role(_) => Rule::Both,
         Guarded::Key(_) | Guarded::Secret(_) | Guarded::Nothing => Rule::Either,
     };
     let layers = Layers { session: None, identity, resource, rule };
-    let explanation = asked.with(principal, |query| explain(&layers, query));
-    if asked.is_on_all(principal, identity) { explanation } else { explanation.not_on_all() }
+    let explanation = question.with(principal, |query| explain(&layers, query));
+    if question.is_on_all(principal, identity) { explanation } else { explanation.not_on_all() }
 }
 
-fn root(asked: &Asked, json: bool) -> Result<(), Failure> {
+fn root(question: &PolicyQuestion, json: bool) -> Result<(), Failure> {
     if json {
-        let report = Report { allowed: !asked.assumes, ..Report::of_nothing("root".to_owned(), asked) };
+        let report = Report { allowed: !question.assumes, ..Report::of_nothing("root".to_owned(), question) };
         return print_json(&report);
     }
-    let (verdict, reason) =
-        if asked.assumes { ("denied", "root assumes no roles") } else { ("allowed", "no policy binds root") };
-    print(format_args!("root is {verdict} {} on {}: {reason}", asked.action(), asked.resource))
+    let (verdict, reason) = if question.assumes {
+        ("denied", "root assumes no roles")
+    } else {
+        ("allowed", "no policy binds root")
+    };
+    print(format_args!("root is {verdict} {} on {}: {reason}", question.action(), question.resource))
 }
 
 fn identity_policies(library: &mut Library<'_>, principal: &PrincipalName) -> Result<Vec<Loaded>, Failure> {
@@ -190,24 +193,24 @@ struct Row {
 }
 
 impl Report {
-    fn of_nothing(principal: String, asked: &Asked) -> Self {
+    fn of_nothing(principal: String, question: &PolicyQuestion) -> Self {
         Self {
             principal,
-            action: asked.action().to_owned(),
-            resource: asked.resource.clone(),
+            action: question.action().to_owned(),
+            resource: question.resource.clone(),
             allowed: false,
             explicit_deny: false,
             statements: Vec::new(),
             missing: Vec::new(),
             not_read: Vec::new(),
             depends_on: Vec::new(),
-            also_needed: asked.also_needed,
+            also_needed: question.also_needed,
         }
     }
 
     fn new(
         principal: &PrincipalName,
-        asked: &Asked,
+        question: &PolicyQuestion,
         explanation: &Explanation,
         policies: &Policies<'_>,
         not_read: Vec<String>,
@@ -238,7 +241,7 @@ impl Report {
             missing: explanation.missing.iter().map(missing).collect(),
             not_read,
             depends_on: depends_on(explanation, unknown).iter().map(ToString::to_string).collect(),
-            ..Self::of_nothing(principal.to_string(), asked)
+            ..Self::of_nothing(principal.to_string(), question)
         }
     }
 

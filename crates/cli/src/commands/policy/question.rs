@@ -20,7 +20,7 @@ use crate::commands::people::{is_missing, unless_denied};
 use crate::failure::Failure;
 
 /// An action on a resource.
-pub(super) struct Asked {
+pub(super) struct PolicyQuestion {
     /// The name of the action, and further names that policies use for it.
     actions: Vec<String>,
     /// The ARN of the resource.
@@ -51,7 +51,7 @@ pub(super) enum Guarded {
     Nothing,
 }
 
-impl Asked {
+impl PolicyQuestion {
     pub(super) fn new(account: &Account, typed: &Question) -> Result<Self, Failure> {
         let action = action::parse(&typed.action)?;
         let caller = account.call(&GetCallerIdentity {})?;

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::explain::{explained, place};
 use super::library::{Library, Loaded};
-use super::question::Asked;
+use super::question::PolicyQuestion;
 use super::records::all_policies;
 use crate::account::Account;
 use crate::args::Question;
@@ -20,11 +20,11 @@ use crate::failure::Failure;
 use crate::principals::{PolicyName, PrincipalName};
 use crate::results::{Table, print, print_json};
 
-pub(super) fn run(account: &Account, question: &Question) -> Result<(), Failure> {
-    let asked = Asked::new(account, question)?;
-    let mut library = Library::new(account, &asked.caller.account_id);
+pub(super) fn run(account: &Account, typed: &Question) -> Result<(), Failure> {
+    let question = PolicyQuestion::new(account, typed)?;
+    let mut library = Library::new(account, &question.caller.account_id);
     let mut holders = Holders::default();
-    let resource = library.of_resource(&asked.guarded)?;
+    let resource = library.of_resource(&question.guarded)?;
     for name in library.named() {
         if let Some(name) = present(&mut library, name)? {
             holders.policies_of.entry(name).or_default();
@@ -37,27 +37,27 @@ pub(super) fn run(account: &Account, question: &Question) -> Result<(), Failure>
         }
         let name = PolicyName { kind: policy.policy_type, name: policy.policy_name };
         if let Some(loaded) = library.policy(&name)?
-            && is_about(&asked, &loaded)
+            && is_about(&question, &loaded)
         {
             holders.add(&mut library, &name, loaded)?;
         }
     }
-    let rows = holders.rows(&mut library, &asked, resource.as_ref());
+    let rows = holders.rows(&mut library, &question, resource.as_ref());
     let report = Report {
-        action: asked.action().to_owned(),
-        resource: asked.resource.clone(),
-        root: !asked.assumes,
+        action: question.action().to_owned(),
+        resource: question.resource.clone(),
+        root: !question.assumes,
         principals: rows,
-        also_needed: asked.also_needed,
-        not_read: library.not_read().iter().cloned().chain(asked.unread().map(str::to_owned)).collect(),
+        also_needed: question.also_needed,
+        not_read: library.not_read().iter().cloned().chain(question.unread().map(str::to_owned)).collect(),
     };
-    if question.output.json { print_json(&report) } else { report.print() }
+    if typed.output.json { print_json(&report) } else { report.print() }
 }
 
 /// Returns whether a policy has a statement about the action, for any principal and any resource.
-fn is_about(asked: &Asked, loaded: &Loaded) -> bool {
-    let anyone = Principal::Oidc("");
-    !explained(asked, anyone, &[&loaded.policy], None).statements.is_empty()
+fn is_about(question: &PolicyQuestion, loaded: &Loaded) -> bool {
+    let unnamed = Principal::Oidc("");
+    !explained(question, unnamed, &[&loaded.policy], None).statements.is_empty()
 }
 
 /// Returns a principal that the policy of a resource names, in the spelling of its record; `None` if it does not exist.
@@ -111,7 +111,12 @@ impl Holders {
         Ok(())
     }
 
-    fn rows(&self, library: &mut Library<'_>, asked: &Asked, resource: Option<&Loaded>) -> Vec<Row> {
+    fn rows(
+        &self,
+        library: &mut Library<'_>,
+        question: &PolicyQuestion,
+        resource: Option<&Loaded>,
+    ) -> Vec<Row> {
         let mut rows = Vec::new();
         for (name, policies) in &self.policies_of {
             // A policy that a user has both directly and from a group counts once.
@@ -123,9 +128,10 @@ impl Holders {
                 PrincipalName::User(_) => Principal::User(id),
                 PrincipalName::Role(_) => Principal::Role(id),
             };
-            asked.values.take_unknown();
-            let explanation = explained(asked, principal, &identity, resource.map(|loaded| &loaded.policy));
-            let unknown = asked.values.take_unknown();
+            question.values.take_unknown();
+            let explanation =
+                explained(question, principal, &identity, resource.map(|loaded| &loaded.policy));
+            let unknown = question.values.take_unknown();
             let depends_on = depends_on(&explanation, &unknown);
             if !explanation.decision.is_allowed() && depends_on.is_empty() {
                 continue;

@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_says_where_and_how_much() {
+    fn a_table_sets_the_directory_and_limits() {
         let table = "[[audit]]\ntype = \"file\"\ndirectory = \"/var/log/bulla\"\nfile-mib = 1\ntotal-mib = 7\n\
                      sync = \"always\"\ncontext-values = true\n";
         let options_of = options(table).unwrap().unwrap();

@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_says_how_often_where_and_how_many() {
+    fn the_table_sets_the_interval_directory_and_count() {
         let text = "[backup]\nevery = \"12h\"\ndirectory = \"/backup\"\nkeep = 3\nkeep-days = 30\nverify-every = \"7d\"\n";
         let found = schedule(text).unwrap().unwrap();
         assert_eq!(found.directory, Path::new("/backup"));

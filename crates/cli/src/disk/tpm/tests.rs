@@ -115,7 +115,7 @@ fn a_tpm_that_does_not_answer_is_given_up() {
 }
 
 #[test]
-fn a_machine_without_a_tpm_or_systemd_says_so() {
+fn a_missing_tpm_or_systemd_is_reported() {
     let folder = folder();
     let mut tpm = fake(&folder);
     tpm.program = "/nonexistent/systemd-creds".into();

@@ -133,7 +133,7 @@ fn threads_that_wait_share_a_failure() {
 
 /// A failure is not shared with a thread that wakes up late, after another one has opened the resource.
 #[test]
-fn a_failure_that_is_over_is_not_shared() {
+fn a_past_failure_is_not_shared() {
     let log = Arc::new(Log::default());
     let shared = Shared::new();
     let mut state = shared.core.lock();

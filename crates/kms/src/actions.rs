@@ -45,7 +45,7 @@ pub(crate) use self::ram::roles::listed as listed_role;
 pub(crate) use self::ram::users::with_update as listed_user;
 pub(crate) use self::secrets::listed as listed_secret;
 use crate::Kms;
-use crate::authorize::{AskedFor, Inquiry};
+use crate::authorize::{Inquiry, Requested};
 use crate::origin::Origin;
 use crate::session::Session;
 use crate::stale_snapshot::StaleSnapshot;
@@ -58,8 +58,8 @@ pub(crate) async fn call(
     arrived: Instant,
 ) -> Result<wire::Reply, Error> {
     let (product, action) = request.action();
-    let asked_for = AskedFor { product: product.name(), action };
-    let inquiry = || Inquiry::new(kms, by, asked_for).since(arrived);
+    let requested = Requested { product: product.name(), action };
+    let inquiry = || Inquiry::new(kms, by, requested).since(arrived);
     if let Err(unavailable) = kms.auditor.admit() {
         return Err(kms.auditor.refused(&inquiry(), unavailable));
     }

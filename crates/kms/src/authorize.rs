@@ -3,23 +3,23 @@
 //! A [`View`] finds keys, aliases and secrets by the names in requests. It asks the [`Authorizer`] about each one, and only
 //! then returns an [`Allowed`]. Without an `Allowed`, nothing can be written and no material opened.
 
-mod ahead;
 mod allowed;
+mod any_resource;
 mod catalogue;
 mod conditions;
 mod denial;
 mod document;
 mod inquiry;
 mod listing;
-mod on;
 mod people;
 mod permission;
 mod policy_source;
+mod prefetch;
 mod query;
+mod quota_check;
 mod quota_use;
 mod resource;
 mod rights;
-mod room;
 mod root;
 mod series;
 mod suppose;
@@ -32,7 +32,7 @@ mod view;
 pub(crate) use self::allowed::Allowed;
 pub(crate) use self::catalogue::{AliasRanks, KeyCatalogue, KeyPart, SecretCatalogue, SeenKey, With};
 pub(crate) use self::document::NamedRows;
-pub(crate) use self::inquiry::{AskedFor, Inquiry, Question, Used};
+pub(crate) use self::inquiry::{Inquiry, Question, Requested, Used};
 pub(crate) use self::listing::{Holders, Listing, Part};
 pub(crate) use self::people::AnyPolicy;
 pub(crate) use self::permission::Permission;
@@ -47,7 +47,7 @@ pub(crate) use self::suppose::{Supposed, Supposition};
 pub(crate) use self::trust::{AssumableRole, CallerRecord};
 pub(crate) use self::verdict::DecidedBy;
 use self::verdict::Verdict;
-pub(crate) use self::view::{Aliases, Asked, SealedBlob, View};
+pub(crate) use self::view::{Aliases, CheckedResource, SealedBlob, View};
 
 /// Decides whether a caller may do something to a resource.
 #[derive(Clone)]

@@ -5,7 +5,6 @@
 //! sealed (docs/backup-format.md). It is one consistent state of the store, read while commits continue. The submodules
 //! write, verify, restore and schedule backups, and delete old ones.
 
-mod beside;
 mod container;
 mod content;
 mod create;
@@ -14,6 +13,7 @@ mod error;
 mod holding;
 mod incoming;
 mod notes;
+mod other_files;
 mod output;
 mod restore;
 #[cfg(test)]

@@ -132,13 +132,13 @@ impl Wait {
     fn sleep(&mut self, pause: Duration) {
         thread::sleep(pause);
         if self.begun.elapsed() >= SILENT_WAIT {
-            self.tell();
+            self.notify();
         }
     }
 
-    fn tell(&mut self) {
-        if let Some(tell) = self.on_wait.take() {
-            tell();
+    fn notify(&mut self) {
+        if let Some(notify) = self.on_wait.take() {
+            notify();
         }
     }
 }
@@ -163,7 +163,7 @@ fn join_queue(data: &Path, wait: &mut Wait) -> Result<Option<File>, LockError> {
     let block = move || sender.send(queue.lock().map(|()| queue));
     thread::Builder::new().name("queue".into()).spawn(block).map_err(LockError::Io)?;
     let locked = receiver.recv_timeout(SILENT_WAIT.min(wait.patience)).or_else(|_| {
-        wait.tell();
+        wait.notify();
         receiver.recv_timeout(wait.patience * TURNS)
     });
     match locked {
@@ -312,13 +312,13 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_waits_tells_its_user_once() {
-        static TOLD: AtomicUsize = AtomicUsize::new(0);
+    fn a_waiting_process_notifies_its_user_once() {
+        static NOTIFICATIONS: AtomicUsize = AtomicUsize::new(0);
         let data = tempfile::tempdir().unwrap();
         let held = take(data.path(), Role::Command).unwrap();
         let mut options = Options::new(data.path(), Role::Command);
         options.on_wait = || {
-            TOLD.fetch_add(1, Ordering::Relaxed);
+            NOTIFICATIONS.fetch_add(1, Ordering::Relaxed);
         };
         thread::scope(|scope| {
             let next = scope.spawn(|| Lock::take(&options).map(drop)); // waits for the lock
@@ -326,7 +326,7 @@ mod tests {
                 thread::sleep(PAUSE);
             }
             let later = scope.spawn(|| Lock::take(&options).map(drop)); // waits in the queue
-            while TOLD.load(Ordering::Relaxed) < 2 {
+            while NOTIFICATIONS.load(Ordering::Relaxed) < 2 {
                 assert!(!next.is_finished() && !later.is_finished());
                 thread::sleep(PAUSE);
             }
@@ -336,7 +336,7 @@ mod tests {
             later.join().unwrap().unwrap();
         });
         drop(Lock::take(&options).unwrap());
-        assert_eq!(TOLD.load(Ordering::Relaxed), 2);
+        assert_eq!(NOTIFICATIONS.load(Ordering::Relaxed), 2);
     }
 
     /// A process that releases the lock and takes it again at once would win every race by polling.

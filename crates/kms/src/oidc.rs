@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_key_is_asked_for_once() {
+    fn an_unknown_key_is_fetched_once() {
         let (providers, issuer) = (providers("https://ci.example"), Issuer::rsa("k1"));
         providers.refresh("ci", issuer.key_set(), 0);
         let other = Issuer::rsa("k2");

@@ -33,7 +33,7 @@ pub use self::subject::NoResource;
 pub use self::trail::{SearchTrail, TrailPage};
 pub use self::uses::{DescribeKeyUses, KeyUses, VersionUses};
 use crate::Kms;
-use crate::authorize::{AskedFor, Inquiry, Permission};
+use crate::authorize::{Inquiry, Permission, Requested};
 use crate::origin::Origin;
 use crate::session::Session;
 
@@ -146,7 +146,7 @@ impl Kms {
     /// many searches wait or the caller sends too many requests; ServiceUnavailableTemporary.
     pub async fn query<Q: Ask>(&self, query: Q, origin: &Origin) -> Result<Q::Answer, Error> {
         let query = query.into();
-        let inquiry = Inquiry::new(self, origin, AskedFor { product: CONSOLE, action: query.name() });
+        let inquiry = Inquiry::new(self, origin, Requested { product: CONSOLE, action: query.name() });
         if let Err(unavailable) = self.auditor.admit() {
             return Err(self.auditor.refused(&inquiry, unavailable));
         }

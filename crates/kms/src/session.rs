@@ -196,7 +196,7 @@ impl<'s, A> Session<'s, A> {
     /// # Errors
     /// Forbidden.NoPermission.
     pub(crate) fn audit_trail(&self) -> Result<Option<TrailInUse>, Error> {
-        self.asking(Permission::LOOK_UP_EVENTS).anything()?;
+        self.with_permission(Permission::LOOK_UP_EVENTS).anything()?;
         Ok(self.kms.audit_trail())
     }
 

@@ -225,17 +225,17 @@ mod tests {
 
     /// A recovery key is enough, and the error is that of the first provider.
     #[test]
-    fn providers_are_asked_in_turn() {
+    fn providers_are_tried_in_turn() {
         let bench = Bench::new();
         let (first, second, missing) = (bench.first(), bench.second.clone(), bench.data().join("missing"));
         let unlock = |paths: [&Path; 2]| Unlocked::new(bench.header(), &Providers::of_files(paths));
         unlock([&first, &second]).unwrap();
         unlock([&second, &first]).unwrap();
         unlock([&missing, &first]).unwrap();
-        for (paths, asked_first) in [([&second, &missing], &second), ([&missing, &second], &missing)] {
+        for (paths, tried_first) in [([&second, &missing], &second), ([&missing, &second], &missing)] {
             let refused = unlock(paths.map(|path| &**path)).unwrap_err();
             let UnlockError::Provider(ProviderError::RootKeyFile(error)) = refused else { panic!() };
-            assert_eq!(error.path, *asked_first);
+            assert_eq!(error.path, *tried_first);
         }
     }
 

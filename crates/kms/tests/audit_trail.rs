@@ -74,7 +74,7 @@ fn a_trail_that_is_being_written_verifies() {
     };
     let mut trail = Trail::open(&path, opening).unwrap();
     let first_key = trail.public_key();
-    let is_over = AtomicBool::new(false);
+    let has_ended = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
             let line = Line { time, content: Content::Request(Box::new(decrypt())) };
@@ -85,14 +85,14 @@ fn a_trail_that_is_being_written_verifies() {
                 if trail.rotate_if_due(round, time).unwrap() {
                     trail.housekeeping().run().unwrap();
                 }
-                if is_over.load(Relaxed) && round > 200 {
+                if has_ended.load(Relaxed) && round > 200 {
                     return;
                 }
             }
         });
         let verified: Vec<_> =
             (0..30).map(|_| verify(slice::from_ref(&path), Some(first_key), None)).collect();
-        is_over.store(true, Relaxed);
+        has_ended.store(true, Relaxed);
         for report in verified {
             let report = report.unwrap();
             assert!(report.is_sound(), "{report:?}");

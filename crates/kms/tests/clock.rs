@@ -230,7 +230,7 @@ fn a_plain_start_works_when_the_clock_was_right_again_at_the_stop() {
 }
 
 #[test]
-fn a_clock_that_was_ahead_at_the_stop_is_asked_about() {
+fn a_clock_that_was_ahead_at_the_stop_needs_confirmation() {
     let Endings { bench, scheduled, .. } = Endings::new();
     bench.clock.jump(7200);
     bench.run_due();

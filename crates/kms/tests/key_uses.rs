@@ -88,20 +88,20 @@ fn counts_are_written_once_a_minute_and_at_the_end_and_add_up() {
 #[test]
 fn a_key_takes_its_counts_with_it() {
     let bench = Bench::with_role(Role::Server);
-    let [gone, stays] = [(); 2].map(|()| bench.key());
-    for key in [&gone, &stays] {
+    let [deleted, kept] = [(); 2].map(|()| bench.key());
+    for key in [&deleted, &kept] {
         bench.ok("Encrypt", &[("KeyId", key), ("Plaintext", "aGk=")]);
     }
     bench.clock.pass(60);
     bench.run_due();
-    bench.ok("Encrypt", &[("KeyId", &gone), ("Plaintext", "aGk=")]); // not written when the key is deleted
-    bench.ok("ScheduleKeyDeletion", &[("KeyId", &gone), ("PendingWindowInDays", "7")]);
+    bench.ok("Encrypt", &[("KeyId", &deleted), ("Plaintext", "aGk=")]); // not written when the key is deleted
+    bench.ok("ScheduleKeyDeletion", &[("KeyId", &deleted), ("PendingWindowInDays", "7")]);
     for _ in 0..8 {
         bench.clock.pass(DAY);
         bench.run_due();
     }
-    assert_eq!(bench.code("DescribeKey", &[("KeyId", &gone)]), "404 Forbidden.KeyNotFound");
-    assert_eq!(rows(&bench, &stays), 1);
+    assert_eq!(bench.code("DescribeKey", &[("KeyId", &deleted)]), "404 Forbidden.KeyNotFound");
+    assert_eq!(rows(&bench, &kept), 1);
     let bench = bench.restarted(Role::Server, false);
-    assert_eq!(rows(&bench, &stays), 1);
+    assert_eq!(rows(&bench, &kept), 1);
 }

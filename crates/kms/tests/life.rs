@@ -155,7 +155,7 @@ fn rotation_follows_its_policy() {
 }
 
 #[test]
-fn a_key_is_gone_when_its_window_is_over_and_never_before() {
+fn a_key_is_deleted_after_its_window_and_never_before() {
     let bench = Bench::with_role(Role::Server);
     let (key, other) = (bench.key(), bench.key());
     let (blob, _) = encrypt(&bench, &key);

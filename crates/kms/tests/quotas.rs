@@ -12,7 +12,7 @@ use support::Bench;
 const FULL: &str = "400 Rejected.LimitExceeded";
 
 #[test]
-fn no_more_is_made_than_the_quotas_say() {
+fn quotas_limit_what_is_created() {
     let quotas = Quotas {
         keys: Some(2),
         key_versions: Some(3),

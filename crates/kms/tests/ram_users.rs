@@ -75,12 +75,12 @@ fn what_a_user_is_known_by_has_its_form() {
         ("MobilePhone", "18600008888", "Format"),
         ("Email", "alice", "Format"),
     ] {
-        let told = match fault {
+        let message = match fault {
             "InvalidChars" => format!("The parameter - \"{parameter}\" contains invalid chars."),
             "Length" => format!("The parameter - \"{parameter}\" beyond the length limit."),
             _ => format!("The format of the parameter - \"{parameter}\" is incorrect."),
         };
-        let expected = format!("400 InvalidParameter.{parameter}.{fault}: {told}");
+        let expected = format!("400 InvalidParameter.{parameter}.{fault}: {message}");
         assert_eq!(refused(parameter, value), expected);
     }
     create(&bench, "alice");
@@ -192,8 +192,8 @@ fn users_are_listed_by_name_a_page_at_a_time() {
     assert_eq!(names(&page(first["Marker"].as_str(), "3")), ["c", "d", "E"]);
     for (parameter, value) in [("MaxItems", "0"), ("MaxItems", "1001"), ("MaxItems", "x"), ("Marker", "?")] {
         let refused = bench.ram_error("ListUsers", &[(parameter, value)]);
-        let told = format!("The parameter - \"{parameter}\" is incorrect.");
-        assert_eq!(refused, format!("400 InvalidParameter.{parameter}: {told}"));
+        let message = format!("The parameter - \"{parameter}\" is incorrect.");
+        assert_eq!(refused, format!("400 InvalidParameter.{parameter}: {message}"));
     }
     assert_eq!(names(&page(None, "1000")).len(), 4);
 }

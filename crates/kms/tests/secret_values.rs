@@ -200,7 +200,7 @@ fn ten_versions_are_kept() {
 }
 
 #[test]
-fn stages_are_moved_and_taken_away() {
+fn stages_are_moved_and_removed() {
     let bench = with_secret();
     put(&bench, "v2", "hunter2", &[]).unwrap();
     let reply = move_stage(&bench, "ACSCurrent", "v2", "v1").unwrap();

@@ -215,7 +215,7 @@ fn secrets_are_listed_and_found() {
 }
 
 #[test]
-fn a_secret_is_gone_when_its_window_is_over_and_never_before() {
+fn a_secret_is_deleted_after_its_window_and_never_before() {
     let bench = Bench::with_role(Role::Server);
     create(&bench, "s", &[]).unwrap();
     create(&bench, "other", &[]).unwrap();

@@ -37,8 +37,8 @@ fn everything_answered_is_there_after_a_restart() {
     let described = call(&kms, DescribeKey { key_id: "alias/a".into() }).unwrap().key_metadata;
     assert_eq!((described.key_state.as_str(), &described.arn), ("Disabled", &key.arn));
     assert_eq!(described.creation_date, key.creation_date);
-    let gone = call(&kms, DescribeKey { key_id: "alias/b".into() }).unwrap_err();
-    assert_eq!(gone.code(), ErrorCode::ForbiddenAliasNotFound);
+    let refused = call(&kms, DescribeKey { key_id: "alias/b".into() }).unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::ForbiddenAliasNotFound);
     call(&kms, EnableKey { key_id: key.key_id }).unwrap();
     let decrypt = Decrypt {
         ciphertext_blob: blob.ciphertext_blob,

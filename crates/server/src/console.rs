@@ -33,7 +33,7 @@ impl Pages {
     }
 
     /// Returns whether a request is for the console.
-    pub(crate) fn are_asked_for(&self, request: &Received) -> bool {
+    pub(crate) fn are_requested(&self, request: &Received) -> bool {
         let path = request.head.uri.path();
         request.body.is_ok()
             && (path.starts_with(PREFIX) || path == PREFIX.trim_end_matches('/') || is_visit(request))
@@ -143,7 +143,7 @@ async fn note(
         connection,
         caller: caller.as_ref(),
         access_key_id: None,
-        asked_for: Some((CONSOLE, action)),
+        requested: Some((CONSOLE, action)),
         status: if code.is_some() { StatusCode::FORBIDDEN } else { StatusCode::OK }.as_u16(),
         code,
         took,

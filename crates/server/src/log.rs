@@ -59,7 +59,7 @@ impl Log {
         let counter = Arc::clone(&dropped);
         thread::Builder::new()
             .name("bulla-log".into())
-            .spawn(move || Writer { entries, dropped: counter, told: 0, output }.run())?;
+            .spawn(move || Writer { entries, dropped: counter, reported: 0, output }.run())?;
         Ok(Arc::new(Self { queue, dropped }))
     }
 
@@ -131,7 +131,7 @@ struct Writer<W> {
     entries: Receiver<Entry>,
     dropped: Arc<AtomicU64>,
     /// The number of those lines that the log has reported.
-    told: u64,
+    reported: u64,
     output: W,
 }
 
@@ -167,9 +167,9 @@ impl<W: Write> Writer<W> {
 
     fn write_out(&mut self, text: &mut String) {
         let all = self.dropped.load(Ordering::Relaxed);
-        let dropped = all - self.told;
+        let dropped = all - self.reported;
         if dropped > 0 {
-            self.told = all;
+            self.reported = all;
             let time = Time::from(SystemTime::now());
             writeln!(text, "time={time} dropped={dropped}").expect("a string takes everything");
         }
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn internal_causes_are_told_with_their_causes() {
+    fn internal_errors_are_logged_with_their_causes() {
         let output = Shared::default();
         let log = Log::start(output.clone()).unwrap();
         log.cause("id", &Error::internal(io::Error::other("disk\nfull")));
@@ -298,15 +298,15 @@ mod tests {
     }
 
     #[test]
-    fn a_stuck_output_holds_nobody_up_and_lost_lines_are_counted() {
-        let (let_go, stuck) = channel();
+    fn a_stuck_output_delays_no_other_client_and_lost_lines_are_counted() {
+        let (release, stuck) = channel();
         let output = Shared::default();
         let log = Log::start(Stuck(stuck, output.clone())).unwrap();
         for _ in 0..QUEUE * 3 {
             log.request(&request("testid"));
         }
         log.flush(Duration::from_millis(50));
-        drop(let_go);
+        drop(release);
         log.flush(Duration::from_secs(10));
         log.event("later");
         log.flush(Duration::from_secs(10));

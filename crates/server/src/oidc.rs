@@ -255,14 +255,14 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let kms = Kms::open(&Options::new(data.path(), Role::Command), SystemClock).unwrap();
         let log = Log::start(io::sink()).unwrap();
-        let (good, gone) = (data.path().join("keys.json"), data.path().join("gone.json"));
+        let (good, missing) = (data.path().join("keys.json"), data.path().join("gone.json"));
         std::fs::write(&good, KEYS).unwrap();
         let keys = OidcKeys::new(&kms, vec![source(&good)]);
         keys.read_due(&kms, &Fetcher::default(), &log);
         assert!(has_keys(&kms));
         keys.replace(&kms, vec![source(&good)]);
         assert!(has_keys(&kms), "a reload alone is no outage");
-        keys.replace(&kms, vec![source(&gone)]);
+        keys.replace(&kms, vec![source(&missing)]);
         assert!(!has_keys(&kms));
         keys.read_due(&kms, &Fetcher::default(), &log);
         assert!(!has_keys(&kms), "the new place has none");

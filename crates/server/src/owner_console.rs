@@ -134,7 +134,7 @@ impl<E: Engine> Pages<E> {
     async fn ask(&self, request: Received) -> Result<Answer, String> {
         let console = Arc::clone(&self.console);
         let engine = Arc::clone(&self.engine);
-        let asked = spawn_blocking(move || {
+        let question = spawn_blocking(move || {
             let source = Some(request.peer.address);
             let user_agent = request.user_agent();
             let connection = Connection { source, tls: false, request_id: new_request_id(), user_agent };
@@ -151,7 +151,7 @@ impl<E: Engine> Pages<E> {
             engine.with(&mut run)?;
             answer.ok_or_else(String::new)
         });
-        asked.await.unwrap_or_else(|panicked| Err(panicked.to_string()))
+        question.await.unwrap_or_else(|panicked| Err(panicked.to_string()))
     }
 }
 

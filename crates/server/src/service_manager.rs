@@ -216,7 +216,7 @@ mod tests {
 
     /// More messages than its queue holds, without a reader.
     #[test]
-    fn a_manager_that_does_not_read_holds_nobody_up_for_long() {
+    fn a_manager_that_does_not_read_delays_no_other_client_for_long() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notify");
         let _theirs = UnixDatagram::bind(&path).unwrap();

@@ -153,8 +153,8 @@ fn every_scheme_of_the_authorization_header_is_checked_alike() {
         late.send(&raw).refused(400, "InvalidTimeStamp.Expired");
 
         let server = server_at(signed_at(&raw));
-        let nobody = raw.replace("Credential=testid", "Credential=nobody");
-        server.send(nobody).refused(404, "InvalidAccessKeyId.NotFound");
+        let unknown_key = raw.replace("Credential=testid", "Credential=nobody");
+        server.send(unknown_key).refused(404, "InvalidAccessKeyId.NotFound");
         let changed = server.send(raw.replace("PageNumber=1", "PageNumber=2"));
         let message = changed.refused(400, "SignatureDoesNotMatch");
         assert!(message.contains("CanonicalRequest is:[POST\\n/\\nPageNumber=2"), "{message}");

@@ -41,12 +41,12 @@ fn each_answer_has_its_line() {
     server.join().1.unwrap();
 
     let lines = requests(data.path());
-    let told = |line: &Value| {
+    let reported = |line: &Value| {
         let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
         (text(&line["action"]), line["outcome"]["status"].as_u64().unwrap(), text(&line["outcome"]["code"]))
     };
-    let mut told: Vec<_> = lines.iter().map(told).collect();
-    told.sort();
+    let mut reported: Vec<_> = lines.iter().map(reported).collect();
+    reported.sort();
     let expected = [
         ("-", 400, "MissingAccessKeyId"),
         ("-", 404, "InvalidAction.NotFound"),
@@ -55,7 +55,7 @@ fn each_answer_has_its_line() {
         ("DescribeKey", 404, "Forbidden.AliasNotFound"),
     ];
     let expected = expected.map(|(action, status, code)| (action.to_owned(), status, code.to_owned()));
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     let refused = lines.iter().find(|line| line["outcome"]["code"] == "Forbidden.AliasNotFound").unwrap();
     assert_eq!(refused["access_key_id"], ID);
     assert_eq!(refused["source"], "127.0.0.1");
@@ -65,7 +65,7 @@ fn each_answer_has_its_line() {
 }
 
 #[test]
-fn a_wrong_signature_is_told_with_the_key_that_exists_and_no_other_text() {
+fn a_wrong_signature_is_recorded_with_the_existing_key_and_no_other_text() {
     let server = TestServer::plain();
     let data = Arc::clone(&server.data);
     let wrong = Signed::by("POST", "Action=ListKeys", ID, "wrong", 0);
@@ -111,7 +111,7 @@ fn a_flood_of_strangers_is_counted_and_valid_callers_are_answered() {
 
 /// The trail continues in another file so soon that a check once a second may not find it stopped.
 #[test]
-fn lines_that_were_removed_are_told_in_the_log() {
+fn removed_lines_are_reported_in_the_log() {
     let server = TestServer::plain();
     server.create_key();
     let newest = || {

@@ -96,7 +96,7 @@ fn a_unix_socket_gets_each_line_as_a_message() {
 }
 
 #[test]
-fn a_collector_over_tcp_may_go_away_and_come_back() {
+fn a_collector_over_tcp_may_disconnect_and_reconnect() {
     let (address, received) = collector(|stream| stream);
     let server = with_sink(SyslogTarget::Tcp(address), true);
     server.create_key();

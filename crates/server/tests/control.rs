@@ -87,7 +87,7 @@ fn me() -> String {
 }
 
 #[test]
-fn the_socket_is_its_owners_alone_and_gone_after_the_end() {
+fn the_socket_is_private_and_removed_at_the_end() {
     let server = TestServer::plain();
     let mode = fs::symlink_metadata(path(&server)).unwrap().mode();
     assert_eq!(mode & 0o777, 0o600);
@@ -99,7 +99,7 @@ fn the_socket_is_its_owners_alone_and_gone_after_the_end() {
 }
 
 #[test]
-fn status_says_how_a_server_is_and_leaves_a_line() {
+fn status_reports_the_state_of_a_server_and_is_audited() {
     let server = TestServer::plain();
     server.create_key();
     let status = status(&server);
@@ -116,7 +116,7 @@ fn status_says_how_a_server_is_and_leaves_a_line() {
 }
 
 #[test]
-fn a_lost_store_and_a_trail_that_takes_no_lines_are_told() {
+fn status_reports_a_lost_store_and_a_trail_that_takes_no_lines() {
     let server = TestServer::plain();
     let store = server.data.path().join("store.redb");
     fs::rename(&store, server.data.path().join("aside")).unwrap();
@@ -129,12 +129,12 @@ fn a_lost_store_and_a_trail_that_takes_no_lines_are_told() {
     fs::remove_dir_all(server.data.path().join("audit")).unwrap();
     fs::write(server.data.path().join("audit"), "in the way").unwrap();
     wait_until("the trail to be missed", || status(&server).audit.unwrap().fault.is_some());
-    let said = status(&server);
-    assert!(!said.ready && said.unready[0].contains("no line can be written"), "{said:?}");
+    let current = status(&server);
+    assert!(!current.ready && current.unready[0].contains("no line can be written"), "{current:?}");
 }
 
 #[test]
-fn what_is_no_request_is_told_so_and_noted() {
+fn malformed_requests_get_an_error_and_are_audited() {
     let server = TestServer::plain();
     let kinds: [(&[u8], &str, u16, &str); 6] = [
         (b"GET / HTTP/1.1\r\n", "malformed", 400, "Malformed"),
@@ -176,7 +176,7 @@ fn what_is_no_request_is_told_so_and_noted() {
 
 /// A request that never ends is answered after its time limit, and other clients meanwhile.
 #[test]
-fn half_a_request_holds_up_nobody() {
+fn half_a_request_delays_no_other_client() {
     let server = TestServer::plain();
     let mut half = connect(&server);
     half.write_all(b"{\"bulla\":1,").unwrap();
@@ -205,7 +205,7 @@ fn a_flood_of_connections_takes_nothing_of_the_api_and_ends_with_its_time() {
 /// The mode of the socket keeps other users away; if it was changed, the kernel's credentials do.
 #[test]
 fn another_user_is_refused_without_a_word() {
-    const NOBODY: u32 = 65_534;
+    const UNPRIVILEGED_UID: u32 = 65_534;
     if !rustix::process::geteuid().is_root() {
         let _ = writeln!(
             std::io::stderr(),
@@ -221,7 +221,7 @@ fn another_user_is_refused_without_a_word() {
                   try: s.sendall(b'{\"bulla\":1,\"call\":\"status\"}\\n')\nexcept BrokenPipeError: pass\n\
                   try: print(len(s.recv(1000)))\nexcept ConnectionResetError: print(0)\n";
     let mut python = std::process::Command::new("python3");
-    std::os::unix::process::CommandExt::uid(&mut python, NOBODY);
+    std::os::unix::process::CommandExt::uid(&mut python, UNPRIVILEGED_UID);
     let output = python.args(["-c", script]).arg(path(&server)).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout), "0\n", "{}", String::from_utf8_lossy(&output.stderr));
     wait_until("the event", || server.log.text().contains("the control socket was closed to user 65534"));
@@ -243,7 +243,7 @@ fn a_server_that_stops_closes_connections_that_call_nothing() {
 }
 
 #[test]
-fn something_else_in_the_place_of_the_socket_stays_and_is_told() {
+fn another_file_in_the_place_of_the_socket_is_kept_and_reported() {
     let server = TestServer::plain();
     let data = std::sync::Arc::clone(&server.data);
     drop(server);
@@ -324,8 +324,8 @@ fn status_answers_while_the_trail_hangs_and_its_lines_come_later() {
         }
     }
     let server = TestServer::plain();
-    let set_sink = |began, go_on| {
-        let output = Box::new(Hangs(began, go_on));
+    let set_sink = |began, resume| {
+        let output = Box::new(Hangs(began, resume));
         let sink = AuditSink { name: "sink".into(), is_required: false, output };
         server.kms.set_audit_sinks(true, vec![sink]).unwrap();
     };
@@ -333,17 +333,17 @@ fn status_answers_while_the_trail_hangs_and_its_lines_come_later() {
     let server = &server;
     thread::scope(|scope| {
         let (began, has_begun) = channel();
-        let (go_on, goes_on) = channel();
+        let (resume, resumed) = channel();
         // The sink exists already, so the holder of the trail drops the second one.
-        scope.spawn(|| set_sink(began, goes_on));
+        scope.spawn(|| set_sink(began, resumed));
         has_begun.recv().unwrap();
         let refused = [Call::StoreCheck, Call::AuditSync, Call::Backup];
         let refused = refused.map(|refused| scope.spawn(move || call(server, refused).unwrap_err()));
-        let told: Vec<_> = (0..3).map(|_| status(server)).collect();
+        let statuses: Vec<_> = (0..3).map(|_| status(server)).collect();
         let refused = refused.map(|refused| refused.join().unwrap());
         let answer = server.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
-        go_on.send(()).unwrap();
-        assert!(told.iter().all(|status| status.audit.as_ref().unwrap().files == 1), "{told:?}");
+        resume.send(()).unwrap();
+        assert!(statuses.iter().all(|status| status.audit.as_ref().unwrap().files == 1), "{statuses:?}");
         assert_eq!(answer.status, 200);
         for error in refused {
             let error = error.to_string();
@@ -382,7 +382,7 @@ fn a_backup_is_sent_whole_while_the_store_is_used() {
 
 /// The thread of the first one ends, and its client has no file that looks like a backup.
 #[test]
-fn a_client_that_goes_in_the_middle_of_a_backup_leaves_room_for_the_next_one() {
+fn a_client_that_disconnects_during_a_backup_leaves_room_for_the_next_one() {
     struct Full;
     impl Write for Full {
         fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {

@@ -8,7 +8,7 @@ use bulla_kms::{DescribeKeyUses, KeyUses};
 use common::TestServer;
 
 #[test]
-fn requests_of_many_connections_are_counted_and_the_api_does_not_tell() {
+fn requests_of_many_connections_are_counted_and_the_api_does_not_show_it() {
     let server = TestServer::plain();
     let key = server.create_key();
     let before = server.call(&format!("Action=DescribeKey&KeyId={key}")).body;

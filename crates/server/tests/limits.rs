@@ -35,7 +35,7 @@ fn a_huge_body_is_refused_before_it_is_sent() {
 }
 
 #[test]
-fn whoever_sent_somewhat_too_much_can_read_why() {
+fn a_client_that_sent_slightly_too_much_can_read_the_error() {
     let server = TestServer::plain();
     for size in [BODY_BYTES + 1, 3 * BODY_BYTES] {
         let body = "a".repeat(size);
@@ -70,7 +70,7 @@ fn a_huge_head_is_refused() {
 }
 
 #[test]
-fn every_parameter_of_the_api_may_stand_in_the_query() {
+fn every_parameter_of_the_api_may_be_in_the_query() {
     let server = TestServer::plain();
     let (secret, description) = ("密".repeat(10_240), "密".repeat(8192));
     let mut client = server.connect();
@@ -142,7 +142,7 @@ fn query_and_body_share_a_limit() {
 }
 
 #[test]
-fn long_queries_are_served_whatever_comes_before_and_after() {
+fn long_queries_are_served_before_and_after_any_other_request() {
     let server = TestServer::plain();
     let filler = "密".repeat(20_000);
     let long = || Signed::with("POST", "Action=ListKeys", &[("Filler", &filler)]).into_query();
@@ -287,7 +287,7 @@ fn idle_connections_last_longer_than_slow_heads() {
 }
 
 #[test]
-fn whoever_does_not_read_is_cut_off() {
+fn a_client_that_does_not_read_is_disconnected() {
     let server = TestServer::with_limits(Limits { write: SHORT, ..Limits::default() });
     let mut stream = server.tcp();
     let begin = Instant::now();
@@ -302,7 +302,7 @@ fn whoever_does_not_read_is_cut_off() {
 }
 
 #[test]
-fn many_slow_clients_hold_nobody_up() {
+fn many_slow_clients_delay_no_other_client() {
     let server = TestServer::plain();
     let slow: Vec<_> = (0..200)
         .map(|_| {

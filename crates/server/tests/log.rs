@@ -54,7 +54,7 @@ fn nothing_of_a_request_or_an_answer_reaches_the_log() {
 
 /// Policies and the log use the address of the client; a client that is not a proxy cannot name another one.
 #[test]
-fn only_a_trusted_proxy_says_for_whom_it_asks() {
+fn only_a_trusted_proxy_sets_the_client_address() {
     for (trusted, source) in [(vec!["127.0.0.1".parse().unwrap()], "203.0.113.7"), (vec![], "127.0.0.1")] {
         let server = TestServer::behind(Limits::default(), trusted);
         let forwarded = "\r\nX-Forwarded-For: 198.51.100.1, 203.0.113.7\r\nx-acs-source-ip: 198.51.100.2\r\n";

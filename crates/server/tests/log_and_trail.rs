@@ -174,7 +174,7 @@ fn each_request_is_in_the_log_as_it_is_in_the_trail() {
 
 /// A record is made for the log alone.
 #[test]
-fn without_a_trail_the_log_says_the_same() {
+fn without_a_trail_the_log_has_the_same_lines() {
     let server = TestServer::with_trail(None);
     let key = server.create_key();
     server.call(&format!("Action=CreateAlias&KeyId={key}&AliasName=alias/sales"));

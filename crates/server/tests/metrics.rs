@@ -113,7 +113,7 @@ fn throttled_requests_are_counted_by_their_limit() {
 
 /// Names, ids and addresses of a request, successful or not, are no labels.
 #[test]
-fn a_scrape_tells_of_nobody() {
+fn a_scrape_names_no_caller() {
     let server = plain();
     let key = server.create_key();
     server.call(&format!("Action=CreateAlias&KeyId={key}&AliasName=alias%2Fhunter2"));
@@ -190,7 +190,7 @@ fn the_listener_has_three_paths_to_be_read() {
 }
 
 #[test]
-fn probes_are_counted_by_nobody() {
+fn probes_are_not_counted() {
     let server = plain();
     for path in ["/healthz", "/readyz"] {
         assert_eq!(server.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")).status, 200);
@@ -251,7 +251,7 @@ fn the_audit_trail_shows_how_far_it_is() {
 }
 
 #[test]
-fn connections_are_counted_also_those_that_had_to_go() {
+fn connections_are_counted_including_those_that_were_closed() {
     let limits = Limits { connections: 8, connections_per_address: 3, ..Limits::default() };
     let server = TestServer::with_metrics(|_| TlsOptions::Off, limits);
     assert_eq!(Samples::of(&server).get("bulla_connections"), 0.0);

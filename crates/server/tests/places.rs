@@ -90,7 +90,7 @@ fn silent_connections_are_closed_once_half_of_the_places_are_taken() {
 }
 
 #[test]
-fn a_limit_is_reported_when_it_is_reached_and_when_that_is_over() {
+fn a_limit_is_reported_when_it_is_reached_and_when_it_no_longer_is() {
     let limits = Limits { connections: 8, connections_per_address: 4, quiet: SHORT, ..Limits::default() };
     let server = TestServer::with_limits(limits);
     let mut open: Vec<_> = (0..20).map(|_| server.connect()).collect();

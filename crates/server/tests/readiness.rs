@@ -36,7 +36,7 @@ fn a_server_without_its_store_is_alive_and_not_ready() {
         let refused = server.send(Signed::new("POST", "Action=CreateKey").into_query());
         refused.refused(503, "ServiceUnavailableTemporary");
         assert_eq!(server.call("Action=ListKeys").status, 200);
-        wait_until(&server, || told(&server, "the store is lost, and writes are refused: ") > 0);
+        wait_until(&server, || times_logged(&server, "the store is lost, and writes are refused: ") > 0);
         thread::sleep(Duration::from_millis(2500));
         server.stopper.stop();
         let log = server.join().0.text();
@@ -53,15 +53,17 @@ fn a_server_whose_store_is_back_is_ready() {
     for times in 1..=2 {
         fs::rename(&store, &aside).unwrap();
         wait_for_readiness(&server, 503);
-        wait_until(&server, || told(&server, "the store is lost, and writes are refused: ") == times);
+        wait_until(&server, || times_logged(&server, "the store is lost, and writes are refused: ") == times);
         fs::rename(&aside, &store).unwrap();
         wait_for_readiness(&server, 200);
-        wait_until(&server, || told(&server, "the store is back, and writes are accepted again") == times);
+        wait_until(&server, || {
+            times_logged(&server, "the store is back, and writes are accepted again") == times
+        });
         server.create_key();
     }
 }
 
-fn told(server: &TestServer, event: &str) -> usize {
+fn times_logged(server: &TestServer, event: &str) -> usize {
     server.log.text().matches(event).count()
 }
 

@@ -39,7 +39,7 @@ fn list_keys() -> String {
 }
 
 #[test]
-fn a_client_is_told_when_to_come_again() {
+fn a_throttled_client_gets_retry_after() {
     let server =
         server(RequestLimits { access_key: limit(4, 2), user: limit(1, 10), ..RequestLimits::default() });
     assert_eq!([(); 2].map(|()| server.send(list_keys()).status), [200, 200]);
@@ -76,7 +76,7 @@ fn a_stranger_throttles_no_access_key() {
 
 /// Before any part of a request is trusted; and unverified text is not logged.
 #[test]
-fn a_source_is_limited_whatever_it_sends() {
+fn a_source_is_limited_regardless_of_what_it_sends() {
     let server = server(RequestLimits { source: limit(1, 3), ..RequestLimits::default() });
     server.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").refused(400, "MissingAccessKeyId");
     let forged = Signed::by("POST", "Action=ListKeys", ID, "guess", 0);

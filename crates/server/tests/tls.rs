@@ -215,12 +215,12 @@ fn a_private_key_that_others_can_reach_is_refused() {
 
     let limits = Limits { refresh: Duration::from_millis(50), ..Limits::default() };
     let server = TestServer::start(limits, move |_| tls.clone(), SystemClock);
-    let told = |text: &str| server.log.text().matches(text).count();
+    let times_logged = |text: &str| server.log.text().matches(text).count();
     fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
-    wait_until(|| told("key.pem is open to others (mode 644)") == 1);
+    wait_until(|| times_logged("key.pem is open to others (mode 644)") == 1);
     fs::write(&cert, pem("CERTIFICATE", pairs[1].cert.der())).unwrap();
     write_key(&key, &pairs[1], 0o644);
-    wait_until(|| told("is open to others (mode 644)") > 1);
+    wait_until(|| times_logged("is open to others (mode 644)") > 1);
     assert!(shows(&server, pairs[0].cert.der()), "the old one stays");
     fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
     wait_until(|| shows(&server, pairs[1].cert.der()));
@@ -241,15 +241,15 @@ fn certificates_are_taken_up_when_the_directory_is_mended() {
     let limits = Limits { refresh: Duration::from_millis(50), ..Limits::default() };
     let tls = TlsOptions::Files { cert: cert.clone(), key: key.clone() };
     let server = TestServer::start(limits, move |_| tls.clone(), SystemClock);
-    let told = || server.log.text().matches("can be replaced by others").count();
+    let times_logged = || server.log.text().matches("can be replaced by others").count();
     set_mode(0o777);
     write(&pairs[1]);
-    wait_until(|| told() > 0);
+    wait_until(|| times_logged() > 0);
     // Each of the writes may be reported, but not every check.
     wait_until(|| {
-        let before = told();
+        let before = times_logged();
         thread::sleep(Duration::from_millis(500));
-        told() == before
+        times_logged() == before
     });
     assert!(shows(&server, pairs[0].cert.der()));
     set_mode(0o700);

@@ -13,7 +13,7 @@ use bulla_wire::{ContextParameter, Error, ErrorCode};
 use zeroize::Zeroizing;
 
 use super::recipient::refuse_recipient;
-use crate::authorize::{Allowed, Asked, Permission, SealedBlob, View};
+use crate::authorize::{Allowed, CheckedResource, Permission, SealedBlob, View};
 use crate::crypto::{self, AsymmetricSpec, EncryptionAlgorithm};
 use crate::keyring::{self, OpenKey};
 use crate::pairs;
@@ -70,8 +70,8 @@ pub(super) async fn re_encrypt(session: &Session<'_, ReEncrypt>) -> Result<Encry
     if pair.is_some() && opened_with != EncryptionContext::default() {
         return Err(Error::invalid("SourceEncryptionContext")); // a key pair cannot check it
     }
-    let from = session.asking(Permission::RE_ENCRYPT_FROM).with_context(source_context);
-    let to = session.asking(Permission::RE_ENCRYPT_TO).with_context(destination_context);
+    let from = session.with_permission(Permission::RE_ENCRYPT_FROM).with_context(source_context);
+    let to = session.with_permission(Permission::RE_ENCRYPT_TO).with_context(destination_context);
     let (plaintext, destination) = match pair {
         Some(pair) => {
             let key = from.with_algorithm(pair.algorithm_name).ask_key(pair.key_id)?;
@@ -148,7 +148,7 @@ struct Unwrapped {
 
 fn unwrap<'v>(
     view: &View<'v>,
-    blob: Asked<SealedBlob<'v>>,
+    blob: CheckedResource<SealedBlob<'v>>,
     context: &EncryptionContext,
 ) -> Result<Unwrapped, Error> {
     let blob = blob?;
@@ -195,7 +195,7 @@ impl<'a> SourcePair<'a> {
     fn decrypt<'v>(
         &self,
         view: &View<'v>,
-        key: Asked<&'v Row<Key>>,
+        key: CheckedResource<&'v Row<Key>>,
         ciphertext: &str,
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
         let ciphertext = STANDARD.decode(ciphertext.trim_ascii()).map_err(|_| damaged())?;

@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_what_looking_at_everything_finds() {
+    fn lists_match_a_scan_of_all_records() {
         let store = Store::new();
         for round in 0..1_500 {
             if round % 10 == 0 {
@@ -438,7 +438,7 @@ mod tests {
     }
 
     #[test]
-    fn tagged_resources_are_what_looking_at_everything_finds() {
+    fn tagged_resources_match_a_scan_of_all_records() {
         let store = Store::new();
         for _ in 0..300 {
             store.change(random(store.ids.len()));

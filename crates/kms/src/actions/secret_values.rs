@@ -178,7 +178,7 @@ impl Which {
     /// Returns the version. Checks the permission to read it and, if the secret has a key of the account, to decrypt with
     /// that key.
     fn find<'v>(&self, view: &View<'v>) -> Result<Found<'v>, Error> {
-        let view = view.asking(Permission::of::<GetSecretValue>());
+        let view = view.with_permission(Permission::of::<GetSecretValue>());
         let secret = view.secret(&self.secret_name)?;
         let key = view.key_of(&secret, Permission::of::<Decrypt>())?;
         secret.record.check_in_use().map_err(secret_refused)?;

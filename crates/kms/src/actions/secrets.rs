@@ -18,7 +18,7 @@ use super::paging::Page;
 use super::secret_change::change_secret;
 use super::service_key::ensure_service_key;
 use super::{policies, searches, tag_list};
-use crate::authorize::{Allowed, Asked, Container, Permission, View};
+use crate::authorize::{Allowed, CheckedResource, Container, Permission, View};
 use crate::lifecycle::remove_secret;
 use crate::people::{OfSecret, SecretPolicy};
 use crate::refusal::secret_refused;
@@ -67,8 +67,8 @@ pub(super) async fn create(session: &Session<'_, CreateSecret>) -> Result<Create
 }
 
 /// Checks the permission for the key of the account that will seal a secret.
-fn ask_named_key<'v>(view: &View<'v>, name: &str) -> Result<Asked<&'v Row<Key>>, Error> {
-    view.asking(Permission::of::<GenerateDataKey>()).ask_key(name)
+fn ask_named_key<'v>(view: &View<'v>, name: &str) -> Result<CheckedResource<&'v Row<Key>>, Error> {
+    view.with_permission(Permission::of::<GenerateDataKey>()).ask_key(name)
 }
 
 pub(super) async fn describe(session: &Session<'_, DescribeSecret>) -> Result<DescribeSecretReply, Error> {

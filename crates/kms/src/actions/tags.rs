@@ -102,8 +102,8 @@ pub(super) async fn find(session: &Session<'_, ListTagResources>) -> Result<List
                 let tags: TagsOf<Key, KeyId> = |keys, id| keys.key(*id).map(|row| &row.record.tags);
                 return search.run(session, session.every_key()?, |keys| keys.lists().tagged(), tags).await;
             };
-            let asked = ids.iter().map(|id| session.ask_listed_key(id)).collect::<Result<Vec<_>, _>>()?;
-            let found = asked.iter().flatten().map(|key| (key.record.id, &key.record.tags));
+            let allowed = ids.iter().map(|id| session.ask_listed_key(id)).collect::<Result<Vec<_>, _>>()?;
+            let found = allowed.iter().flatten().map(|key| (key.record.id, &key.record.tags));
             Ok(search.among(found.collect()))
         }
         "secret" => {
@@ -112,8 +112,9 @@ pub(super) async fn find(session: &Session<'_, ListTagResources>) -> Result<List
                 let tags: TagsOf<Secret, SecretName> = |of, name| of.secret(name).map(|row| &row.record.tags);
                 return search.run(session, session.every_secret()?, |of| of.lists().by_label(), tags).await;
             };
-            let asked = ids.iter().map(|id| session.ask_secret_by_name(id)).collect::<Result<Vec<_>, _>>()?;
-            let found = asked.iter().flatten().map(|row| (row.record.name.clone(), &row.record.tags));
+            let allowed =
+                ids.iter().map(|id| session.ask_secret_by_name(id)).collect::<Result<Vec<_>, _>>()?;
+            let found = allowed.iter().flatten().map(|row| (row.record.name.clone(), &row.record.tags));
             Ok(search.among(found.collect()))
         }
         _ => Err(Error::invalid("ResourceType")),
@@ -282,8 +283,8 @@ async fn change<A>(
         .change(|state| {
             let distinct = (0..targets.len()).filter(is_first);
             let view = state.with_tags(new);
-            let asked: Vec<_> = distinct.map(|at| targets[at].ask(&view)).collect::<Result<_, _>>()?;
-            let edited = asked.into_iter().map(|found| found?.edited(state.now(), &edit));
+            let allowed: Vec<_> = distinct.map(|at| targets[at].ask(&view)).collect::<Result<_, _>>()?;
+            let edited = allowed.into_iter().map(|found| found?.edited(state.now(), &edit));
             Ok(edited.collect::<Result<Changes, _>>()?.answering(Done {}))
         })
         .await

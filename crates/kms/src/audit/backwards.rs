@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_come_from_the_end_whatever_their_lengths() {
+    fn lines_of_any_length_are_read_backwards() {
         let piece = usize::try_from(PIECE).unwrap();
         for lengths in [vec![10; 20_000], vec![piece; 3], vec![1, 2 * piece, 1, piece - 100, 7, 3 * piece]] {
             let last = lengths.len() as u64;
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_for_a_line_is_passed_over() {
+    fn overlong_lines_are_skipped() {
         let far_too_long = usize::try_from(3 * MAX_LINE).unwrap();
         assert_eq!(numbers(&written([10, far_too_long, 10], b""), None), [3, 1]);
     }

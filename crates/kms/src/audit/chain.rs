@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_another_shape_is_none() {
+    fn a_malformed_line_is_rejected() {
         let hash = Hash::of(b"");
         let line = format!(r#"{{"seq":1,"a":1,"prev":"{hash}"}}"#);
         assert!(Framed::parse(line.as_bytes()).is_some());

@@ -135,7 +135,7 @@ impl Latch {
     }
 
     /// Lets all operations return.
-    pub(crate) fn let_go(&self) {
+    pub(crate) fn release(&self) {
         self.0.store(u64::MAX, Ordering::SeqCst);
     }
 
@@ -176,7 +176,7 @@ mod tests {
         disk.run(move || writer.lock().unwrap().write_all(&[1; CONTENT]))
     }
 
-    fn let_go(mut reader: PipeReader) -> usize {
+    fn release(mut reader: PipeReader) -> usize {
         let mut content = Vec::new();
         reader.read_to_end(&mut content).unwrap()
     }
@@ -200,7 +200,7 @@ mod tests {
             let late = disk.run(move || is_run.store(true, Ordering::SeqCst));
             assert_eq!(kind(late), Some(io::ErrorKind::TimedOut));
         }
-        assert_eq!(let_go(reader), CONTENT, "the operation is not given up");
+        assert_eq!(release(reader), CONTENT, "the operation is not given up");
         while disk.is_stuck() {
             thread::yield_now();
         }
@@ -221,12 +221,12 @@ mod tests {
     }
 
     #[test]
-    fn it_is_dropped_while_an_operation_does_not_return() {
+    fn the_thread_can_be_dropped_during_a_hung_operation() {
         let disk = DiskThread::default();
         disk.bound_waits(LIMIT).unwrap();
         let (reader, writer) = pipe().unwrap();
         hang(&disk, writer).unwrap_err();
         drop(disk);
-        assert_eq!(let_go(reader), CONTENT);
+        assert_eq!(release(reader), CONTENT);
     }
 }

@@ -326,7 +326,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_of_others_and_links_are_refused() {
+    fn files_of_other_users_and_symlinks_are_refused() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("audit");
         let disk = Disk::open(&path).unwrap();

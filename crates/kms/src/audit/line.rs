@@ -457,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn content_is_read_as_it_was_written_and_what_a_later_version_adds_is_passed_over() {
+    fn content_is_read_as_it_was_written_and_additions_of_later_versions_are_ignored() {
         let gap = Gap { reason: GapReason::Missed, from: None, to: None, lines: Some(3) };
         let text = format!("{{{}}}", members(Content::Gap(gap.clone())));
         assert!(matches!(serde_json::from_str(&text).unwrap(), Content::Gap(read) if read == gap));

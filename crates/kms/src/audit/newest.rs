@@ -119,7 +119,7 @@ impl<G: FnMut(u64) -> bool> Search<'_, G> {
         let mut pieces = Backwards::open(file, self.wanted.before)?;
         while let Some(piece) = pieces.next()? {
             for line in piece.lines().rev() {
-                if let Some(found) = self.wanted.look_at(line) {
+                if let Some(found) = self.wanted.visit(line) {
                     self.found.push(found);
                     if self.is_full() {
                         return Ok(self.rest());
@@ -150,7 +150,7 @@ impl<G: FnMut(u64) -> bool> Search<'_, G> {
             };
             self.read += line.len() as u64 + 1;
             reached = reached.or_else(|| self.wanted.reached(line));
-            if let Some(found) = self.wanted.look_at(line) {
+            if let Some(found) = self.wanted.visit(line) {
                 if newest.len() == room {
                     newest.pop_front();
                 }
@@ -179,12 +179,11 @@ impl<G: FnMut(u64) -> bool> Search<'_, G> {
 
 impl NewestFirst {
     /// Returns the line, if it matches.
-    fn look_at(&self, line: &[u8]) -> Option<FoundLine> {
+    fn visit(&self, line: &[u8]) -> Option<FoundLine> {
         let text = str::from_utf8(line).ok().filter(|text| self.conditions.may_hold_for(text))?;
         let record = Record::parse(line)?;
-        let says_what_happened = !matches!(record.content, Content::Key(_) | Content::Seal(_));
-        let is_wanted =
-            says_what_happened && self.is_in_front(record.number) && self.conditions.hold_for(&record);
+        let is_event = !matches!(record.content, Content::Key(_) | Content::Seal(_));
+        let is_wanted = is_event && self.is_in_front(record.number) && self.conditions.hold_for(&record);
         is_wanted.then(|| FoundLine { number: record.number, text: text.to_owned() })
     }
 

@@ -40,7 +40,7 @@ impl<D: Directory> Trail<D> {
         let mut gaps = found.gaps(&opening);
         let [held, following] = found.keys;
         let begun = match found.scan.take() {
-            Some(scan) => go_on(&directory, &opening, scan, held, following, &mut gaps)?,
+            Some(scan) => continue_newest(&directory, &opening, scan, held, following, &mut gaps)?,
             None => begin(&directory, &opening, held, &gaps)?,
         };
         let Begun { current, key, is_old_key_kept } = begun;
@@ -146,7 +146,7 @@ fn begin<D: Directory>(
 }
 
 /// Continues the newest file, or begins another one after it.
-fn go_on<D: Directory>(
+fn continue_newest<D: Directory>(
     directory: &D,
     opening: &Opening,
     scan: Scan,

@@ -73,7 +73,7 @@ impl Scan {
                         if scan.rest.bytes == 0 && scan.disproves_last(line) {
                             scan.step_back(wanted);
                         }
-                        scan.pass_over(line);
+                        scan.skip(line);
                     }
                     scan.note_wanted(wanted);
                 }
@@ -160,7 +160,7 @@ impl Scan {
         self.len = len;
     }
 
-    fn pass_over(&mut self, line: &[u8]) {
+    fn skip(&mut self, line: &[u8]) {
         self.rest.bytes += line.len() as u64 + 1;
         self.rest.lines += 1;
         let framed = Framed::parse(line).filter(|framed| is_notable(*framed));

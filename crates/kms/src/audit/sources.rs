@@ -222,9 +222,9 @@ fn first_line_number(path: &Path) -> Result<u64, ReadError> {
         Err(error) if !is_damage(&error) => Err(error),
         _ => Ok(None),
     });
-    let told = read.map_err(|source| ReadError { path: path.to_owned(), source })?;
+    let recorded = read.map_err(|source| ReadError { path: path.to_owned(), source })?;
     let named = || path.file_name().and_then(|name| name.to_str()).and_then(first_number);
-    Ok(told.or_else(|| named().map(|(first, _)| first)).unwrap_or_default())
+    Ok(recorded.or_else(|| named().map(|(first, _)| first)).unwrap_or_default())
 }
 
 /// Whether a read error concerns the content of a compressed file.

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn no_character_of_a_line_steers_a_terminal() {
+    fn control_characters_are_escaped() {
         assert_eq!(
             json("a\x1b[2J\n\u{202e}b\u{7f}\u{85}\u{2028}"),
             r#""a\u001b[2J\n\u202eb\u007f\u0085\u2028""#
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn long_text_is_cut_between_characters_and_says_so() {
+    fn long_text_is_truncated_at_a_character_and_marked() {
         let whole = "x".repeat(Text::MAX_LEN);
         assert_eq!(Text::new(&*whole).as_str(), whole);
         assert_eq!(Text::new(format!("{whole}y")).as_str(), format!("{whole}… (257 bytes)"));

@@ -45,10 +45,10 @@ pub(super) fn is_open(trail: &AuditOptions) -> Result<bool, OpenError> {
     }
     let newest = NewestFirst { conditions: Conditions::default(), before: None, count: 1 };
     let found = newest.search(directory, |_| true).map_err(failed)?;
-    Ok(!found.lines.iter().any(|line| says_that_it_was_left(&line.text)))
+    Ok(!found.lines.iter().any(|line| records_the_shutdown_of_the_trail(&line.text)))
 }
 
-fn says_that_it_was_left(line: &str) -> bool {
+fn records_the_shutdown_of_the_trail(line: &str) -> bool {
     let Some(Content::Event(event)) = Record::parse(line.as_bytes()).map(|record| record.content) else {
         return false;
     };

@@ -125,7 +125,7 @@ mod tests {
     use crate::{Options, Role, SystemClock};
 
     #[test]
-    fn a_seal_that_is_asked_for_is_over_all_lines_before() {
+    fn a_requested_seal_covers_all_earlier_lines() {
         let data = tempfile::tempdir().unwrap();
         let mut options = Options::new(data.path(), Role::Command);
         options.audit = Some(AuditOptions::new(data.path().join("audit"), "node"));

@@ -139,10 +139,10 @@ fn opened(machine: &Machine, image: &[u8], trail: &Memory, what: &str) -> usize 
     let changes: Vec<_> =
         kms.state.published().rows_after::<Sample>(None).map(|row| row.record.name.clone()).collect();
     drop(kms);
-    let told = events(&directory);
+    let recorded = events(&directory);
     for change in &changes {
-        let lines = told.iter().filter(|event| **event == **change).count();
-        assert_eq!(lines, 1, "{what}: {change} in {told:?}");
+        let lines = recorded.iter().filter(|event| **event == **change).count();
+        assert_eq!(lines, 1, "{what}: {change} in {recorded:?}");
     }
     changes.len()
 }

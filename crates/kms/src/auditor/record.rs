@@ -29,7 +29,7 @@ pub struct OutsideRequest<'r> {
     /// The access key that the request names, if it exists.
     pub access_key_id: Option<&'r str>,
     /// The product and the action, if they exist.
-    pub asked_for: Option<(&'static str, &'static str)>,
+    pub requested: Option<(&'static str, &'static str)>,
     /// The status of the reply.
     pub status: u16,
     /// The error code, if it was refused.
@@ -80,7 +80,7 @@ impl<'r> Record<'r> {
         made: &'r [Made],
     ) -> Self {
         let Noted { questions, used } = noted;
-        let asked_for = inquiry.asked_for();
+        let requested = inquiry.requested();
         let connection = inquiry.origin().connection();
         let context = used.context.iter().flat_map(|context| &context.0).take(MAX_PAIRS);
         let has_values = inquiry.has_context_values();
@@ -90,8 +90,8 @@ impl<'r> Record<'r> {
             access_key_id: inquiry.origin().caller().access_key_id().map(Cow::Borrowed),
             source: connection.source,
             user_agent: connection.user_agent.as_deref().map(Text::new),
-            product: Some(Cow::Borrowed(asked_for.product)),
-            action: Some(Cow::Borrowed(asked_for.action)),
+            product: Some(Cow::Borrowed(requested.product)),
+            action: Some(Cow::Borrowed(requested.action)),
             resources: resources(questions, &used.versions, made, snapshot),
             context: context.map(|(name, value)| pair(name, value, has_values)).collect(),
             decision: decision(questions),
@@ -103,7 +103,7 @@ impl<'r> Record<'r> {
 
     /// Returns the record of a request that did not reach [`Kms::call`].
     pub(super) fn outside(kms: &'r Kms, snapshot: &'r Snapshot, outside: &OutsideRequest<'r>) -> Self {
-        let OutsideRequest { connection, caller: by, access_key_id, asked_for, status, code, took } =
+        let OutsideRequest { connection, caller: by, access_key_id, requested, status, code, took } =
             *outside;
         let signer = by.and_then(|by| by.access_key_id());
         let request = Request {
@@ -112,8 +112,8 @@ impl<'r> Record<'r> {
             access_key_id: access_key_id.or(signer).map(Cow::Borrowed),
             source: connection.source,
             user_agent: connection.user_agent.as_deref().map(Text::new),
-            product: asked_for.map(|(product, _)| product.into()),
-            action: asked_for.map(|(_, action)| action.into()),
+            product: requested.map(|(product, _)| product.into()),
+            action: requested.map(|(_, action)| action.into()),
             outcome: Outcome { status, code: code.map(Cow::Borrowed) },
             microseconds: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             ..Request::default()

@@ -104,7 +104,7 @@ fn a_sink_gets_the_lines_and_seals_of_the_files() {
 }
 
 #[test]
-fn a_sink_that_is_removed_gets_a_line_that_says_so_last() {
+fn a_removed_sink_gets_a_last_line_about_its_removal() {
     let data = tempfile::tempdir().unwrap();
     let kms = open(data.path());
     let key = create_key(&kms);
@@ -124,7 +124,7 @@ fn a_sink_that_is_removed_gets_a_line_that_says_so_last() {
 
 /// A start without a trail, for example with another configuration.
 #[test]
-fn a_trail_that_is_left_says_so_once_in_its_last_line_and_goes_on_later() {
+fn a_disabled_trail_records_it_once_and_continues_later() {
     let data = tempfile::tempdir().unwrap();
     let left = AuditOptions::new(data.path().join("audit"), "node");
     let without = Options::new(data.path(), Role::Server);
@@ -152,7 +152,7 @@ fn a_trail_that_is_left_says_so_once_in_its_last_line_and_goes_on_later() {
 }
 
 #[test]
-fn a_dead_sink_holds_up_no_request_and_hears_how_many_lines_it_has_missed() {
+fn a_dead_sink_delays_no_request_and_gets_the_count_of_missed_lines() {
     let data = tempfile::tempdir().unwrap();
     let kms = open(data.path());
     let key = create_key(&kms);
@@ -169,8 +169,8 @@ fn a_dead_sink_holds_up_no_request_and_hears_how_many_lines_it_has_missed() {
     }
     output.set_broken(false);
     let gaps = || output.lines().into_iter().filter(|line| line["type"] == "gap").collect::<Vec<_>>();
-    let told = || gaps().iter().map(|gap| gap["lines"].as_u64().unwrap()).sum::<u64>();
-    wait(|| told() == kms.audit_sinks()[1].missed);
+    let reported = || gaps().iter().map(|gap| gap["lines"].as_u64().unwrap()).sum::<u64>();
+    wait(|| reported() == kms.audit_sinks()[1].missed);
     assert!(
         gaps().iter().all(|gap| gap["reason"] == "missed" && gap["seq"].is_null()),
         "they belong to no chain: {:?}",
@@ -227,7 +227,7 @@ fn latch(kms: &Kms) -> Latch {
 
 /// At a check of the file, at a write, or at the sync of a seal, depending on the timing.
 #[test]
-fn a_file_whose_disk_hangs_holds_up_no_other_required_sink() {
+fn a_file_whose_disk_hangs_delays_no_other_required_sink() {
     for operations in [0, 1, 5] {
         let data = tempfile::tempdir().unwrap();
         let kms = open(data.path());
@@ -251,7 +251,7 @@ fn a_file_whose_disk_hangs_holds_up_no_other_required_sink() {
         output.lines_with(|line| line["action"] == "CreateAlias");
         pollster::block_on(kms.seal_audit()).unwrap_err();
 
-        latch.let_go();
+        latch.release();
         wait(|| kms.audit_sinks()[0].fault.is_none());
         describe(&kms, &key).unwrap();
         drop(kms);
@@ -285,7 +285,7 @@ fn an_engine_ends_while_the_disk_of_the_file_hangs_if_another_sink_is_required()
     describe(&kms, &key).unwrap();
     drop(kms);
     assert!(output.lines().iter().any(|line| line["action"] == "DescribeKey"), "{}", output.text());
-    latch.let_go();
+    latch.release();
 }
 
 /// Without another required sink, the engine waits for a slow write.
@@ -307,7 +307,7 @@ fn only_another_required_sink_bounds_the_wait_for_the_disk() {
         let fault = kms.audit_fault().unwrap();
         assert!(fault.contains("does not return"), "{fault}");
         assert_eq!(kms.audit_sinks()[0].fault, None, "no operation has failed");
-        latch.let_go();
+        latch.release();
         let _ = waits.join().unwrap(); // refused if it was the seal that hung
     });
     wait(|| kms.is_ready());

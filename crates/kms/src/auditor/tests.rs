@@ -196,15 +196,15 @@ fn the_line_of_a_change_is_written_again_if_its_file_is_lost_before_a_seal() {
         }
         let newest = || fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path());
         let file = newest().filter(|file| file.extension().is_some_and(|it| it == "jsonl")).max().unwrap();
-        let gone = data.path().join("gone");
-        fs::rename(file, &gone).unwrap();
+        let moved = data.path().join("gone");
+        fs::rename(file, &moved).unwrap();
         while kms.is_ready() {
             std::thread::sleep(Duration::from_millis(1));
         }
         while !kms.is_ready() {
             std::thread::sleep(Duration::from_millis(1));
         }
-        let text = fs::read_to_string(&gone).unwrap();
+        let text = fs::read_to_string(&moved).unwrap();
         let last = text.lines().last().unwrap().to_owned();
         if !last.contains(r#""type":"seal""#) {
             break last;
@@ -254,7 +254,7 @@ fn a_store_that_is_older_than_its_trail_is_refused_until_that_is_accepted() {
 
 /// The store knows the length of the trail, so the trail must not be shorter.
 #[test]
-fn a_trail_that_lost_its_end_says_so_for_ever() {
+fn a_truncated_trail_stays_reported() {
     for is_removed in [true, false] {
         let data = tempfile::tempdir().unwrap();
         let kms = open(data.path());
@@ -282,7 +282,7 @@ fn a_trail_that_lost_its_end_says_so_for_ever() {
 
 /// As when the disk hangs: a write neither succeeds nor fails.
 #[test]
-fn requests_are_refused_while_a_write_does_not_come_back() {
+fn requests_are_refused_while_a_write_does_not_return() {
     let data = tempfile::tempdir().unwrap();
     let kms = open(data.path());
     let key = create_key(&kms);
@@ -343,7 +343,7 @@ fn a_request_that_is_dropped_while_it_waits_has_its_lines() {
 
 /// The name of a machine may change, and its containers get a new one each time.
 #[test]
-fn a_trail_that_is_gone_is_missed_under_another_name_of_the_machine_too() {
+fn a_missing_trail_is_detected_under_another_host_name() {
     let data = tempfile::tempdir().unwrap();
     create_key(&open(data.path()));
     let trail = data.path().join("audit");

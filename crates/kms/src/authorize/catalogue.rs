@@ -19,8 +19,8 @@ use bulla_wire::kms::{
     DescribeKey, DescribeSecret, ListAliases, ListAliasesByKeyId, ListKeys, ListResourceTags, ListSecrets,
 };
 
-use super::ahead::{ahead, touch};
 use super::inquiry::Asker;
+use super::prefetch::{prefetch, touch};
 use super::{Allowed, Container, Permission, Resource, Series, View};
 use crate::state::{Age, KeyLists, Row, Snapshot};
 
@@ -100,7 +100,7 @@ impl<'v> View<'v> {
         &self,
         snapshot: impl FnOnce() -> Arc<Snapshot>,
     ) -> Result<KeyCatalogue, Error> {
-        self.asking(Permission::of::<ListKeys>()).container(Container::Keys)?;
+        self.with_permission(Permission::of::<ListKeys>()).container(Container::Keys)?;
         Ok(KeyCatalogue { snapshot: snapshot(), asker: self.inquiry.asker() })
     }
 
@@ -109,7 +109,7 @@ impl<'v> View<'v> {
     /// # Errors
     /// Forbidden.NoPermission without the permission to list secrets.
     pub(crate) fn secret_catalogue(&self, snapshot: &Arc<Snapshot>) -> Result<SecretCatalogue, Error> {
-        self.asking(Permission::of::<ListSecrets>()).container(Container::Secrets)?;
+        self.with_permission(Permission::of::<ListSecrets>()).container(Container::Secrets)?;
         Ok(SecretCatalogue { snapshot: Arc::clone(snapshot), asker: self.inquiry.asker() })
     }
 }
@@ -218,10 +218,10 @@ impl<'c> KeySight<'c> {
         let has_tags = with.tags || self.is_by_tags();
         let rows = self.snapshot.rows_after::<Key>(part.after.as_ref());
         let rows = rows.take_while(move |row| part.through.is_none_or(|last| row.record.id <= last));
-        let rows = ahead(rows, |row| {
+        let rows = prefetch(rows, |row| {
             black_box(row.record.created);
         });
-        let rows = ahead(rows, move |row| {
+        let rows = prefetch(rows, move |row| {
             if with.descriptions {
                 touch(row.record.description.as_str());
             }
@@ -268,7 +268,7 @@ impl<'c> KeySight<'c> {
         let lists = self.snapshot.alias_lists();
         let of_part = lists.from(lists.part(&part.after).end);
         let of_keys = of_part.filter_map(|(key, name)| Some(((*key)?, name)));
-        ahead(of_keys, |(_, name)| touch(name.as_str()))
+        prefetch(of_keys, |(_, name)| touch(name.as_str()))
     }
 }
 
@@ -276,7 +276,7 @@ impl KeyCatalogue {
     /// Returns the position of the first alias of each key among all aliases.
     pub(crate) fn alias_ranks(&self) -> AliasRanks {
         let rows = self.snapshot.rows_after::<Alias>(None);
-        let rows = ahead(rows, |row| {
+        let rows = prefetch(rows, |row| {
             black_box(row.record.key);
         });
         let mut ranks: Vec<_> = rows.zip(0..).map(|(row, rank)| (row.record.key, rank)).collect();

@@ -27,7 +27,7 @@ pub(crate) struct Inquiry<'k> {
     pub(super) kms: &'k Kms,
     origin: &'k Origin,
     times: Times,
-    asked_for: AskedFor,
+    requested: Requested,
     started: Instant,
     questions: Mutex<Questions>,
     /// For a hypothetical request: each check with the reasons for its answer.
@@ -63,7 +63,7 @@ impl Asker {
 
 /// What a request calls.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct AskedFor {
+pub(crate) struct Requested {
     /// The product, or the console.
     pub(crate) product: &'static str,
     /// The action or query.
@@ -119,10 +119,10 @@ pub(crate) struct Used {
 
 impl<'k> Inquiry<'k> {
     /// Begins a request and reads the clock.
-    pub(crate) fn new(kms: &'k Kms, origin: &'k Origin, asked_for: AskedFor) -> Self {
+    pub(crate) fn new(kms: &'k Kms, origin: &'k Origin, requested: Requested) -> Self {
         let times = kms.clock.times();
         let started = Instant::now();
-        Self { kms, origin, times, asked_for, started, questions: Mutex::default(), explained: None }
+        Self { kms, origin, times, requested, started, questions: Mutex::default(), explained: None }
     }
 
     /// The same request, which arrived earlier.
@@ -132,10 +132,10 @@ impl<'k> Inquiry<'k> {
 
     /// Begins a request that is only supposed, which policies decide about, and explains each answer.
     pub(super) fn of_supposition(kms: &'k Kms, origin: &'k Origin, times: Times) -> Self {
-        let asked_for = AskedFor::default();
+        let requested = Requested::default();
         let started = Instant::now();
         let explained = Some(Mutex::default());
-        Self { kms, origin, times, asked_for, started, questions: Mutex::default(), explained }
+        Self { kms, origin, times, requested, started, questions: Mutex::default(), explained }
     }
 
     /// Returns the checks of a hypothetical request, in order.
@@ -155,8 +155,8 @@ impl<'k> Inquiry<'k> {
     }
 
     /// The called action or query.
-    pub(crate) fn asked_for(&self) -> AskedFor {
-        self.asked_for
+    pub(crate) fn requested(&self) -> Requested {
+        self.requested
     }
 
     /// The account that owns everything.

@@ -14,7 +14,7 @@ use bulla_wire::ram::PolicyType;
 use bulla_wire::{Error, ErrorCode};
 
 use super::denial::Written;
-use super::{Allowed, Asked, Container, Part, Resource, View};
+use super::{Allowed, CheckedResource, Container, Part, Resource, View};
 use crate::origin::Caller;
 use crate::people::{
     Account, Group, GroupId, GroupName, ManagedPolicy, MfaDevice, NameKey, PolicyRef, Role, User, UserName,
@@ -110,7 +110,7 @@ impl<'v> View<'v> {
     }
 
     /// Like [`View::user`], with separate errors.
-    pub(crate) fn ask_user(&self, name: &str) -> Result<Asked<&'v Row<User>>, Error> {
+    pub(crate) fn ask_user(&self, name: &str) -> Result<CheckedResource<&'v Row<User>>, Error> {
         let found = self.snapshot.get::<User>(&NameKey::of(name));
         let spelled = found.map_or(name, |row| row.record.name.as_str());
         let found = found.ok_or(ErrorCode::EntityNotExistUser);
@@ -126,7 +126,7 @@ impl<'v> View<'v> {
     }
 
     /// Like [`View::group`], with separate errors.
-    pub(crate) fn ask_group(&self, name: &str) -> Result<Asked<&'v Row<Group>>, Error> {
+    pub(crate) fn ask_group(&self, name: &str) -> Result<CheckedResource<&'v Row<Group>>, Error> {
         let found = self.snapshot.get::<Group>(&NameKey::of(name));
         let spelled = found.map_or(name, |row| row.record.name.as_str());
         let found = found.ok_or(ErrorCode::EntityNotExistGroup);
@@ -142,7 +142,7 @@ impl<'v> View<'v> {
     }
 
     /// Like [`View::role`], with separate errors.
-    pub(crate) fn ask_role(&self, name: &str) -> Result<Asked<&'v Row<Role>>, Error> {
+    pub(crate) fn ask_role(&self, name: &str) -> Result<CheckedResource<&'v Row<Role>>, Error> {
         let key = NameKey::of(name);
         let found = self.snapshot.get::<Role>(&key).ok_or(ErrorCode::EntityNotExistRole);
         self.allow_named(Resource::Role, key.as_str(), name, Container::Roles, found)
@@ -157,7 +157,10 @@ impl<'v> View<'v> {
     }
 
     /// Like [`View::mfa_device`], with separate errors.
-    pub(crate) fn ask_mfa_device(&self, serial_number: &str) -> Result<Asked<&'v Row<MfaDevice>>, Error> {
+    pub(crate) fn ask_mfa_device(
+        &self,
+        serial_number: &str,
+    ) -> Result<CheckedResource<&'v Row<MfaDevice>>, Error> {
         let name = MfaDevice::name_in(self.account(), serial_number);
         let found = name.and_then(|name| self.snapshot.get::<MfaDevice>(&NameKey::of(name)));
         let name = name.unwrap_or(serial_number);
@@ -175,7 +178,10 @@ impl<'v> View<'v> {
     }
 
     /// Like [`View::custom_policy`], with separate errors.
-    pub(crate) fn ask_custom_policy(&self, name: &str) -> Result<Asked<&'v Row<ManagedPolicy>>, Error> {
+    pub(crate) fn ask_custom_policy(
+        &self,
+        name: &str,
+    ) -> Result<CheckedResource<&'v Row<ManagedPolicy>>, Error> {
         let found = self.snapshot.get::<ManagedPolicy>(&NameKey::of(name));
         let spelled = found.map_or(name, |row| row.record.name.as_str());
         let found = found.ok_or(ErrorCode::EntityNotExistPolicy);
@@ -191,7 +197,11 @@ impl<'v> View<'v> {
     }
 
     /// Like [`View::policy`], with separate errors.
-    pub(crate) fn ask_policy(&self, of: PolicyType, name: &str) -> Result<Asked<AnyPolicy<'v>>, Error> {
+    pub(crate) fn ask_policy(
+        &self,
+        of: PolicyType,
+        name: &str,
+    ) -> Result<CheckedResource<AnyPolicy<'v>>, Error> {
         let missing = ErrorCode::EntityNotExistPolicy;
         match of {
             PolicyType::System => {
@@ -240,7 +250,7 @@ impl<'v> View<'v> {
         written: &str,
         container: Container,
         found: Result<R, ErrorCode>,
-    ) -> Result<Asked<R>, Error> {
+    ) -> Result<CheckedResource<R>, Error> {
         self.allow(resource(spelled.into()), Written::As(resource(written.into())), container, found)
     }
 }

@@ -26,7 +26,7 @@ impl<'v> View<'v> {
     /// # Errors
     /// Forbidden.NoPermission.
     pub(crate) fn quota_use(&self) -> Result<Allowed<QuotaUse<'v>>, Error> {
-        self.asking(Permission::READ_QUOTAS).anything()?;
+        self.with_permission(Permission::READ_QUOTAS).anything()?;
         Ok(Allowed::new(QuotaUse { snapshot: self.snapshot }))
     }
 

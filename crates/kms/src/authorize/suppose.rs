@@ -71,11 +71,12 @@ impl<'v> View<'v> {
     /// # Errors
     /// NoPermission, as for all functions below; EntityNotExist.User.
     pub(crate) fn supposed_user(&self, name: &str) -> Result<Allowed<Supposed<'v>>, Error> {
-        let user = self.asking(Permission::of::<ListPoliciesForUser>()).user(name)?;
-        self.asking(Permission::of::<ListGroupsForUser>()).user(name)?;
+        let user = self.with_permission(Permission::of::<ListPoliciesForUser>()).user(name)?;
+        self.with_permission(Permission::of::<ListGroupsForUser>()).user(name)?;
         self.read_attached(&user.record.policies)?;
         for (group, _) in self.groups_of(&user) {
-            self.asking(Permission::of::<ListPoliciesForGroup>()).group(group.record.name.as_str())?;
+            self.with_permission(Permission::of::<ListPoliciesForGroup>())
+                .group(group.record.name.as_str())?;
             self.read_attached(&group.record.policies)?;
         }
         let row: &'v Row<User> = *user;
@@ -87,7 +88,7 @@ impl<'v> View<'v> {
     /// # Errors
     /// EntityNotExist.Role.
     pub(crate) fn supposed_role(&self, name: &str) -> Result<Allowed<Supposed<'v>>, Error> {
-        let role = self.asking(Permission::of::<ListPoliciesForRole>()).role(name)?;
+        let role = self.with_permission(Permission::of::<ListPoliciesForRole>()).role(name)?;
         self.read_attached(&role.record.policies)?;
         let row: &'v Row<Role> = *role;
         Ok(Allowed::new(Supposed::Role(&row.record)))
@@ -116,7 +117,7 @@ impl<'v> View<'v> {
 
     /// Checks that the caller may read policies. System policies are public.
     fn read_attached(&self, attached: &Attachments) -> Result<(), Error> {
-        let view = self.asking(Permission::of::<GetPolicy>());
+        let view = self.with_permission(Permission::of::<GetPolicy>());
         for attachment in attached.iter() {
             if let PolicyRef::Custom(name) = &attachment.policy {
                 view.custom_policy(name.as_str())?;
@@ -131,33 +132,35 @@ impl<'v> View<'v> {
         match on {
             On::Anything | On::Keys | On::Aliases | On::Secrets | On::Account => Ok(()),
             On::Users | On::Groups | On::Roles | On::Policies | On::SystemPolicy(_) => Ok(()),
-            On::AllKeys => self.asking(Permission::of::<GetKeyPolicy>()).every(Container::Keys).map(drop),
+            On::AllKeys => {
+                self.with_permission(Permission::of::<GetKeyPolicy>()).every(Container::Keys).map(drop)
+            }
             On::AllSecrets => {
-                self.asking(Permission::of::<GetSecretPolicy>()).every(Container::Secrets).map(drop)
+                self.with_permission(Permission::of::<GetSecretPolicy>()).every(Container::Secrets).map(drop)
             }
             On::Key(name) | On::Alias(name) => {
-                READ_KEY.iter().try_for_each(|read| self.asking(*read).ask_key(name).map(drop))
+                READ_KEY.iter().try_for_each(|read| self.with_permission(*read).ask_key(name).map(drop))
             }
             On::Secret(name) => self.read_secret(permission, name),
             On::MfaDevices => Ok(()),
             On::MfaDevice(_) => {
-                let view = self.asking(Permission::of::<ListVirtualMFADevices>());
+                let view = self.with_permission(Permission::of::<ListVirtualMFADevices>());
                 view.every(Container::MfaDevices).map(drop)
             }
-            On::User(name) => self.asking(Permission::of::<GetUser>()).ask_user(name).map(drop),
-            On::Group(name) => self.asking(Permission::of::<GetGroup>()).ask_group(name).map(drop),
+            On::User(name) => self.with_permission(Permission::of::<GetUser>()).ask_user(name).map(drop),
+            On::Group(name) => self.with_permission(Permission::of::<GetGroup>()).ask_group(name).map(drop),
             On::Role(name) => [Permission::of::<GetRole>(), Permission::of::<ListTagResources>()]
                 .iter()
-                .try_for_each(|read| self.asking(*read).ask_role(name).map(drop)),
+                .try_for_each(|read| self.with_permission(*read).ask_role(name).map(drop)),
             On::Policy(name) => [Permission::of::<GetPolicy>(), Permission::of::<ListTagResources>()]
                 .iter()
-                .try_for_each(|read| self.asking(*read).ask_custom_policy(name).map(drop)),
+                .try_for_each(|read| self.with_permission(*read).ask_custom_policy(name).map(drop)),
         }
     }
 
     fn read_secret(&self, permission: Permission, name: &str) -> Result<(), Error> {
-        drop(self.asking(Permission::of::<GetSecretPolicy>()).ask_secret(name)?);
-        let view = self.asking(Permission::of::<DescribeSecret>());
+        drop(self.with_permission(Permission::of::<GetSecretPolicy>()).ask_secret(name)?);
+        let view = self.with_permission(Permission::of::<DescribeSecret>());
         let Ok(secret) = view.ask_secret(name)? else { return Ok(()) };
         if permission.on_key_of_secret().is_none() {
             return Ok(());

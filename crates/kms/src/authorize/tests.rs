@@ -39,36 +39,36 @@ use self::subjects::{SUBJECTS, Subject};
 struct Bench {
     _data: tempfile::TempDir,
     kms: Arc<Kms>,
-    asked: Arc<Mutex<Asking>>,
+    recorded: Arc<Mutex<RecordedQueries>>,
 }
 
 #[derive(Default)]
-struct Asking {
+struct RecordedQueries {
     queries: Vec<String>,
     denied: Option<String>,
 }
 
 impl Bench {
     fn new() -> Self {
-        let asked = Arc::new(Mutex::new(Asking::default()));
-        let asking = Arc::clone(&asked);
+        let recorded = Arc::new(Mutex::new(RecordedQueries::default()));
+        let recording = Arc::clone(&recorded);
         let (data, kms) = open(move |query| {
-            let mut asking = asking.lock().unwrap();
+            let mut recording = recording.lock().unwrap();
             let query = describe(query);
-            let is_denied = asking.denied.as_ref() == Some(&query);
-            if !asking.queries.contains(&query) {
-                asking.queries.push(query);
+            let is_denied = recording.denied.as_ref() == Some(&query);
+            if !recording.queries.contains(&query) {
+                recording.queries.push(query);
             }
             !is_denied
         });
-        Self { _data: data, kms: kms.into(), asked }
+        Self { _data: data, kms: kms.into(), recorded }
     }
 
     /// A bench with another authorizer, which records nothing.
     fn with(authorizer: Authorizer) -> Self {
         let (data, mut kms) = open(|_| true);
         kms.authorizer = authorizer;
-        Self { _data: data, kms: kms.into(), asked: Arc::default() }
+        Self { _data: data, kms: kms.into(), recorded: Arc::default() }
     }
 
     fn call(&self, action: &str, parameters: &[(&str, &str)]) -> Result<Reply, Error> {
@@ -86,13 +86,14 @@ impl Bench {
         if dry_run {
             parameters.push(("DryRun", "true"));
         }
-        *self.asked.lock().unwrap() = Asking { queries: vec![], denied: denied.map(str::to_owned) };
+        *self.recorded.lock().unwrap() =
+            RecordedQueries { queries: vec![], denied: denied.map(str::to_owned) };
         let origin = self.kms.owner();
-        let inquiry = Inquiry::new(&self.kms, &origin, AskedFor::default());
+        let inquiry = Inquiry::new(&self.kms, &origin, Requested::default());
         let request = request_to(case.product, case.action, &parameters);
         let answer = pollster::block_on(actions::answer(&self.kms, &request, &inquiry));
         assert!(!StaleSnapshot::is_outcome(&answer), "nothing else changes the store");
-        let Asking { queries, .. } = std::mem::take(&mut *self.asked.lock().unwrap());
+        let RecordedQueries { queries, .. } = std::mem::take(&mut *self.recorded.lock().unwrap());
         (answer, queries, inquiry.questions())
     }
 
@@ -413,7 +414,7 @@ fn each_resource_is_checked_before_anything_is_revealed() {
 
 /// Otherwise a denied caller could make the server encrypt under any public key.
 #[test]
-fn a_data_key_is_wrapped_only_after_the_key_was_asked_about() {
+fn a_data_key_is_wrapped_only_after_the_permission_on_the_key_was_checked() {
     let bench = Bench::new();
     let key_id = bench.field("CreateKey", &[("Origin", "EXTERNAL")], "/KeyMetadata/KeyId");
     let algorithm = ("WrappingAlgorithm", "RSAES_OAEP_SHA_256");
@@ -466,8 +467,8 @@ fn the_authorizer_gets_the_caller_the_time_the_connection_and_the_context() {
     let other = Some(r#"{"c": "d"}"#.to_owned());
     let query = |action: &str, context: &Option<String>| (format!("{action} key/{id}"), context.clone());
     let context = ("EncryptionContext", r#"{"a":"b"}"#);
-    let (sealed, asked) = ask("Encrypt", &[("KeyId", id), ("Plaintext", "eA=="), context]);
-    assert_eq!(asked, [query("Encrypt", &one)]);
+    let (sealed, recorded) = ask("Encrypt", &[("KeyId", id), ("Plaintext", "eA=="), context]);
+    assert_eq!(recorded, [query("Encrypt", &one)]);
     let blob = ("CiphertextBlob", sealed["CiphertextBlob"].as_str().unwrap());
     assert_eq!(ask("Decrypt", &[blob, context]).1, [query("Decrypt", &one)]);
     let parameters = [
@@ -476,14 +477,14 @@ fn the_authorizer_gets_the_caller_the_time_the_connection_and_the_context() {
         ("SourceEncryptionContext", r#"{"a":"b"}"#),
         ("DestinationEncryptionContext", r#"{"c":"d"}"#),
     ];
-    let asked = [query("ReEncryptFrom", &one), query("ReEncryptTo", &other)];
-    assert_eq!(ask("ReEncrypt", &parameters).1, asked);
+    let recorded = [query("ReEncryptFrom", &one), query("ReEncryptTo", &other)];
+    assert_eq!(ask("ReEncrypt", &parameters).1, recorded);
     assert_eq!(ask("DescribeKey", &[("KeyId", id)]).1, [query("DescribeKey", &None)]);
 }
 
 /// Policies are records, so the permission to create one is checked in the state that the change is decided on.
 #[test]
-fn a_container_is_asked_about_again_in_the_state_of_the_change() {
+fn the_permission_on_a_container_is_checked_again_in_the_state_of_the_change() {
     let create_secret = [("SecretName", "s"), ("VersionId", "1"), ("SecretData", "x")];
     for (action, parameters) in [("CreateKey", &[][..]), ("CreateSecret", &create_secret)] {
         let engine: Arc<OnceLock<(Weak<Kms>, String)>> = Arc::default();
@@ -513,19 +514,19 @@ fn a_container_is_asked_about_again_in_the_state_of_the_change() {
 
 /// If an alias moves between two keys, the caller needs the permission for both: the second one is used.
 #[test]
-fn an_alias_that_moves_between_check_and_commit_is_asked_about_again() {
+fn an_alias_that_moves_between_check_and_commit_is_checked_again() {
     let engine: Arc<OnceLock<(Weak<Kms>, [String; 2])>> = Arc::default();
     let moving = Arc::clone(&engine);
     let (_data, kms) = open(move |query| {
         let Some((kms, [one, other])) = moving.get() else { return true };
         match &*describe(query) {
-            asked if asked == format!("GenerateDataKey key/{one}") => {
+            recorded if recorded == format!("GenerateDataKey key/{one}") => {
                 let kms = kms.upgrade().unwrap();
                 let moved = UpdateAlias { alias_name: "alias/a".into(), key_id: other.clone() };
                 pollster::block_on(kms.call(moved.into(), &kms.owner())).unwrap();
                 true
             }
-            asked => asked != format!("GenerateDataKey key/{other}"),
+            recorded => recorded != format!("GenerateDataKey key/{other}"),
         }
     });
     let kms = Arc::new(kms);

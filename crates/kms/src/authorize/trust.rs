@@ -29,8 +29,8 @@ impl<'v> View<'v> {
     pub(crate) fn role_to_assume(&self, name: &str) -> Result<Allowed<AssumableRole<'v>>, Error> {
         let key = NameKey::of(name);
         let found = self.snapshot.get::<Role>(&key);
-        let asked = self.ask(Resource::Role(key.as_str().into()));
-        match (asked, found) {
+        let permission = self.ask(Resource::Role(key.as_str().into()));
+        match (permission, found) {
             (Ok(()), Some(row)) => Ok(Allowed::new(AssumableRole { role: &row.record })),
             _ => Err(ErrorCode::AssumeRoleNoPermission.into()),
         }

@@ -31,7 +31,7 @@ pub(crate) struct View<'v> {
 
 /// A resource that the request may use, or the error that it does not exist. Separate from the denial, for an action that
 /// checks all of its resources before it reveals anything about one.
-pub(crate) type Asked<R> = Result<Allowed<R>, Error>;
+pub(crate) type CheckedResource<R> = Result<Allowed<R>, Error>;
 
 /// The aliases of a key, or all aliases.
 pub(crate) type Aliases<'v> = Part<'v, Option<KeyId>, AliasName, Alias>;
@@ -60,7 +60,7 @@ impl<'v> View<'v> {
     }
 
     /// Returns this view with another permission, without facts of the request.
-    pub(crate) fn asking(self, permission: Permission) -> Self {
+    pub(crate) fn with_permission(self, permission: Permission) -> Self {
         Self { permission, facts: Facts::default(), ..self }
     }
 
@@ -168,7 +168,7 @@ impl<'v> View<'v> {
     }
 
     /// Like [`View::key`], with separate errors.
-    pub(crate) fn ask_key(&self, name: &str) -> Result<Asked<&'v Row<Key>>, Error> {
+    pub(crate) fn ask_key(&self, name: &str) -> Result<CheckedResource<&'v Row<Key>>, Error> {
         let Some(local) = self.local_name(name) else {
             return self.ask_no_key(Resource::Arn(name.into()), name, ErrorCode::ForbiddenKeyNotFound);
         };
@@ -190,7 +190,7 @@ impl<'v> View<'v> {
     }
 
     /// Like [`View::key_by_id`], with separate errors.
-    pub(crate) fn ask_key_by_id(&self, id: &str) -> Result<Asked<&'v Row<Key>>, Error> {
+    pub(crate) fn ask_key_by_id(&self, id: &str) -> Result<CheckedResource<&'v Row<Key>>, Error> {
         let is_alias_arn = || id.strip_prefix(ARN).is_some_and(|arn| arn.contains(":alias/"));
         if id.starts_with(AliasName::PREFIX) || is_alias_arn() {
             return Err(ErrorCode::UnsupportedAlias.into());
@@ -199,7 +199,7 @@ impl<'v> View<'v> {
     }
 
     /// Returns the key with this id, which may be any text.
-    pub(crate) fn ask_listed_key(&self, id: &str) -> Result<Asked<&'v Row<Key>>, Error> {
+    pub(crate) fn ask_listed_key(&self, id: &str) -> Result<CheckedResource<&'v Row<Key>>, Error> {
         match id.parse() {
             Ok(key) => self.ask_key_of_id(key, Written::Key(id)),
             Err(_) => {
@@ -228,7 +228,7 @@ impl<'v> View<'v> {
         self.ask_key_of_id(id, Written::Key(name))?
     }
 
-    fn ask_key_of_id(&self, id: KeyId, written: Written<'_>) -> Result<Asked<&'v Row<Key>>, Error> {
+    fn ask_key_of_id(&self, id: KeyId, written: Written<'_>) -> Result<CheckedResource<&'v Row<Key>>, Error> {
         let found = self.snapshot.key(id).ok_or(ErrorCode::ForbiddenKeyNotFound);
         self.allow(Resource::Key(id), written, Container::Keys, found)
     }
@@ -238,7 +238,7 @@ impl<'v> View<'v> {
         resource: Resource,
         text: &str,
         error: ErrorCode,
-    ) -> Result<Asked<&'v Row<Key>>, Error> {
+    ) -> Result<CheckedResource<&'v Row<Key>>, Error> {
         self.allow(resource, Written::Key(text), Container::Keys, Err(error))
     }
 
@@ -253,7 +253,7 @@ impl<'v> View<'v> {
     ///
     /// # Errors
     /// Forbidden.AliasNotFound.
-    pub(crate) fn ask_alias(&self, name: &AliasName) -> Result<Asked<&'v Row<Alias>>, Error> {
+    pub(crate) fn ask_alias(&self, name: &AliasName) -> Result<CheckedResource<&'v Row<Alias>>, Error> {
         let found = self.snapshot.alias(name.as_str()).ok_or(ErrorCode::ForbiddenAliasNotFound);
         self.allow(name.into(), Written::Exactly, Container::Aliases, found)
     }
@@ -275,7 +275,7 @@ impl<'v> View<'v> {
     }
 
     /// Like [`View::secret`], with separate errors.
-    pub(crate) fn ask_secret(&self, name: &str) -> Result<Asked<&'v Row<Secret>>, Error> {
+    pub(crate) fn ask_secret(&self, name: &str) -> Result<CheckedResource<&'v Row<Secret>>, Error> {
         let local = match name.strip_prefix(ARN) {
             Some(arn) => self.local_resource(arn).and_then(|resource| resource.strip_prefix("secret/")),
             None => Some(name),
@@ -292,7 +292,7 @@ impl<'v> View<'v> {
     }
 
     /// Returns the secret with this name, for actions that accept no ARN.
-    pub(crate) fn ask_secret_by_name(&self, name: &str) -> Result<Asked<&'v Row<Secret>>, Error> {
+    pub(crate) fn ask_secret_by_name(&self, name: &str) -> Result<CheckedResource<&'v Row<Secret>>, Error> {
         let found = name.parse().ok().and_then(|name: SecretName| self.snapshot.secret(&name));
         let resource = unknown(name, Resource::Secret(name.into()));
         let found = found.ok_or(ErrorCode::ForbiddenResourceNotFound);
@@ -313,7 +313,7 @@ impl<'v> View<'v> {
                 let resource = Resource::Secret(secret.record.name.as_str().into());
                 let container = Container::Secrets;
                 let behind = Written::Behind { permission: self.permission, resource, container };
-                Ok(self.asking(permission).ask_key_of_id(id, behind)?.ok())
+                Ok(self.with_permission(permission).ask_key_of_id(id, behind)?.ok())
             }
         }
     }
@@ -420,7 +420,7 @@ impl<'v> View<'v> {
     ///
     /// # Errors
     /// InvalidParameter naming CiphertextBlob, Forbidden.KeyVersionNotFound, Forbidden.KeyNotFound.
-    pub(crate) fn ask_blob(&self, text: &str) -> Result<Asked<SealedBlob<'v>>, Error> {
+    pub(crate) fn ask_blob(&self, text: &str) -> Result<CheckedResource<SealedBlob<'v>>, Error> {
         let unknown = |error| {
             self.ask_of(Resource::Every(Container::Keys), Written::Unnamed, Some(Container::Keys))?;
             Ok(Err(error))
@@ -458,7 +458,7 @@ impl<'v> View<'v> {
         written: Written<'_>,
         container: Container,
         found: Result<R, ErrorCode>,
-    ) -> Result<Asked<R>, Error> {
+    ) -> Result<CheckedResource<R>, Error> {
         self.ask_of(resource, written, found.is_err().then_some(container))?;
         Ok(found.map(Allowed::new).map_err(Error::from))
     }

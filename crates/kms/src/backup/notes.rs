@@ -146,8 +146,8 @@ impl BackupNotes {
 
     /// Compares the notes with the files: forgets files that are gone, and verifications of files that were changed since.
     pub(super) fn refresh(&mut self, directory: &Path) {
-        self.backups.retain(|name, _| !is_gone(&directory.join(name)));
-        self.unread.retain(|name, _| !is_gone(&directory.join(name)));
+        self.backups.retain(|name, _| !was_removed(&directory.join(name)));
+        self.unread.retain(|name, _| !was_removed(&directory.join(name)));
         for (name, last) in &mut self.backups {
             let now = Stamp::at(&directory.join(name));
             last.take_if(|last| now.is_some_and(|now| now != last.stamp));
@@ -224,7 +224,7 @@ impl BackupVerification {
 }
 
 /// Whether the file was removed, as opposed to not being readable.
-pub(super) fn is_gone(path: &Path) -> bool {
+pub(super) fn was_removed(path: &Path) -> bool {
     matches!(fs::metadata(path), Err(error) if error.kind() == ErrorKind::NotFound)
 }
 

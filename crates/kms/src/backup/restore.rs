@@ -12,9 +12,9 @@ use bulla_keys::Anchor;
 use bulla_keys::root::RootKeys;
 use bulla_wire::Timestamp;
 
-use super::beside::check_no_others;
 use super::content::Manifest;
 use super::error::{BackupError, Later};
+use super::other_files::check_no_others;
 use super::revived::{InactiveKey, Revival};
 use super::since::Since;
 use super::successor::{Differences, Successor};

@@ -292,16 +292,16 @@ fn changes_in_the_trail_are_reported_and_access_keys_stay_inactive_until_confirm
     assert_eq!(dry.changes, restored.changes);
     assert_eq!((restored.trail_is_complete, restored.epoch), (Some(true), 2));
     assert_eq!(restored.differences, [""; 0]);
-    let told: Vec<_> = restored
+    let reported: Vec<_> = restored
         .changes
         .iter()
         .map(|change| (change.kind, &*change.action, change.resources.clone()))
         .collect();
     let expect = |kind, action: &str, resource: String| {
-        let found = told
+        let found = reported
             .iter()
             .any(|(of, name, resources)| (*of, *name) == (kind, action) && resources.contains(&resource));
-        assert!(found, "{action} of {resource}: {told:?}");
+        assert!(found, "{action} of {resource}: {reported:?}");
     };
     expect(ChangeKind::Disabled, "UpdateAccessKey", format!("access-key/{disabled}"));
     expect(ChangeKind::Deleted, "DeleteAccessKey", format!("access-key/{deleted}"));

@@ -14,7 +14,7 @@ use rustix::fs::{Advice, fadvise};
 
 use super::BackupError;
 use super::directory::ScheduledName;
-use super::notes::{BackupVerification, Stamp, is_gone};
+use super::notes::{BackupVerification, Stamp, was_removed};
 use super::schedule::{BackupSchedule, Present, seconds};
 use super::verify::Backup;
 use crate::audit::{Event, Text};
@@ -130,8 +130,8 @@ impl Kms {
         let before = Stamp::of(&file).ok()?;
         let (_, roots) = self.state.frozen().ok()?; // a missing store is no reason to report the backups
         let result = self.verify_file(path, file, roots);
-        let is_over = !matches!(result, Err(BackupError::Stopped)) && Stamp::at(path) == Some(before);
-        is_over.then_some((before, result))
+        let is_final = !matches!(result, Err(BackupError::Stopped)) && Stamp::at(path) == Some(before);
+        is_final.then_some((before, result))
     }
 
     fn verify_file(&self, path: &Path, file: File, roots: Arc<RootKeys>) -> Result<(), BackupError> {
@@ -147,7 +147,7 @@ impl Kms {
 impl Present {
     /// Compares the notes with the files, without reading the backups.
     fn refresh(&mut self, directory: &Path) {
-        self.known.retain(|known| !is_gone(&known.path));
+        self.known.retain(|known| !was_removed(&known.path));
         self.notes.refresh(directory);
     }
 

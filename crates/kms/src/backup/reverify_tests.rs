@@ -108,7 +108,7 @@ fn each_kept_backup_is_verified_once_a_day_and_the_results_outlast_a_restart() {
 }
 
 #[test]
-fn a_backup_that_rots_counts_for_nothing_until_it_is_whole_again() {
+fn a_damaged_backup_is_ignored_until_it_is_whole_again() {
     let mut scheduled = with_backups(3, 2);
     let paths = backups(&scheduled);
     let whole = fs::read(&paths[1]).unwrap();

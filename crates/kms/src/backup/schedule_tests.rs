@@ -342,7 +342,7 @@ fn a_backup_for_a_directory_of_before_is_none_of_the_new_schedule() {
 }
 
 #[test]
-fn what_does_not_open_counts_for_nothing_and_is_left() {
+fn a_backup_that_does_not_open_is_ignored_and_kept() {
     let scheduled = Scheduled::new(2, None);
     scheduled.made();
     let first = scheduled.files();
@@ -427,7 +427,7 @@ fn the_backups_that_hold_a_key_are_known_and_until_when_they_are_kept() {
 
 /// Later, a request that names the key gets no information, so only this line has it.
 #[test]
-fn the_line_of_a_deleted_key_says_which_backups_still_hold_it() {
+fn the_line_of_a_deleted_key_names_the_backups_that_still_hold_it() {
     let mut scheduled = Scheduled::new(2, Some(30));
     scheduled.pass(DAY);
     let key_id = key(scheduled.kms());

@@ -16,7 +16,7 @@ use crate::audit::{Content, Event, GapReason, ReadError, Record, Request, Resour
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Since {
     /// Whether the trail reaches back to the backup. Otherwise there may be more changes.
-    goes_back: bool,
+    reaches_backup: bool,
     /// Whether lines are missing after the backup.
     has_gap: bool,
     /// The changes that the restored store lacks, oldest first.
@@ -187,7 +187,7 @@ impl Since {
             source.for_each(|line| reading.line(line))?;
             is_of_store |= reading.is_of_store;
             since.precede(reading.since);
-            if since.goes_back {
+            if since.reaches_backup {
                 break;
             }
         }
@@ -196,8 +196,9 @@ impl Since {
 
     /// Prepends the content of an earlier file.
     fn precede(&mut self, earlier: Self) {
-        let Self { goes_back, has_gap, mut changes, newest, access_keys, logins, renamings, named } = earlier;
-        self.goes_back = goes_back;
+        let Self { reaches_backup, has_gap, mut changes, newest, access_keys, logins, renamings, named } =
+            earlier;
+        self.reaches_backup = reaches_backup;
         self.has_gap |= has_gap;
         changes.append(&mut self.changes);
         self.changes = changes;
@@ -210,7 +211,7 @@ impl Since {
 
     /// Whether the lines of all changes are known.
     pub(super) fn is_complete(&self) -> bool {
-        self.goes_back && !self.has_gap
+        self.reaches_backup && !self.has_gap
     }
 
     /// Whether a change concerns one of these resources.
@@ -276,12 +277,12 @@ impl<'b> Reading<'b> {
 
     fn take(&mut self, record: Record<'_>) {
         self.is_of_store = true;
-        self.since.goes_back |= record.number == FIRST_LINE && record.time <= self.time();
+        self.since.reaches_backup |= record.number == FIRST_LINE && record.time <= self.time();
         match record.content {
             Content::Seal(seal) => {
                 let sealed = (seal.epoch, seal.commit);
                 if sealed <= (self.backup.epoch, self.backup.commit) {
-                    self.since = Since { goes_back: true, ..Since::default() };
+                    self.since = Since { reaches_backup: true, ..Since::default() };
                 }
                 self.since.newest = self.since.newest.max(Some(sealed));
             }
@@ -386,13 +387,13 @@ mod tests {
         for product in [Product::Kms, Product::Ram, Product::Sts] {
             for action in product.actions() {
                 let name = format!("{product:?}");
-                let is_told = kind(&name, action).is_some();
+                let is_reported = kind(&name, action).is_some();
                 let is_untold = UNREPORTED.contains(&(&*name, action));
                 let changes_nothing = ["Get", "List", "Describe", "BatchGet"]
                     .iter()
                     .any(|reads| action.starts_with(reads) && !is_untold)
                     || CHANGE_NOTHING.contains(action);
-                let places = u8::from(is_told) + u8::from(is_untold) + u8::from(changes_nothing);
+                let places = u8::from(is_reported) + u8::from(is_untold) + u8::from(changes_nothing);
                 assert_eq!(places, 1, "{product:?} {action}: told, untold or without a change?");
             }
         }

@@ -123,7 +123,7 @@ fn has_password(kms: &Kms, name: &str) -> bool {
 
 /// By the trail, under any name, or by the replaced store.
 #[test]
-fn a_password_that_was_changed_or_deleted_is_gone() {
+fn a_changed_or_deleted_password_stays_invalid_after_a_restore() {
     for is_audited in [true, false] {
         let bench = Bench::new();
         let kms = bench.audited_kms();
@@ -202,8 +202,8 @@ fn a_line_that_waits_in_the_store_counts_as_one_of_the_trail() {
     fs::remove_file(bench.path("data/audit")).unwrap();
     fs::rename(bench.path("data/gone"), bench.path("data/audit")).unwrap();
     let dry = bench.restore(&backup, DRY).unwrap();
-    let told: Vec<_> = dry.changes.iter().map(|change| &*change.action).collect();
-    assert_eq!((told, inactive(&dry)), (vec!["DeleteAccessKey"], vec![&*deleted]));
+    let reported: Vec<_> = dry.changes.iter().map(|change| &*change.action).collect();
+    assert_eq!((reported, inactive(&dry)), (vec!["DeleteAccessKey"], vec![&*deleted]));
     assert_eq!((dry.trail_is_complete, dry.differences), (Some(true), vec![]));
 }
 

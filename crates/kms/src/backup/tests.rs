@@ -81,7 +81,7 @@ pub(super) fn secret(kms: &Kms, name: &str, data: &str) {
 }
 
 #[test]
-fn a_backup_says_what_it_is_of_and_is_its_owners_alone() {
+fn a_backup_describes_its_store_and_is_private() {
     let bench = Bench::new();
     let path = bench.backup();
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);

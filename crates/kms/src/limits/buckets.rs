@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_are_taken_in_an_hour_as_the_rate_says() {
+    fn a_bucket_admits_as_many_requests_as_its_rate() {
         for per_second in [1, 7, 999] {
             let (buckets, pace) = (Buckets::default(), pace(per_second, 2));
             let seconds = 100;

@@ -136,11 +136,11 @@ impl Kms {
     fn due(&self, snapshot: &Snapshot, row: &Row<Key>, now: i64, may_remove: bool) -> Result<Writes, Error> {
         let is_due = |at: Option<i64>| at.is_some_and(|at| at <= now);
         let key = &row.record;
-        let is_over = is_due(key.delete_at());
+        let is_deletion_due = is_due(key.delete_at());
         let is_empty = is_due(key.material_expires());
-        if (is_over || is_empty) && !may_remove {
+        if (is_deletion_due || is_empty) && !may_remove {
             Ok(vec![])
-        } else if is_over {
+        } else if is_deletion_due {
             Ok(remove_key(snapshot, row))
         } else if is_empty {
             remove_material(snapshot.version(key.primary), row)

@@ -90,9 +90,9 @@ impl Kms {
                 return Ok(refused(CodeRefusal::Wrong));
             }
             let answer = signed_in.renewed(profile, Some(SecondFactor::unproved(profile.mfa_required)));
-            let gone = Write::NoMfaDevice(device.record.name.key.clone());
+            let removal = Write::NoMfaDevice(device.record.name.key.clone());
             let unbound = changed(row, |user| user.mfa = None);
-            let changes = unbound.and(device_change(gone, device.revision));
+            let changes = unbound.and(device_change(removal, device.revision));
             let changes = self.user_event(changes, "mfa-device-removed", row);
             Ok(changes.answering(answer.ok_or(CodeRefusal::Ended)))
         };

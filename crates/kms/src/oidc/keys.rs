@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_for_something_else_are_passed_over() {
+    fn keys_for_other_purposes_are_skipped() {
         let rsa = |more: &str| format!("{{\"kty\":\"RSA\",\"n\":\"{N}\",\"e\":\"AQAB\"{more}}}");
         assert_eq!(count(&rsa("")), Ok(1));
         assert_eq!(count(&rsa(r#","kid":"a","use":"sig","alg":"RS256","x5c":["a"]"#)), Ok(1));

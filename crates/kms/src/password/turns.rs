@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quiet_address_waits_for_one_check_whatever_the_others_send() {
+    fn a_quiet_address_waits_for_one_check_at_most() {
         let turns = Turns::default();
         let flood: Vec<_> = (0..20).map(address).collect();
         let (turn, _waiting) = flooded(&turns, &flood, LONG as usize - 1);
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_who_was_just_served_waits_for_one_check_whatever_addresses_send() {
+    fn a_user_who_was_just_served_waits_for_one_check_at_most() {
         let turns = Turns::default();
         let flood: Vec<_> = (0..2 * WAITING as u32).map(address).collect();
         let (mut turn, mut waiting) = flooded(&turns, &flood, 0);
@@ -315,8 +315,8 @@ mod tests {
             let mut ann = enter(&turns, user(1));
             waiting.retain_mut(|waiting| poll(waiting).is_pending()); // one was removed for it
             drop(turn);
-            let Poll::Ready(Ok(hers)) = poll(&mut ann) else { panic!("round {round}") };
-            drop(hers);
+            let Poll::Ready(Ok(turn_of_ann)) = poll(&mut ann) else { panic!("round {round}") };
+            drop(turn_of_ann);
             let (number, next) = served(&mut waiting).unwrap();
             turn = next;
             waiting[number] = enter(&turns, address(1000 + round));
@@ -450,13 +450,13 @@ mod tests {
     fn a_waiter_that_is_dropped_leaves_its_place_and_loses_no_turn() {
         let turns = Turns::default();
         let turn = pollster::block_on(turns.next(Source::Local)).unwrap();
-        let gone = enter(&turns, address(1));
-        let got_and_gone = enter(&turns, address(2));
+        let dropped = enter(&turns, address(1));
+        let dropped_with_turn = enter(&turns, address(2));
         let mut last = enter(&turns, address(3));
-        drop(gone);
+        drop(dropped);
         drop(turn);
         assert!(poll(&mut last).is_pending());
-        drop(got_and_gone); // the turn was sent to it
+        drop(dropped_with_turn); // the turn was sent to it
         assert!(matches!(poll(&mut last), Poll::Ready(Ok(_))));
         drop(pollster::block_on(turns.next(Source::Local)).unwrap());
     }
@@ -466,9 +466,9 @@ mod tests {
         let turns = Turns::default();
         let mut turn = pollster::block_on(turns.next(address(1))).unwrap();
         turn.memory().reserve(3).unwrap();
-        let gone = enter(&turns, address(2));
+        let dropped = enter(&turns, address(2));
         let mut next = enter(&turns, address(3));
-        drop(gone);
+        drop(dropped);
         drop(turn);
         let Poll::Ready(Ok(turn)) = poll(&mut next) else { panic!("the turn is free") };
         assert_eq!(turn.memory.0.len(), 3);

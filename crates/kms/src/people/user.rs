@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_comes_back_and_lies_under_its_name_in_lower_case() {
+    fn a_user_round_trips_and_is_stored_under_its_lowercase_name() {
         let mut user = user();
         user.join(GroupId::random(), 8, 5).unwrap();
         user.add_access_key("BULLA1", 2).unwrap();

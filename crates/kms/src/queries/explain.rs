@@ -75,21 +75,21 @@ pub enum NoQuestion {
 
 pub(super) async fn explain(session: &Session<'_, Explain>) -> Result<Result<Explained, NoQuestion>, Error> {
     let query = session.request;
-    let asked = match Asked::parse(query, session.account(), session.region()) {
-        Ok(asked) => asked,
+    let request = match ExplainRequest::parse(query, session.account(), session.region()) {
+        Ok(request) => request,
         Err(problem) => return Ok(Err(problem)),
     };
-    let who = match asked.who {
+    let who = match request.who {
         Who::User(name) => session.supposed_user(name)?,
         Who::Role(name) => session.supposed_role(name)?,
     };
     let connection =
         Connection { source: query.source_ip, tls: query.tls, request_id: "".into(), user_agent: None };
     let supposition = Supposition {
-        origin: Origin { caller: asked.caller(&who, query.mfa), connection },
+        origin: Origin { caller: request.caller(&who, query.mfa), connection },
         time: query.time,
-        permission: Permission::of_policy(asked.action),
-        on: asked.on,
+        permission: Permission::of_policy(request.action),
+        on: request.on,
         encryption_context: query.encryption_context.as_ref(),
         external_id: query.external_id.as_deref(),
     };
@@ -99,15 +99,15 @@ pub(super) async fn explain(session: &Session<'_, Explain>) -> Result<Result<Exp
             Supposed::User(user) => format!("user/{}", user.name),
             Supposed::Role(role) => format!("role/{}", role.name),
         },
-        action: asked.action.to_string(),
+        action: request.action.to_string(),
         is_allowed: questions.last().is_some_and(|last| last.is_allowed),
-        also_needed: asked.also_needed(),
+        also_needed: request.also_needed(),
         questions,
     }))
 }
 
 /// A valid query.
-struct Asked<'q> {
+struct ExplainRequest<'q> {
     who: Who<'q>,
     action: PolicyAction,
     on: On<'q>,
@@ -135,7 +135,7 @@ impl<'q> Who<'q> {
     }
 }
 
-impl<'q> Asked<'q> {
+impl<'q> ExplainRequest<'q> {
     fn parse(query: &'q Explain, account: &str, region: &str) -> Result<Self, NoQuestion> {
         let who = Who::parse(&query.who, account).ok_or(NoQuestion::Who)?;
         let action = PolicyAction::parse(&query.action).map_err(NoQuestion::Action)?;
@@ -182,11 +182,11 @@ impl<'q> Asked<'q> {
 
     /// Returns what the checks leave out. They include the key of a secret, and the key of an alias that is deleted.
     fn also_needed(&self) -> Option<AlsoNeeded> {
-        let is_told = match self.on {
+        let is_listed = match self.on {
             On::Secret(_) => ["GetSecretValue", "PutSecretValue"].contains(&self.action.name),
             On::Alias(_) => self.action.name == "DeleteAlias",
             _ => false,
         };
-        self.action.also_needed().filter(|_| !is_told)
+        self.action.also_needed().filter(|_| !is_listed)
     }
 }

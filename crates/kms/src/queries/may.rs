@@ -3,7 +3,7 @@
 use bulla_wire::Product;
 
 use crate::Kms;
-use crate::authorize::{AskedFor, Inquiry, Permission, View};
+use crate::authorize::{Inquiry, Permission, Requested, View};
 use crate::origin::Origin;
 
 /// The resource of an action. An action on two resources needs the permission for both.
@@ -63,7 +63,7 @@ impl Kms {
     pub fn may(&self, product: Product, action: &str, on: On<'_>, origin: &Origin) -> bool {
         let Some(permission) = Permission::named(product, action) else { return false };
         let Ok(snapshot) = self.state.snapshot() else { return false };
-        let inquiry = Inquiry::new(self, origin, AskedFor::default());
+        let inquiry = Inquiry::new(self, origin, Requested::default());
         View::new(&snapshot, &inquiry, permission).ask_on(on).is_ok()
     }
 }

@@ -68,7 +68,7 @@ fn choose(world: &World, by: &SignedIn, old: Option<&str>, new: &str) -> Result<
     pollster::block_on(world.kms_ref().choose_password(by, old.as_ref(), &text(new)))
 }
 
-fn is_over(world: &World, signed_in: &SignedIn) -> bool {
+fn has_ended(world: &World, signed_in: &SignedIn) -> bool {
     matches!(world.kms_ref().origin_of(signed_in, connection()), Err(SignInEnded::Ended))
 }
 
@@ -112,7 +112,7 @@ fn root_and_users_sign_in_by_access_keys_and_act_as_by_their_signatures() {
 }
 
 #[test]
-fn whatever_is_wrong_with_an_access_key_is_one_refusal() {
+fn every_fault_of_an_access_key_gets_the_same_refusal() {
     let world = world();
     let kms = world.kms_ref();
     let inactive = world.user("inactive", "");
@@ -198,7 +198,7 @@ fn a_user_who_signed_in_by_password_assumes_no_role() {
 
 /// Each refusal takes one hash, so the time does not reveal which names exist.
 #[test]
-fn whatever_is_wrong_with_a_password_is_one_refusal_after_the_same_work() {
+fn every_fault_of_a_password_gets_the_same_refusal_after_the_same_work() {
     let world = world();
     world.user("bob", "");
     world.user("carol", "");
@@ -257,7 +257,7 @@ fn a_user_who_has_to_choose_a_password_does_nothing_else_before() {
     let chosen = choose(&world, &alice, None, "other-Words 9").unwrap();
     assert!(!chosen.must_choose_password() && chosen.user_id() == alice.user_id());
     world.kms_ref().origin_of(&chosen, connection()).unwrap();
-    assert!(is_over(&world, &alice) && is_over(&world, &other));
+    assert!(has_ended(&world, &alice) && has_ended(&world, &other));
     assert!(matches!(choose(&world, &other, None, "more-Words 9"), Err(PasswordRefusal::Ended)));
     assert!(matches!(by_password(&world, "alice", PASSWORD), Err(SignInRefusal::Wrong)));
     assert_eq!(by_password(&world, "alice", "other-Words 9").unwrap(), chosen);
@@ -272,9 +272,9 @@ fn a_user_changes_the_password_by_the_old_one_and_ends_all_other_sign_ins() {
         assert!(matches!(choose(&world, &alice, old, "other-Words 9"), Err(PasswordRefusal::WrongOld)));
     }
     assert!(matches!(choose(&world, &alice, Some(PASSWORD), PASSWORD), Err(PasswordRefusal::Same)));
-    assert!(!is_over(&world, &other));
+    assert!(!has_ended(&world, &other));
     let chosen = choose(&world, &alice, Some(PASSWORD), "other-Words 9").unwrap();
-    assert!(is_over(&world, &alice) && is_over(&world, &other) && !is_over(&world, &chosen));
+    assert!(has_ended(&world, &alice) && has_ended(&world, &other) && !has_ended(&world, &chosen));
 
     let by_key = world.kms_ref().sign_in_by_access_key("BULLAAlice", &text("secret-of-Alice")).unwrap();
     let refused = choose(&world, &by_key, Some("other-Words 9"), "more-Words 9");
@@ -331,7 +331,7 @@ fn a_profile_that_is_deleted_while_its_password_is_hashed_signs_no_user_in() {
 }
 
 #[test]
-fn a_sign_in_is_over_for_the_request_after_the_answer_that_ends_it() {
+fn a_sign_in_has_ended_for_the_request_after_the_answer_that_ends_it() {
     let world = world();
     let kms = world.kms_ref();
     let signed_in = [
@@ -352,7 +352,7 @@ fn a_sign_in_is_over_for_the_request_after_the_answer_that_ends_it() {
                 while !is_ended.load(Ordering::SeqCst) {
                     let _ = kms.origin_of(signed_in, connection());
                 }
-                assert!(is_over(&world, signed_in), "{action}");
+                assert!(has_ended(&world, signed_in), "{action}");
             });
             world.ram(&world.root(), action, parameters).unwrap();
             is_ended.store(true, Ordering::SeqCst);

@@ -175,7 +175,7 @@ impl Found {
         roots: &RootKeys,
         scan: impl FnOnce(&mut Visit<'_>) -> Result<(), E>,
     ) -> Result<Rollback, E> {
-        let Some(hasher) = roots.row_hasher(anchor.generation) else { return Ok(Rollback::AnchorPutBack) };
+        let Some(hasher) = roots.row_hasher(anchor.generation) else { return Ok(Rollback::AnchorRolledBack) };
         let expected = anchor.rows;
         let found = self.tally.rows;
         let count = found.rows().abs_diff(expected.rows());
@@ -200,12 +200,12 @@ impl Found {
                     Some(Rollback::RowDamaged { table: table.clone(), primary_key: primary_key.clone() });
                 return ControlFlow::Break(());
             }
-            let explains = || if count == 0 { search.put_back(&row) } else { search.added(&row) };
+            let explains = || if count == 0 { search.rolled_back(&row) } else { search.added(&row) };
             explained = explained.take().or_else(explains);
             ControlFlow::Continue(())
         })?;
         let unexplained = match count {
-            0 => Rollback::RowsPutBack,
+            0 => Rollback::RowsRolledBack,
             count if is_missing => Rollback::RowsMissing { count },
             count => Rollback::RowsAdded { count },
         };
@@ -234,16 +234,16 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// Returns the explanation, if the whole difference is that this row has an older or a newer revision.
-    fn put_back(&self, row: &StoredRow) -> Option<Rollback> {
+    fn rolled_back(&self, row: &StoredRow) -> Option<Rollback> {
         let hash = |revision| self.hasher.row(&row.table, &row.primary_key, revision);
         let present = hash(row.revision);
         for step in 1..=self.steps {
             if hash(row.revision.wrapping_add(step)).instead_of(present) == self.expected {
                 let StoredRow { table, primary_key, .. } = row.clone();
-                return Some(Rollback::RowPutBack { table, primary_key });
+                return Some(Rollback::RowRolledBack { table, primary_key });
             }
             if present.instead_of(hash(row.revision.wrapping_sub(step))) == self.found {
-                return Some(Rollback::AnchorPutBack);
+                return Some(Rollback::AnchorRolledBack);
             }
         }
         None
@@ -281,7 +281,7 @@ impl<'a> Keeper<'a> {
         }
         let anchor = agreed(copies)?;
         if self.known.is_some_and(|known| anchor.commit < known.commit) {
-            return Err(Rollback::AnchorPutBack);
+            return Err(Rollback::AnchorRolledBack);
         }
         Ok(Some(anchor))
     }
@@ -342,7 +342,7 @@ fn newest(copies: &[Option<Anchor>; 2]) -> Option<Anchor> {
 fn agreed(copies: &[Option<Anchor>; 2]) -> Result<Anchor, Rollback> {
     match copies {
         [Some(one), Some(other)] if one == other => Ok(*one),
-        [Some(_), Some(_)] => Err(Rollback::AnchorPutBack),
+        [Some(_), Some(_)] => Err(Rollback::AnchorRolledBack),
         _ => Err(Rollback::AnchorMissing),
     }
 }

@@ -126,7 +126,7 @@ pub(crate) fn check_rows<E>(
             Err(rollback) => checked.rolled_back(rollback),
         },
         (Ok(found), RowFormat::Older) if found.newest().is_some() => {
-            checked.rolled_back(Rollback::HeaderPutBack)
+            checked.rolled_back(Rollback::HeaderRolledBack)
         }
         (Ok(_), RowFormat::Older) => None,
         (Err(DamagedCopy { primary_key }), _) => checked.damaged(Anchor::TABLE, &primary_key),
@@ -174,7 +174,7 @@ impl Checked {
     /// Adds the fault once. A header that was rolled back shows in every row.
     fn rolled_back(&mut self, rollback: Rollback) -> Option<Anchor> {
         let (table, name) = match &rollback {
-            Rollback::RowPutBack { table, primary_key } | Rollback::RowAdded { table, primary_key } => {
+            Rollback::RowRolledBack { table, primary_key } | Rollback::RowAdded { table, primary_key } => {
                 (table.clone(), shown(table, primary_key))
             }
             _ => (Anchor::TABLE.to_owned(), String::new()),

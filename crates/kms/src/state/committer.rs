@@ -397,7 +397,7 @@ mod tests {
 
     /// A refusal depends on accepted changes, and is valid when those are durable.
     #[test]
-    fn of_many_who_make_the_same_one_succeeds_and_the_others_hear_it_when_it_is_there() {
+    fn one_of_many_equal_creations_succeeds_and_the_others_are_refused_when_it_is_durable() {
         let (_data, kms) = open();
         let (origin, key_id) = (kms.owner(), key(&kms));
         let request = || CreateAlias { key_id: key_id.clone(), alias_name: "alias/a".into() };

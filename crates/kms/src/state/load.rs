@@ -53,7 +53,7 @@ impl Loaded {
         let (mut snapshot, found) = read_rows(store, opening)?;
         let verified = match format {
             RowFormat::Current => found.verify(store, roots).map(Some),
-            RowFormat::Older if found.newest().is_some() => Err(Rollback::HeaderPutBack.into()),
+            RowFormat::Older if found.newest().is_some() => Err(Rollback::HeaderRolledBack.into()),
             RowFormat::Older => Ok(None),
         };
         let accepted = match (verified, on_rollback) {
@@ -130,7 +130,7 @@ impl Opening<'_> {
             && record::head(self.roots, &row.table, &row.primary_key, &row.value)
                 .is_ok_and(|head| head.is_anchored)
         {
-            return Err(Rollback::HeaderPutBack.into());
+            return Err(Rollback::HeaderRolledBack.into());
         }
         Ok(opened)
     }

@@ -297,7 +297,7 @@ fn a_value_that_the_store_has_lost_is_a_failure_of_the_store() {
 
 /// The value of a version is compared only if the snapshot of the request has the version.
 #[test]
-fn reads_and_changes_of_many_go_on_beside_each_other() {
+fn reads_and_changes_run_concurrently() {
     let bench = Bench::new();
     let names: Vec<_> = (0..4).map(|number| format!("s{number}")).collect();
     names.iter().for_each(|name| create(&bench.kms, name, name));

@@ -134,25 +134,25 @@ fn of_table(rows: &Rows, table: &str) -> Rows {
     rows.iter().filter(|row| row.table == table).cloned().collect()
 }
 
-fn row_put_back(row: &StoredRow) -> Rollback {
-    Rollback::RowPutBack { table: row.table.clone(), primary_key: row.primary_key.clone() }
+fn row_rolled_back(row: &StoredRow) -> Rollback {
+    Rollback::RowRolledBack { table: row.table.clone(), primary_key: row.primary_key.clone() }
 }
 
 #[test]
-fn a_row_that_is_put_back_is_refused_and_named() {
+fn a_rolled_back_row_is_refused_and_named() {
     let bench = Bench::new();
     let id: bulla_keys::KeyId = bench.key.parse().unwrap();
     let enabled = bench.rows().into_iter().find(|row| row.primary_key == id.as_bytes()).unwrap();
     bench.disable();
-    bench.assert_refused(|| bench.put([enabled.clone()]), &row_put_back(&enabled));
+    bench.assert_refused(|| bench.put([enabled.clone()]), &row_rolled_back(&enabled));
     for number in 0..20 {
         bench.describe(&number.to_string());
     }
-    bench.assert_refused(|| bench.put([enabled.clone()]), &row_put_back(&enabled));
+    bench.assert_refused(|| bench.put([enabled.clone()]), &row_rolled_back(&enabled));
 }
 
 #[test]
-fn several_rows_that_are_put_back_are_refused() {
+fn several_rolled_back_rows_are_refused() {
     let bench = Bench::new();
     let before = bench.rows();
     bench.disable();
@@ -167,7 +167,7 @@ fn several_rows_that_are_put_back_are_refused() {
         call(kms, put);
     });
     let rows = [of_table(&before, "key"), of_table(&before, "secret")].concat();
-    bench.assert_refused(|| bench.put(rows), &Rollback::RowsPutBack);
+    bench.assert_refused(|| bench.put(rows), &Rollback::RowsRolledBack);
 }
 
 /// Includes rows that no snapshot holds, and those whose absence nothing else reveals.
@@ -211,26 +211,26 @@ fn a_row_that_is_added_is_refused_and_named() {
 }
 
 #[test]
-fn an_anchor_that_is_put_back_is_refused() {
+fn a_rolled_back_anchor_is_refused() {
     let bench = Bench::new();
     let anchor = of_table(&bench.rows(), "anchor");
     assert_eq!(anchor.len(), 2);
     bench.run(|kms| create_secret(kms, "t"));
     for copy in &anchor {
-        bench.assert_refused(|| bench.put([copy.clone()]), &Rollback::AnchorPutBack);
+        bench.assert_refused(|| bench.put([copy.clone()]), &Rollback::AnchorRolledBack);
     }
     bench.assert_refused(|| bench.put(anchor), &Rollback::RowsAdded { count: 2 });
 
     let anchor = of_table(&bench.rows(), "anchor");
     bench.disable();
-    bench.assert_refused(|| bench.put(anchor.clone()), &Rollback::AnchorPutBack);
+    bench.assert_refused(|| bench.put(anchor.clone()), &Rollback::AnchorRolledBack);
     bench.describe("a change more");
-    bench.assert_refused(|| bench.put(anchor), &Rollback::AnchorPutBack);
+    bench.assert_refused(|| bench.put(anchor), &Rollback::AnchorRolledBack);
 }
 
 /// It would be accepted only together with every other row that has changed since.
 #[test]
-fn a_row_that_is_put_back_with_the_anchor_of_its_time_is_refused() {
+fn a_row_that_is_rolled_back_with_the_anchor_of_its_time_is_refused() {
     let bench = Bench::new();
     let before = bench.rows();
     bench.disable();
@@ -250,7 +250,7 @@ fn an_anchor_that_is_removed_is_refused() {
 
 /// Otherwise it would get a new anchor for any rows.
 #[test]
-fn a_header_of_an_earlier_version_that_is_put_back_is_refused() {
+fn a_header_that_is_rolled_back_to_an_earlier_version_is_refused() {
     let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/golden/store-v5");
     let bench = Bench { data: tempfile::tempdir().unwrap(), key: String::new() };
     for file in [STORE, "root-key"] {
@@ -265,19 +265,19 @@ fn a_header_of_an_earlier_version_that_is_put_back_is_refused() {
     bench.run(|kms| assert_eq!(kms.commit_number(), 1, "raised"));
     let StoredHeader::Current(raised) = StoredHeader::decode(&header(&bench)).unwrap() else { panic!() };
     assert!(raised.is_current() && Header::VERSION == 6);
-    let put_back = || {
+    let rolled_back = || {
         let current = header(&bench);
         let store = Store::open(&bench.path()).unwrap().into_writable().unwrap();
         store.write_header(&current, &old, &[], &mut Unanchored).unwrap().unwrap();
     };
-    bench.assert_refused(put_back, &Rollback::HeaderPutBack);
+    bench.assert_refused(rolled_back, &Rollback::HeaderRolledBack);
 
     bench.run(|kms| call(kms, DeleteAlias { alias_name: "alias/Aliyun_SM4".into() }));
     let alias = "alias/Aliyun_SM4".as_bytes();
     let alias = rows.into_iter().find(|row| row.primary_key == alias).unwrap();
     let anchor = || of_table(&bench.rows(), "anchor");
     let with_an_old_row = || {
-        put_back();
+        rolled_back();
         bench.remove(anchor());
         bench.put([alias.clone()]);
     };
@@ -286,12 +286,12 @@ fn a_header_of_an_earlier_version_that_is_put_back_is_refused() {
     bench.run(|_| ()); // no row reveals it: this is the store before it was raised
     fs::write(bench.path(), before).unwrap();
     bench.run(|kms| create_secret(kms, "new"));
-    bench.assert_refused(with_an_old_row, &Rollback::HeaderPutBack);
+    bench.assert_refused(with_an_old_row, &Rollback::HeaderRolledBack);
 }
 
 /// No state of the store itself reveals it; a copy of its commit number elsewhere does.
 #[test]
-fn a_store_that_is_put_back_as_a_whole_opens_with_its_earlier_number() {
+fn a_store_that_is_rolled_back_as_a_whole_opens_with_its_earlier_number() {
     let bench = Bench::new();
     let earlier = (fs::read(bench.path()).unwrap(), bench.run(Kms::commit_number));
     bench.disable();
@@ -357,12 +357,12 @@ fn commits_are_counted_and_published_when_they_are_answered() {
 
 /// While the engine runs, it compares the file as well; this is for changes below that check.
 #[test]
-fn a_commit_does_not_follow_an_anchor_that_was_put_back() {
+fn a_commit_does_not_follow_a_rolled_back_anchor() {
     let bench = Bench::new();
     let kms = bench.open(false).unwrap();
     let earlier: Vec<_> = kms.state.store.get(&Anchor::COPIES.map(|copy| (Anchor::TABLE, copy))).unwrap();
     call(&kms, DisableKey { key_id: bench.key.clone() });
-    let put_back: Vec<_> = earlier
+    let rolled_back: Vec<_> = earlier
         .into_iter()
         .flatten()
         .map(|row| RowChange {
@@ -373,12 +373,12 @@ fn a_commit_does_not_follow_an_anchor_that_was_put_back() {
             change: Change::Put(row.value),
         })
         .collect();
-    kms.state.store.commit(&[&put_back], &mut Unanchored).unwrap();
+    kms.state.store.commit(&[&rolled_back], &mut Unanchored).unwrap();
     let create = CreateKey::default();
     let refused = pollster::block_on(kms.call(create.into(), &kms.owner())).unwrap_err().into_cause();
     let refused = refused.unwrap();
     let refused = refused.downcast_ref::<Arc<StoreError>>().unwrap();
-    assert!(matches!(**refused, StoreError::RolledBack(Rollback::AnchorPutBack)), "{refused}");
+    assert!(matches!(**refused, StoreError::RolledBack(Rollback::AnchorRolledBack)), "{refused}");
     drop(kms);
-    assert_eq!(bench.refusal(), Rollback::AnchorPutBack);
+    assert_eq!(bench.refusal(), Rollback::AnchorRolledBack);
 }

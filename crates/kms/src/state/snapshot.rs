@@ -178,7 +178,7 @@ mod tests {
 
     /// Requests would not notice the difference, but the store would grow without bound.
     #[test]
-    fn values_go_with_their_versions_and_these_with_their_secrets() {
+    fn values_are_deleted_with_their_versions_and_these_with_their_secrets() {
         let data = tempfile::tempdir().unwrap();
         let open = || Kms::open(&Options::new(data.path(), Role::Command), SystemClock).unwrap();
         let mut kms = open();

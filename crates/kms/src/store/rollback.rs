@@ -15,14 +15,14 @@ pub enum Rollback {
         primary_key: Vec<u8>,
     },
     /// One row has an older revision.
-    RowPutBack {
+    RowRolledBack {
         /// Its table.
         table: String,
         /// Its key in the table.
         primary_key: Vec<u8>,
     },
     /// Several rows have older revisions, or one has a much older one.
-    RowsPutBack,
+    RowsRolledBack,
     /// Rows are missing.
     RowsMissing {
         /// The number of missing rows, minus that of added ones.
@@ -41,11 +41,11 @@ pub enum Rollback {
         count: u64,
     },
     /// The anchor is older than the rows, or only one of its two copies is the newest one.
-    AnchorPutBack,
+    AnchorRolledBack,
     /// The anchor or one of its copies is missing.
     AnchorMissing,
     /// The header has an earlier version of the store, but there are rows of this version.
-    HeaderPutBack,
+    HeaderRolledBack,
     /// The whole store is from before a restore that the audit trail recorded.
     BeforeRestore {
         /// The epoch of the store.
@@ -69,11 +69,11 @@ impl fmt::Display for Rollback {
                 write!(f, "a record of the table {table:?} was damaged, edited or moved: ")?;
                 hex(f, primary_key)
             }
-            Self::RowPutBack { table, primary_key } => {
+            Self::RowRolledBack { table, primary_key } => {
                 write!(f, "a record of the table {table:?} was rolled back to an older state: ")?;
                 hex(f, primary_key)
             }
-            Self::RowsPutBack => f.write_str("records were rolled back to an older state"),
+            Self::RowsRolledBack => f.write_str("records were rolled back to an older state"),
             Self::RowsMissing { count: 1 } => f.write_str("a record was removed from the store"),
             Self::RowsMissing { count } => write!(f, "{count} records were removed from the store"),
             Self::RowAdded { table, primary_key } => {
@@ -82,9 +82,11 @@ impl fmt::Display for Rollback {
             }
             Self::RowsAdded { count: 1 } => f.write_str("a record was added that had been deleted"),
             Self::RowsAdded { count } => write!(f, "{count} records were added that had been deleted"),
-            Self::AnchorPutBack => f.write_str("the anchor of the store was rolled back to an older state"),
+            Self::AnchorRolledBack => {
+                f.write_str("the anchor of the store was rolled back to an older state")
+            }
             Self::AnchorMissing => f.write_str("the anchor of the store was removed"),
-            Self::HeaderPutBack => {
+            Self::HeaderRolledBack => {
                 f.write_str("the header of the store was rolled back to that of an earlier version")
             }
             Self::BeforeRestore { epoch, sealed } => write!(

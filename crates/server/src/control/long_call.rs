@@ -47,7 +47,7 @@ impl LongCalls {
     /// Runs `work` on the thread, and sends its parts to the client.
     ///
     /// # Errors
-    /// The error of the work; [`Refusal::OtherLongCall`]; [`Refusal::Gone`] or [`Refusal::Slow`] for the client, after
+    /// The error of the work; [`Refusal::OtherLongCall`]; [`Refusal::Disconnected`] or [`Refusal::Slow`] for the client, after
     /// which the work soon ends.
     pub(super) async fn run(
         &self,
@@ -107,7 +107,7 @@ impl Feed {
 
     /// Returns why the call was cancelled.
     pub(super) fn end(&self) -> Refusal {
-        if self.is_stopping.load(Ordering::Relaxed) { Refusal::Stopping } else { Refusal::Gone }
+        if self.is_stopping.load(Ordering::Relaxed) { Refusal::Stopping } else { Refusal::Disconnected }
     }
 
     fn send(&self, part: Part) -> io::Result<()> {
@@ -214,7 +214,7 @@ mod tests {
     /// The first client does not read until its answer is complete except for the queued parts; other clients call
     /// meanwhile.
     #[test]
-    fn a_client_that_does_not_read_holds_up_no_thread_of_the_runtime() {
+    fn a_client_that_does_not_read_blocks_no_thread_of_the_runtime() {
         const LIMIT: Duration = Duration::from_secs(20);
         let mut only_one = tokio::runtime::Builder::new_multi_thread();
         let runtime = only_one.worker_threads(1).enable_all().build().unwrap();
@@ -267,7 +267,7 @@ mod tests {
         runtime.block_on(async {
             ours.set_nonblocking(true).unwrap();
             let mut reply = Reply::new(UnixStream::from_std(ours).unwrap());
-            assert_eq!(calls.run(&mut reply, endless).await, Err(Refusal::Gone));
+            assert_eq!(calls.run(&mut reply, endless).await, Err(Refusal::Disconnected));
         });
         runtime.block_on(calls.end(Duration::MAX)); // its thread ends, so this returns
         let calls = LongCalls::new();

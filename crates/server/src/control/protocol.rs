@@ -121,7 +121,7 @@ pub(super) enum Refusal {
     /// The server stops.
     Stopping,
     /// The client disconnected before the answer was complete.
-    Gone,
+    Disconnected,
     /// The client reads too slowly.
     Slow,
     /// The call failed, for this reason.
@@ -145,7 +145,7 @@ impl Line {
 impl Refusal {
     /// Returns why a part of an answer could not be written.
     pub(super) fn of_client(error: &io::Error) -> Self {
-        if error.kind() == io::ErrorKind::TimedOut { Self::Slow } else { Self::Gone }
+        if error.kind() == io::ErrorKind::TimedOut { Self::Slow } else { Self::Disconnected }
     }
 
     /// Returns the status in the audit line.
@@ -158,7 +158,7 @@ impl Refusal {
             Self::TrailIsOff => 409,
             Self::TooManyConnections | Self::OtherLongCall => 429,
             Self::NoTrail(_) | Self::Stopping => 503,
-            Self::Gone => 499,
+            Self::Disconnected => 499,
             Self::Failed(_) => 500,
         }
     }
@@ -182,7 +182,7 @@ impl Refusal {
             Self::UnknownCall => ErrorKind::UnknownCall,
             Self::TooManyConnections | Self::OtherLongCall => ErrorKind::Busy,
             Self::NoTrail(_) | Self::Stopping => ErrorKind::Unavailable,
-            Self::TrailIsOff | Self::Gone | Self::Slow | Self::Failed(_) => ErrorKind::Failed,
+            Self::TrailIsOff | Self::Disconnected | Self::Slow | Self::Failed(_) => ErrorKind::Failed,
         }
     }
 
@@ -230,7 +230,7 @@ impl Refusal {
                 ("the server writes no audit trail".into(), "switch it on: [[audit]] in the configuration")
             }
             Self::Stopping => ("the server is being stopped".into(), "try again when it runs"),
-            Self::Gone => ("the client has disconnected".into(), "call again"),
+            Self::Disconnected => ("the client has disconnected".into(), "call again"),
             Self::Slow => ("the client reads too slowly".into(), "write to a faster disk"),
             Self::Failed(why) => (why.clone(), "see the log of the server"),
         }

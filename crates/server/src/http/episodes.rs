@@ -65,8 +65,8 @@ impl Episodes {
 
     /// Removes and returns the episodes whose limit was not reached for `quiet`.
     pub(super) fn ended(&mut self, quiet: Duration, now: Instant) -> Vec<Episode> {
-        let is_over = |episode: &mut Episode| now.saturating_duration_since(episode.last) >= quiet;
-        self.lasting.extract_if(.., is_over).collect()
+        let has_ended = |episode: &mut Episode| now.saturating_duration_since(episode.last) >= quiet;
+        self.lasting.extract_if(.., has_ended).collect()
     }
 
     /// Returns the number of connections closed for each limit since the start.

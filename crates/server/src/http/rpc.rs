@@ -38,7 +38,7 @@ impl Handler for Rpc {
         let client = self.client(&request);
         let mut progress = Progress::begin();
         if let Some(console) = &self.console
-            && console.are_asked_for(&request)
+            && console.are_requested(&request)
         {
             let connection = connection(&request, client, &progress);
             let answer = console.answer(&self.kms, &request, &connection, &self.log, &mut progress).await;
@@ -95,10 +95,10 @@ impl Rpc {
 
     /// Answers a health check or a readiness check. The cause of a failure is in the log only: any client can call these.
     fn answer_health(&self, request: &Received, progress: &mut Progress) -> Option<Content> {
-        if asks_for("/healthz", request) {
+        if is_for_path("/healthz", request) {
             return Some(Content::of_health(HEALTHY));
         }
-        if !asks_for("/readyz", request) {
+        if !is_for_path("/readyz", request) {
             return None;
         }
         if self.kms.is_ready() {
@@ -184,7 +184,7 @@ impl Rpc {
             connection,
             caller,
             access_key_id: progress.access_key_id.as_deref(),
-            asked_for: progress.product.zip(progress.action),
+            requested: progress.product.zip(progress.action),
             status: error.status(),
             code: Some(&code),
             took: progress.started.elapsed(),
@@ -202,7 +202,7 @@ impl Rpc {
         progress.authenticated = result.as_ref().is_ok_and(|origin| *origin.caller() != Caller::Unsigned);
         if let Err(error) = &result {
             let id = call.signature.signer().ok().map(|signer| signer.access_key_id.clone());
-            progress.access_key_id = id.filter(|id| tells_of_a_known_key(error.code(), id));
+            progress.access_key_id = id.filter(|id| implies_a_known_key(error.code(), id));
         }
         result
     }
@@ -275,7 +275,7 @@ fn refusal(refused: Refused) -> ErrorCode {
 
 /// Returns whether only a request with an existing access key gets this error, so that the id is neither an invention
 /// of the caller nor a misplaced secret.
-fn tells_of_a_known_key(code: ErrorCode, access_key_id: &str) -> bool {
+fn implies_a_known_key(code: ErrorCode, access_key_id: &str) -> bool {
     if code == ErrorCode::SecurityTokenMismatch {
         return !access_key_id.starts_with("STS."); // a temporary one is not verified at this point
     }
@@ -298,7 +298,7 @@ fn known_action(call: &Call) -> Option<&'static str> {
 
 /// Returns whether a request is for one of the paths without a signature. HEAD is answered like GET; hyper omits the
 /// body.
-fn asks_for(path: &str, request: &Received) -> bool {
+fn is_for_path(path: &str, request: &Received) -> bool {
     let is_read = matches!(request.head.method, Method::GET | Method::HEAD);
     is_read && request.head.uri.path() == path && request.body.is_ok()
 }

@@ -221,8 +221,8 @@ mod tests {
         let error = Https::new(answer, true).fetch().unwrap_err();
         assert!(matches!(error, FetchError::Status(302)), "{error:?}");
         assert_eq!(elsewhere.requests.load(Ordering::Relaxed), 0);
-        let gone = Https::new("HTTP/1.1 404 No\r\nContent-Length: 2\r\n\r\n{}".into(), true);
-        assert!(matches!(gone.fetch(), Err(FetchError::Status(404))));
+        let missing = Https::new("HTTP/1.1 404 No\r\nContent-Length: 2\r\n\r\n{}".into(), true);
+        assert!(matches!(missing.fetch(), Err(FetchError::Status(404))));
     }
 
     #[test]

@@ -72,7 +72,7 @@ fn a_form_without_the_token_of_its_session_changes_nothing() {
 
 /// A victim who is signed in as the attacker would disclose secrets.
 #[test]
-fn nobody_is_signed_in_by_a_forged_form() {
+fn a_forged_form_signs_no_visitor_in() {
     let site = Site::new();
     let form = |token: &str| format!("token={token}&AccessKeyId={ID}&AccessKeySecret={SECRET}");
     let mut attacker = site.visitor();
@@ -116,7 +116,7 @@ fn a_name_that_an_attacker_points_at_the_server_is_none_of_its_names() {
 
 /// The action of a form is in its path; further fields are not part of the request.
 #[test]
-fn a_form_does_what_its_path_says_and_nothing_else() {
+fn a_form_does_the_action_in_its_path_and_nothing_else() {
     let site = Site::new();
     let mut root = site.root();
     let key = site.server.create_key();

@@ -66,7 +66,7 @@ fn a_session_ends_after_a_quarter_of_an_hour_without_use() {
 }
 
 #[test]
-fn a_session_ends_after_eight_hours_whatever_it_does() {
+fn a_session_ends_after_eight_hours_even_if_it_is_active() {
     let site = Site::new();
     let mut root = site.root();
     for _ in 1..48 {

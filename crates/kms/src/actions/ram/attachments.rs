@@ -12,7 +12,7 @@ use bulla_wire::{Error, Timestamp};
 use super::entity::Entity;
 use super::policies;
 use super::refusal::incorrect;
-use crate::authorize::{Allowed, AnyPolicy, Asked, View};
+use crate::authorize::{Allowed, AnyPolicy, CheckedResource, View};
 use crate::people::{AttachRefusal, Attachment, Attachments, Group, NameKey, PolicyRef, Role, User};
 use crate::session::Session;
 use crate::state::Row;
@@ -142,7 +142,7 @@ impl Pair<'_> {
     fn ask<'v, E: Entity>(
         &self,
         state: &View<'v>,
-    ) -> Result<(Asked<&'v Row<E>>, Asked<AnyPolicy<'v>>), Error> {
+    ) -> Result<(CheckedResource<&'v Row<E>>, CheckedResource<AnyPolicy<'v>>), Error> {
         Ok((E::ask(state, self.entity)?, state.ask_policy(self.policy_type, self.policy)?))
     }
 

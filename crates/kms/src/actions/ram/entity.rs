@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bulla_wire::{Error, ErrorCode};
 
-use crate::authorize::{Allowed, Asked, View};
+use crate::authorize::{Allowed, CheckedResource, View};
 use crate::people::{AttachmentLimits, Attachments, Group, NameKey, Quotas, Role, User};
 use crate::state::{Changes, KeptKind, Row, Write};
 
@@ -15,7 +15,7 @@ pub(super) trait Entity: KeptKind<Id = NameKey, Kept = Arc<Self>> + Clone {
     const TOO_MANY_ATTACHED: ErrorCode;
 
     /// Like [`View::ask_user`].
-    fn ask<'v>(view: &View<'v>, name: &str) -> Result<Asked<&'v Row<Self>>, Error>;
+    fn ask<'v>(view: &View<'v>, name: &str) -> Result<CheckedResource<&'v Row<Self>>, Error>;
     fn policies(&self) -> &Attachments;
     fn policies_mut(&mut self) -> &mut Attachments;
     fn limits(quotas: &Quotas) -> AttachmentLimits;
@@ -30,7 +30,7 @@ macro_rules! entities {
             const ALREADY_ATTACHED: ErrorCode = ErrorCode::$already;
             const TOO_MANY_ATTACHED: ErrorCode = ErrorCode::$too_many;
 
-            fn ask<'v>(view: &View<'v>, name: &str) -> Result<Asked<&'v Row<Self>>, Error> {
+            fn ask<'v>(view: &View<'v>, name: &str) -> Result<CheckedResource<&'v Row<Self>>, Error> {
                 view.$ask(name)
             }
 

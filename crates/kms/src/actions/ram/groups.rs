@@ -77,8 +77,8 @@ pub(in crate::actions) async fn delete(session: &Session<'_, DeleteGroup>) -> Re
                 GroupConflict::User => ErrorCode::DeleteConflictGroupUser,
                 GroupConflict::Policy => ErrorCode::DeleteConflictGroupPolicy,
             })?;
-            let gone = Write::NoGroup(group.record.name.key.clone());
-            Ok(group.changes([(gone, group.revision)]).answering(Done {}))
+            let removal = Write::NoGroup(group.record.name.key.clone());
+            Ok(group.changes([(removal, group.revision)]).answering(Done {}))
         })
         .await
 }

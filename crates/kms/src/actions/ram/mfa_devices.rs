@@ -51,8 +51,8 @@ pub(in crate::actions) async fn delete(session: &Session<'_, DeleteVirtualMFADev
             if device.record.user.is_some() {
                 return Err(ErrorCode::DeleteConflictVirtualMfaDeviceUser.into());
             }
-            let gone = Write::NoMfaDevice(device.record.name.key.clone());
-            Ok(device.changes([(gone, device.revision)]).answering(Done {}))
+            let removal = Write::NoMfaDevice(device.record.name.key.clone());
+            Ok(device.changes([(removal, device.revision)]).answering(Done {}))
         })
         .await
 }

@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_begins_after_the_last_entry_of_the_one_before_also_if_that_is_gone() {
+    fn a_page_begins_after_the_last_entry_of_the_previous_page_even_if_that_was_deleted() {
         let mut names = BTreeSet::from(["a", "b", "c", "d", "e"]);
         let first = page(None, &names);
         assert_eq!((&*first.entries, first.is_truncated()), (&["a", "b"][..], true));

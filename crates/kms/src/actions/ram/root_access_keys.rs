@@ -135,7 +135,7 @@ mod tests {
     use bulla_wire::sts::GetCallerIdentity;
 
     use super::*;
-    use crate::authorize::{AskedFor, Inquiry};
+    use crate::authorize::{Inquiry, Requested};
     use crate::origin::{Caller, Connection, Origin, PrincipalId, Proof};
     use crate::sessions::tests::world::{Credentials, EVERYTHING, World};
 
@@ -145,7 +145,7 @@ mod tests {
             let kms = $world.kms_ref();
             let connection = Connection { source: None, tls: true, request_id: "r".into(), user_agent: None };
             let origin = Origin { caller: $caller, connection };
-            let inquiry = Inquiry::new(kms, &origin, AskedFor::default());
+            let inquiry = Inquiry::new(kms, &origin, Requested::default());
             let snapshot = kms.state.snapshot().unwrap();
             let request = GetCallerIdentity {};
             let session = Session::new(kms, &inquiry, &snapshot, &request);

@@ -120,9 +120,9 @@ async fn change<A>(
     session
         .change(|state| {
             let view = state.with_tags(new);
-            let asked = names.iter().map(|name| Taggable::ask(&view, kind, name));
-            let asked = asked.collect::<Result<Vec<_>, _>>()?;
-            let edited = asked.into_iter().map(|found| found?.edited(&edit));
+            let allowed = names.iter().map(|name| Taggable::ask(&view, kind, name));
+            let allowed = allowed.collect::<Result<Vec<_>, _>>()?;
+            let edited = allowed.into_iter().map(|found| found?.edited(&edit));
             Ok(edited.collect::<Result<Changes, _>>()?.answering(Done {}))
         })
         .await
@@ -146,9 +146,9 @@ struct Tagged<'v> {
 
 /// Returns those that exist, sorted by name.
 fn named<'v>(view: &View<'v>, kind: ResourceType, names: &[&str]) -> Result<Vec<Tagged<'v>>, Error> {
-    let asked = names.iter().map(|name| Taggable::ask(view, kind, name));
-    let asked = asked.collect::<Result<Vec<_>, _>>()?;
-    let mut found: Vec<_> = asked.into_iter().flatten().map(|found| found.tagged()).collect();
+    let allowed = names.iter().map(|name| Taggable::ask(view, kind, name));
+    let allowed = allowed.collect::<Result<Vec<_>, _>>()?;
+    let mut found: Vec<_> = allowed.into_iter().flatten().map(|found| found.tagged()).collect();
     found.sort_by(|one, other| one.key.cmp(other.key));
     Ok(found)
 }

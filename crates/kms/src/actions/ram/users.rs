@@ -75,8 +75,8 @@ pub(in crate::actions) async fn delete(session: &Session<'_, DeleteUser>) -> Res
                 UserConflict::MfaDevice => ErrorCode::DeleteConflictUserMfaDevice,
                 UserConflict::Policy => ErrorCode::DeleteConflictUserPolicy,
             })?;
-            let gone = Write::NoUser(user.record.name.key.clone());
-            Ok(user.changes([(gone, user.revision)]).answering(Done {}))
+            let removal = Write::NoUser(user.record.name.key.clone());
+            Ok(user.changes([(removal, user.revision)]).answering(Done {}))
         })
         .await
 }

@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn sessions_last_an_hour_unless_they_say() {
+    fn sessions_last_an_hour_by_default() {
         assert_eq!(check(ARN, "ci", None, Some(POLICY)), Ok(3600));
         assert_eq!(check("acs:ram::42:role/Ops.A-1", "c.i@a-b_c", Some(900), None), Ok(900));
         assert_eq!(check(ARN, "ci", Some(43_200), None), Ok(43_200));

@@ -73,7 +73,7 @@ fn pages_hold_every_line_once_and_neither_keys_nor_seals() {
 }
 
 #[test]
-fn a_search_that_is_stopped_goes_on_where_it_was() {
+fn a_stopped_search_resumes() {
     for is_compressed in [false, true] {
         let directory = written(is_compressed);
         let conditions = Conditions { action: Some("event-3".into()), ..Conditions::default() };
@@ -102,7 +102,7 @@ fn a_search_that_is_stopped_goes_on_where_it_was() {
 }
 
 #[test]
-fn lines_that_are_written_meanwhile_move_no_page() {
+fn concurrent_writes_do_not_shift_pages() {
     let setup = Setup::new();
     let memory = Memory::default();
     let mut trail = setup.open(&memory, None).unwrap();
@@ -117,7 +117,7 @@ fn lines_that_are_written_meanwhile_move_no_page() {
 }
 
 #[test]
-fn damage_is_passed_over() {
+fn damaged_lines_are_skipped() {
     let directory = written(false);
     let path = directory.path().join("audit-00000000000000000023.jsonl");
     let mut text = std::fs::read_to_string(&path).unwrap();
@@ -132,7 +132,7 @@ fn damage_is_passed_over() {
 }
 
 #[test]
-fn what_is_asked_for_by_name_is_looked_for_in_the_text_first() {
+fn a_name_is_searched_in_the_raw_text_first() {
     let holds = |resource: &str, line: &str| {
         Conditions { resource: Some(resource.into()), ..Conditions::default() }.may_hold_for(line)
     };

@@ -39,7 +39,7 @@ fn in_files(path: &Path) -> String {
 }
 
 #[test]
-fn a_trail_goes_on_after_a_hang_at_any_operation() {
+fn a_trail_continues_after_a_hang_at_any_operation() {
     let setup = Setup::new();
     let mut hangs = 0;
     for operations in 0.. {
@@ -61,7 +61,7 @@ fn a_trail_goes_on_after_a_hang_at_any_operation() {
             }
             Err(error) => panic!("{operations}: {error}"),
         };
-        latch.let_go();
+        latch.release();
         while trail.resume(4, at(3)).is_err() {
             sleep(Duration::from_millis(1));
         }

@@ -39,7 +39,7 @@ fn verified(memory: &Memory, expected: Option<Position>) -> Report {
 }
 
 #[test]
-fn a_trail_that_was_stopped_at_any_step_verifies_and_goes_on() {
+fn a_trail_that_was_stopped_at_any_step_verifies_and_continues() {
     let setup = Setup::new();
     let memory = Memory::default();
     work(&setup, &memory, &mut Answered::default()).unwrap();
@@ -98,7 +98,7 @@ fn a_stop_while_it_is_opened_changes_nothing() {
 }
 
 #[test]
-fn a_rotation_goes_on_when_there_is_room_again() {
+fn a_rotation_resumes_when_space_is_freed() {
     let setup = Setup::new();
     let mut failed = 0;
     for room in (0..3000).step_by(50) {
@@ -121,7 +121,7 @@ fn a_rotation_goes_on_when_there_is_room_again() {
 
 /// Changes to the files while no process was running.
 #[test]
-fn what_was_lost_while_it_was_closed_is_told_for_ever() {
+fn lines_lost_while_closed_stay_reported() {
     type Damage = fn(&Memory);
     let newest = |memory: &Memory| memory.trail_files().pop().unwrap();
     let damages: [(&str, Damage, GapReason); 6] = [

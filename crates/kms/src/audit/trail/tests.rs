@@ -48,7 +48,7 @@ fn a_trail_begins_with_its_key_and_each_line_follows_the_one_before() {
 }
 
 #[test]
-fn it_goes_on_where_it_ended() {
+fn a_reopened_trail_continues_its_numbers() {
     let setup = Setup::new();
     let memory = Memory::default();
     let mut trail = setup.open(&memory, None).unwrap();
@@ -89,7 +89,7 @@ fn a_full_disk_leaves_no_half_line_and_the_missed_ones_are_counted() {
 
 /// On a real disk: changes to the current file by others.
 #[test]
-fn a_file_that_is_not_ours_any_more_is_noticed_and_another_one_begins() {
+fn a_replaced_file_is_detected_and_another_begins() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("audit");
     let setup = Setup::new();
@@ -172,7 +172,7 @@ fn numbers(text: &str) -> Vec<u64> {
 
 /// Also if other sinks have fewer lines than a file begins with.
 #[test]
-fn a_file_that_is_begun_after_lines_elsewhere_gives_none_of_their_numbers_again() {
+fn a_file_that_is_begun_after_lines_elsewhere_reuses_none_of_their_numbers() {
     for elsewhere in [1, 2, 5] {
         let setup = Setup::new();
         let memory = Memory::default();
@@ -212,9 +212,9 @@ fn a_file_that_was_half_begun_is_begun_again_after_lines_elsewhere() {
         trail.copy_lines(true);
         trail.append(&setup.lines(20)).unwrap();
         memory.stop_before(step);
-        let is_over = trail.rotate_if_due(1, at(1)).is_ok();
+        let has_succeeded = trail.rotate_if_due(1, at(1)).is_ok();
         memory.stop_before(u64::MAX);
-        if is_over {
+        if has_succeeded {
             assert!(step > 5, "{step}");
             break;
         }

@@ -72,7 +72,7 @@ fn kinds(report: &Report) -> Vec<FaultKind> {
 }
 
 #[test]
-fn a_whole_trail_is_sound_and_says_what_is_not_sealed_yet() {
+fn an_intact_trail_verifies_and_reports_unsealed_lines() {
     let written = Written::new();
     let report = written.verify();
     assert!(report.is_sound(), "{report:?}");
@@ -126,7 +126,7 @@ fn swapped_lines_are_found() {
 }
 
 #[test]
-fn a_cut_tail_is_found() {
+fn truncation_is_detected() {
     // In a file that is followed by another one, also within a line.
     let written = Written::new();
     written.tamper(1, |lines| lines.truncate(10));

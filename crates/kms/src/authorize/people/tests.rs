@@ -6,7 +6,7 @@ use bulla_keys::record::Revision;
 use bulla_wire::kms::Decrypt;
 
 use super::*;
-use crate::authorize::{AskedFor, Authorizer, Holders, Inquiry, Permission, Query};
+use crate::authorize::{Authorizer, Holders, Inquiry, Permission, Query, Requested};
 use crate::mfa::Seed;
 use crate::people::{AttachedTo, AttachmentLimits, Document, Profile, random_principal_id};
 use crate::state::{AccessKeyOwner, Changes, Write};
@@ -15,7 +15,7 @@ use crate::{Kms, Options, Role as KmsRole, SystemClock};
 /// An engine with people. Its authorizer records the resources, and allows all of them or none.
 struct Bench {
     kms: Kms,
-    asked: Arc<Mutex<Vec<String>>>,
+    last_query: Arc<Mutex<Vec<String>>>,
     _data: tempfile::TempDir,
 }
 
@@ -23,13 +23,13 @@ impl Bench {
     fn new(allows: bool) -> Self {
         let data = tempfile::tempdir().unwrap();
         let mut kms = Kms::open(&Options::new(data.path(), KmsRole::Command), SystemClock).unwrap();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let noted = Arc::clone(&asked);
+        let last_query = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&last_query);
         kms.authorizer = Authorizer::Test(Arc::new(move |query: &Query<'_>| {
             noted.lock().unwrap().push(query.resource.arn(query.home));
             allows
         }));
-        let bench = Self { kms, asked, _data: data };
+        let bench = Self { kms, last_query, _data: data };
         bench.fill();
         bench
     }
@@ -74,14 +74,14 @@ impl Bench {
 
     fn with_view<T>(&self, visit: impl FnOnce(&View<'_>) -> T) -> T {
         let origin = self.kms.owner();
-        let inquiry = Inquiry::new(&self.kms, &origin, AskedFor::default());
+        let inquiry = Inquiry::new(&self.kms, &origin, Requested::default());
         let snapshot = self.kms.state.snapshot().unwrap();
         visit(&View::new(&snapshot, &inquiry, Permission::of::<Decrypt>()))
     }
 
     /// The resources that were checked.
-    fn asked(&self) -> String {
-        self.asked.lock().unwrap().pop().unwrap()
+    fn last_query(&self) -> String {
+        self.last_query.lock().unwrap().pop().unwrap()
     }
 }
 
@@ -106,21 +106,21 @@ const FINDERS: [(Find, &str, &str); 7] = [
 ];
 
 #[test]
-fn the_permission_is_asked_for_the_name_as_the_record_has_it() {
+fn the_permission_is_checked_for_the_name_as_the_record_has_it() {
     let bench = Bench::new(true);
     for (find, name, arn) in FINDERS {
         for spelled in [name.to_owned(), name.to_uppercase(), name.to_lowercase()] {
             bench.with_view(|view| find(view, &spelled)).unwrap();
-            assert_eq!(bench.asked(), format!("{arn}{name}"));
+            assert_eq!(bench.last_query(), format!("{arn}{name}"));
         }
         let missing = bench.with_view(|view| find(view, "nobody")).unwrap_err();
         assert!(missing.code_text().starts_with("EntityNotExist."), "{missing}");
-        assert_eq!(bench.asked(), format!("{arn}nobody"));
+        assert_eq!(bench.last_query(), format!("{arn}nobody"));
     }
 }
 
 #[test]
-fn a_denial_tells_neither_whether_there_is_a_record_nor_how_its_name_is_spelled() {
+fn a_denial_reveals_neither_whether_a_record_exists_nor_the_spelling_of_its_name() {
     let bench = Bench::new(false);
     for (find, name, arn) in FINDERS {
         let denied = |written: &str| bench.with_view(|view| find(view, written)).unwrap_err().to_string();
@@ -177,7 +177,7 @@ fn a_policy_is_found_by_what_it_is_attached_to() {
 }
 
 #[test]
-fn lists_go_on_after_a_name_and_say_which_names_are_taken() {
+fn lists_continue_after_a_name_and_show_which_names_exist() {
     let bench = Bench::new(true);
     bench.with_view(|view| {
         let users = view.every(Container::Users).unwrap();
@@ -190,5 +190,5 @@ fn lists_go_on_after_a_name_and_say_which_names_are_taken() {
         assert!(view.is_name_taken::<User>(&users, &NameKey::of("ALICE")));
         assert!(!view.is_name_taken::<User>(&users, &NameKey::of("carol")));
     });
-    assert_eq!(bench.asked(), "acs:ram:*:111122223333:user/*");
+    assert_eq!(bench.last_query(), "acs:ram:*:111122223333:user/*");
 }

@@ -58,10 +58,10 @@ fn names_of_creators_take_the_permission_to_list_users() {
     let account = Account::new();
     let reader = by(account.user("reader"));
     account.allow("reader", &allowing(r#""kms:GetKmsInstanceQuotaInfos""#, r#""*""#, ""));
-    let nobody = by(account.user("nobody"));
+    let unprivileged = by(account.user("nobody"));
     account.allow("nobody", &allowing(r#"["kms:List*","kms:Describe*"]"#, r#""*""#, ""));
     assert!(limits(&account, &reader).unwrap().creators.is_none());
-    assert_eq!(limits(&account, &nobody).unwrap_err().code(), ErrorCode::ForbiddenNoPermission);
+    assert_eq!(limits(&account, &unprivileged).unwrap_err().code(), ErrorCode::ForbiddenNoPermission);
     account.allow("reader", &allowing(r#""ram:ListUsers""#, r#""*""#, ""));
     assert_eq!(limits(&account, &reader).unwrap().creators, Some(vec![]));
 }

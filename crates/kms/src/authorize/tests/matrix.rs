@@ -17,7 +17,9 @@ mod queries;
 
 use self::callers::{Caller, OF_KEY, OF_SECRET, callers, trusting_only};
 use self::client::Server;
-use self::naive::{Question as Asked, ResourcePolicies, ResourcePolicy, Rights, resource_document};
+use self::naive::{
+    Question as PermissionQuestion, ResourcePolicies, ResourcePolicy, Rights, resource_document,
+};
 
 struct Matrix {
     server: Server,
@@ -73,7 +75,7 @@ impl Matrix {
     }
 
     /// Returns the permissions that a request to the KMS needs.
-    fn questions(&self, case: &Case) -> Vec<Asked> {
+    fn questions(&self, case: &Case) -> Vec<PermissionQuestion> {
         let ask = |query: &String| {
             let (name, resource) = query.split_once(' ').unwrap();
             let arn = match resource {
@@ -83,7 +85,7 @@ impl Matrix {
             };
             let whole = self.missing_from(case.action, resource);
             let whole = whole.map(|container| format!("{}{container}", subjects::ARN));
-            Asked { action: format!("kms:{name}"), arn, whole }
+            PermissionQuestion { action: format!("kms:{name}"), arn, whole }
         };
         case.queries.iter().map(ask).collect()
     }
@@ -113,16 +115,16 @@ impl Matrix {
         &mut self,
         label: &str,
         make: &mut dyn FnMut(&mut Self) -> Case,
-        questions: &dyn Fn(&Self, &Case) -> Vec<Asked>,
+        questions: &dyn Fn(&Self, &Case) -> Vec<PermissionQuestion>,
     ) {
         let case = make(self);
         self.seen.insert((case.product.name(), case.action));
-        let asked = questions(self, &case);
+        let required = questions(self, &case);
         let before = self.server.bench.kms.state.published().clone();
         let mut allowed = Vec::new();
         for (number, caller) in self.callers.iter().enumerate() {
             let label = format!("{} about {label} by {}: {:?}", case.action, caller.label, case.parameters);
-            let may = asked.iter().all(|question| self.policies.allow(caller.rights, question));
+            let may = required.iter().all(|question| self.policies.allow(caller.rights, question));
             self.check_may(caller, &case, may, &label);
             match caller.rights {
                 Rights::Refused(code) => {
@@ -187,7 +189,7 @@ impl Matrix {
 }
 
 #[test]
-fn every_action_of_the_kms_answers_every_caller_as_the_policies_say() {
+fn every_action_of_the_kms_answers_every_caller_by_the_policies() {
     let mut matrix = Matrix::new();
     let public_key = subjects::public_key(&matrix.server.bench);
     for new in SUBJECTS {
@@ -209,7 +211,7 @@ fn every_action_of_the_kms_answers_every_caller_as_the_policies_say() {
 }
 
 #[test]
-fn every_action_of_ram_answers_every_caller_as_the_policies_say() {
+fn every_action_of_ram_answers_every_caller_by_the_policies() {
     let mut matrix = Matrix::new();
     for new in PEOPLE {
         let mut people = new(&matrix.server.bench);
@@ -239,7 +241,7 @@ fn named_cases(people: &People) -> Vec<Case> {
 }
 
 /// Returns the permissions that a request to RAM needs.
-fn questions_of_ram(case: &Case, exist: bool) -> Vec<Asked> {
+fn questions_of_ram(case: &Case, exist: bool) -> Vec<PermissionQuestion> {
     let is_of_system = case.parameters.iter().any(|(name, value)| *name == "PolicyType" && value == "System");
     let ask = |query: &String| {
         let (name, resource) = query.split_once(' ').unwrap();
@@ -249,7 +251,7 @@ fn questions_of_ram(case: &Case, exist: bool) -> Vec<Asked> {
             let is_new = case.parameters.iter().any(|(key, value)| key.starts_with("New") && value == name);
             (!exist && !is_new && name != "*").then(|| format!("acs:ram:*:{owner}:{kind}/"))
         });
-        Asked { action: format!("ram:{name}"), arn, whole }
+        PermissionQuestion { action: format!("ram:{name}"), arn, whole }
     };
     case.queries.iter().map(ask).collect()
 }
@@ -269,10 +271,10 @@ fn roles_are_assumed_by_those_whom_both_sides_allow_it() {
             let may = match caller.rights {
                 Rights::Policies { principal, identity, session } => {
                     let arn = format!("acs:ram:*:{ACCOUNT}:role/{role}");
-                    let asked = Asked { action: "sts:AssumeRole".into(), arn, whole: None };
+                    let required = PermissionQuestion { action: "sts:AssumeRole".into(), arn, whole: None };
                     let trusts = role == "worker" || role == "closed" && principal == "user/keyed";
                     let rights = Rights::Policies { principal, identity, session };
-                    trusts && matrix.policies.allow(rights, &asked)
+                    trusts && matrix.policies.allow(rights, &required)
                 }
                 Rights::All | Rights::Refused(_) => false,
             };

@@ -124,9 +124,9 @@ fn compare(
     if !first.contains("NoPermission") || first.contains("<ResourceId.2>") {
         return None;
     }
-    let tells_of_alias =
+    let reveals_alias =
         ["DeleteAlias", "UpdateAlias"].contains(&one.action) && second.contains("AliasNotFound");
-    if tells_of_alias && rule.denied_by_resource {
+    if reveals_alias && rule.denied_by_resource {
         return None;
     }
     let label = rule.label;

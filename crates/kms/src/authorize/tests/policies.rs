@@ -189,7 +189,7 @@ fn a_password_without_a_second_factor_is_a_sign_in_without_mfa_and_an_access_key
 }
 
 #[test]
-fn re_encrypt_asks_with_the_context_and_the_key_of_each_side() {
+fn re_encrypt_is_checked_with_the_context_and_the_key_of_each_side() {
     let account = Account::new();
     let user = by(account.user("alice"));
     let [one, other] = [(); 2].map(|()| account.key());

@@ -259,7 +259,7 @@ fn matches(key: &KeyEntry, query: &FindKeys) -> bool {
 }
 
 #[test]
-fn keys_are_found_by_what_actions_tell_the_caller_and_in_its_order() {
+fn keys_are_found_by_what_the_caller_may_read_and_in_its_order() {
     let ids: Vec<_> = (0..60).map(|_| KeyId::random(&SystemRandom)).collect();
     let world = World::new(ids.clone(), |number| random_key(ids[number], random(20) as i64));
     for number in 0..40 {
@@ -401,7 +401,7 @@ fn rendered<T: Debug>(answer: &Result<T, Error>) -> String {
 }
 
 #[test]
-fn an_overview_tells_of_each_kind_by_the_permission_to_list_it_and_of_events_by_that_to_describe() {
+fn an_overview_needs_the_permission_to_list_each_kind_and_for_events_that_to_describe() {
     let ids: Vec<_> = (0..60).map(|_| KeyId::random(&SystemRandom)).collect();
     let world = World::new(ids.clone(), |number| random_key(ids[number], number as i64));
     world.account.do_it("CreateSecret", &[("SecretName", "s"), ("VersionId", "1"), ("SecretData", "x")]);
@@ -515,22 +515,26 @@ fn each_query_checks_its_list_before_anything_is_revealed() {
     for (query, first) in all_queries(&key).iter().zip(&firsts) {
         for denied in [None, Some(first.to_owned())] {
             let is_denied = denied.is_some();
-            *bench.asked.lock().unwrap() = Asking { queries: vec![], denied };
+            *bench.recorded.lock().unwrap() = RecordedQueries { queries: vec![], denied };
             let origin = bench.kms.owner();
-            let inquiry = Inquiry::new(&bench.kms, &origin, AskedFor::default());
+            let inquiry = Inquiry::new(&bench.kms, &origin, Requested::default());
             let answer = pollster::block_on(queries::answer(&bench.kms, query, &inquiry));
-            let Asking { queries: asked, .. } = std::mem::take(&mut *bench.asked.lock().unwrap());
-            assert_eq!(asked[0], *first, "{}", query.name());
+            let RecordedQueries { queries: recorded, .. } =
+                std::mem::take(&mut *bench.recorded.lock().unwrap());
+            assert_eq!(recorded[0], *first, "{}", query.name());
             assert_eq!(inquiry.questions()[0].is_allowed, !is_denied);
             match answer {
                 Ok(Answer::Overview(overview)) => {
                     assert_eq!(overview.keys.is_some(), !is_denied);
-                    assert!(!is_denied || asked.iter().all(|query| !query.contains("key/")), "{asked:?}");
+                    assert!(
+                        !is_denied || recorded.iter().all(|query| !query.contains("key/")),
+                        "{recorded:?}"
+                    );
                 }
                 Ok(_) => assert!(!is_denied, "{}", query.name()),
                 Err(error) => {
                     assert!(is_denied && error.code_text().contains("NoPermission"), "{error}");
-                    assert_eq!(asked.len(), 1, "{asked:?}");
+                    assert_eq!(recorded.len(), 1, "{recorded:?}");
                 }
             }
         }
@@ -543,9 +547,9 @@ fn a_caller_without_permissions_gets_no_information() {
     let account = Account::new();
     let key = account.key();
     account.do_it("CreateSecret", &[("SecretName", "s"), ("VersionId", "1"), ("SecretData", "x")]);
-    let nobody = by(account.user("nobody"));
+    let unprivileged = by(account.user("nobody"));
     for query in all_queries(&key) {
-        let inquiry = Inquiry::new(&account.kms, &nobody, AskedFor::default());
+        let inquiry = Inquiry::new(&account.kms, &unprivileged, Requested::default());
         match pollster::block_on(queries::answer(&account.kms, &query, &inquiry)) {
             Ok(Answer::Overview(overview)) => {
                 let queries::Ahead { keys, secrets, scheduled } = overview;

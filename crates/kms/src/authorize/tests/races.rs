@@ -11,40 +11,40 @@ use super::*;
 pub(super) fn race(account: &Account, origin: &Origin, key: &str, give: impl Fn(), take: impl Fn()) {
     let sealed = account.do_it("Encrypt", &[("KeyId", key), ("Plaintext", "eA==")]);
     let blob = sealed["CiphertextBlob"].as_str().unwrap();
-    let is_over = AtomicBool::new(false);
-    let asked = AtomicUsize::new(0);
+    let has_ended = AtomicBool::new(false);
+    let requests = AtomicUsize::new(0);
     let epoch = AtomicUsize::new(0); // odd while something changes; 0 modulo 4 while it is allowed
     give();
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                while !is_over.load(Ordering::SeqCst) {
+                while !has_ended.load(Ordering::SeqCst) {
                     let before = epoch.load(Ordering::SeqCst);
                     let allowed = account.is_allowed(origin, "Decrypt", &[("CiphertextBlob", blob)]);
                     let after = epoch.load(Ordering::SeqCst);
                     if before == after && before.is_multiple_of(2) {
                         assert_eq!(allowed, before.is_multiple_of(4));
-                        asked.fetch_add(1, Ordering::SeqCst);
+                        requests.fetch_add(1, Ordering::SeqCst);
                     }
                 }
             });
         }
         for _ in 0..20 {
             for change in [&take as &dyn Fn(), &give] {
-                wait_for_one(&asked);
+                wait_for_one(&requests);
                 epoch.fetch_add(1, Ordering::SeqCst);
                 change();
                 epoch.fetch_add(1, Ordering::SeqCst);
             }
         }
-        wait_for_one(&asked);
-        is_over.store(true, Ordering::SeqCst);
+        wait_for_one(&requests);
+        has_ended.store(true, Ordering::SeqCst);
     });
 }
 
-fn wait_for_one(asked: &AtomicUsize) {
-    let before = asked.load(Ordering::SeqCst);
-    while asked.load(Ordering::SeqCst) == before {
+fn wait_for_one(requests: &AtomicUsize) {
+    let before = requests.load(Ordering::SeqCst);
+    while requests.load(Ordering::SeqCst) == before {
         thread::yield_now();
     }
 }
@@ -70,13 +70,13 @@ fn attachments_and_memberships_are_in_force_for_the_next_request() {
     let key = account.key();
     let policy = account.allow("alice", EVERYTHING);
     let detach = || account.change_user("alice", |user| assert!(user.policies.detach(&policy)));
-    let put_back = || {
+    let attach_again = || {
         account.change_user("alice", |user| {
             user.policies.detach(&policy);
             attach(&mut user.policies, &policy);
         });
     };
-    race(&account, &alice, &key, put_back, detach);
+    race(&account, &alice, &key, attach_again, detach);
     detach();
     let group = account.group("ops", "alice", EVERYTHING);
     let leave = || account.change_user("alice", |user| assert!(user.leave(group)));

@@ -87,7 +87,7 @@ fn a_system_policy_that_is_no_longer_known_denies_everything_until_it_is_detache
     let session = by_session(account.role("job", Some(EVERYTHING)), None);
     account.allow("alice", EVERYTHING);
     account.group("ops", "alice", EVERYTHING);
-    let gone = PolicyRef::System(NameKey::of("Gone"));
+    let missing = PolicyRef::System(NameKey::of("Gone"));
     let parameters =
         |entity: (&'static str, &'static str)| [("PolicyType", "System"), ("PolicyName", "GONE"), entity];
     for (kind, entity, origin) in [
@@ -97,7 +97,7 @@ fn a_system_policy_that_is_no_longer_known_denies_everything_until_it_is_detache
     ] {
         let may = || account.is_allowed(origin, "ListKeys", &[]);
         assert!(may());
-        account.attach_to(kind, entity.1, &gone);
+        account.attach_to(kind, entity.1, &missing);
         assert!(!may(), "{kind}");
         let listed = account.ram(&format!("ListPoliciesFor{kind}"), &[entity]);
         let listed = listed["Policies"]["Policy"].as_array().unwrap().last().unwrap();

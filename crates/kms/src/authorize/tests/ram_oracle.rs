@@ -51,12 +51,12 @@ fn resources(people: &People) -> String {
 }
 
 /// An account, and a user in it with a policy of its own.
-struct Asking {
+struct Requester {
     account: Account,
     user: PrincipalId,
 }
 
-impl Asking {
+impl Requester {
     fn new(bench: &Bench, name: &str, policy: Option<&str>) -> Self {
         let account = Account::of(bench);
         let user = account.user(name);
@@ -90,10 +90,10 @@ fn a_denied_answer_of_ram_is_the_same_where_the_resource_does_not_exist() {
     for (number, rule) in RULES.iter().enumerate() {
         let people = PEOPLE[0](&with);
         let policy = (rule.policy)(&people);
-        let [one, other] =
-            [&with, &without].map(|bench| Asking::new(bench, &format!("asking{number}"), policy.as_deref()));
+        let [one, other] = [&with, &without]
+            .map(|bench| Requester::new(bench, &format!("asking{number}"), policy.as_deref()));
         for case in cases(&people) {
-            let [first, second] = [&one, &other].map(|asking| asking.answer(&case));
+            let [first, second] = [&one, &other].map(|requester| requester.answer(&case));
             if first.contains("NoPermission") {
                 assert_eq!(first, second, "{}: {} {:?}", rule.label, case.action, case.parameters);
                 compared.insert(case.action);
@@ -110,12 +110,12 @@ fn only_a_caller_with_the_permission_for_all_learns_what_is_missing() {
     let [with, without] = [(); 2].map(|()| Bench::with(Authorizer::Policies));
     let people = PEOPLE[0](&with);
     let named = allowing(r#""ram:*""#, &format!("[{}]", resources(&people)), "");
-    let asking = Asking::new(&without, "one", Some(&named));
-    let administrator = Asking::new(&without, "all", Some(EVERYTHING));
+    let requester = Requester::new(&without, "one", Some(&named));
+    let administrator = Requester::new(&without, "all", Some(EVERYTHING));
     let mut revealed = BTreeSet::new();
     for case in cases(&people) {
         if administrator.answer(&case).contains("EntityNotExist.") && !is_about_system_policies(&case) {
-            let answer = asking.answer(&case);
+            let answer = requester.answer(&case);
             assert!(
                 answer.contains(r#""Code":"NoPermission""#),
                 "{} {:?}: {answer}",

@@ -5,7 +5,7 @@ use bulla_wire::Error;
 use bulla_wire::ram::PolicyType;
 
 use super::Bench;
-use crate::authorize::{AskedFor, Inquiry, Permission, View};
+use crate::authorize::{Inquiry, Permission, Requested, View};
 use crate::mfa::Seed;
 use crate::people::{Document, Group, ManagedPolicy, MfaDevice, PrincipalId, Profile, Role, User};
 use crate::state::{AccessKeyOwner, Changes, Write, random_letters};
@@ -129,7 +129,7 @@ fn each_name_leads_to_its_resource() {
     let origin = bench.kms.owner();
     for people in PEOPLE {
         let people = people(&bench);
-        let inquiry = Inquiry::new(&bench.kms, &origin, AskedFor::default());
+        let inquiry = Inquiry::new(&bench.kms, &origin, Requested::default());
         let snapshot = bench.kms.state.published();
         let view = View::new(&snapshot, &inquiry, Permission::RE_ENCRYPT_TO);
         let found = [
@@ -142,7 +142,7 @@ fn each_name_leads_to_its_resource() {
         ];
         let exists = people.label.starts_with("people");
         assert_eq!(found, [exists; 6], "{}", people.label);
-        let asked: Vec<_> =
+        let queried: Vec<_> =
             inquiry.questions().iter().map(|question| question.resource.to_string()).collect();
         let expected = [
             people.user_resource,
@@ -152,7 +152,7 @@ fn each_name_leads_to_its_resource() {
             people.system_policy_resource,
             people.device_resource,
         ];
-        assert_eq!(asked, expected, "{}", people.label);
+        assert_eq!(queried, expected, "{}", people.label);
         let key = view.ask_user(&people.user).unwrap();
         let has_key = key.is_ok_and(|user| view.access_key_of(&user, &people.access_key).is_some());
         assert_eq!(has_key, exists, "{}", people.label);

@@ -71,7 +71,7 @@ fn each_statement_is_named_by_its_policy_and_line() {
 
 /// Conditions see the facts of the question; open facts are listed if they may change the answer.
 #[test]
-fn a_question_says_what_conditions_look_at() {
+fn a_question_provides_what_conditions_compare() {
     let account = Account::new();
     account.user("ann");
     let key = account.key();
@@ -308,7 +308,7 @@ fn a_supposed_request_does_nothing_and_is_not_noted() {
     let key = account.key();
     let before = bench.kms.state.published().clone();
     let owner = bench.kms.owner();
-    let inquiry = Inquiry::new(&bench.kms, &owner, AskedFor::default());
+    let inquiry = Inquiry::new(&bench.kms, &owner, Requested::default());
     let query = about("user/ann", "kms:ScheduleKeyDeletion", &key).into();
     pollster::block_on(crate::queries::answer(&bench.kms, &query, &inquiry)).unwrap();
     assert!(Arc::ptr_eq(&before, &bench.kms.state.published()));

@@ -88,13 +88,13 @@ fn ending_the_sessions_of_a_role_ends_all_that_were_made_by_them() {
 fn ending_sessions_needs_the_permission_to_update_the_role() {
     let world = World::new();
     let (alice, sessions) = chain(&world);
-    let nobody = world.user("nobody", "");
+    let unprivileged = world.user("nobody", "");
     let end = |by: &Credentials, role: &str, end: &str| {
         let parameters = [("RoleName", role), ("EndSessions", end)];
         world.ram(by, "UpdateRole", &parameters).map(drop).map_err(|error| error.code_text())
     };
-    assert_eq!(end(&nobody, "a", "true"), Err("NoPermission".into()));
-    assert_eq!(end(&nobody, "none", "true"), Err("NoPermission".into()));
+    assert_eq!(end(&unprivileged, "a", "true"), Err("NoPermission".into()));
+    assert_eq!(end(&unprivileged, "none", "true"), Err("NoPermission".into()));
     assert_eq!(end(&alice, "a", "false"), Ok(()));
     assert_eq!(live(&world, &sessions), [true; 4]);
     assert_eq!(end(&alice, "none", "true"), Err("EntityNotExist.Role".into()));

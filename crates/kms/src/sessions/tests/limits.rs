@@ -106,9 +106,9 @@ fn strangers_and_replays_use_up_nothing_of_a_user() {
 #[test]
 fn a_denied_caller_is_throttled_as_others_are() {
     let world = World::new();
-    let nobody = world.user("nobody", "");
+    let unprivileged = world.user("nobody", "");
     limit_users(&world, 2);
-    let codes = [(); 3].map(|()| world.kms_code(&nobody, "CreateKey", &[]));
+    let codes = [(); 3].map(|()| world.kms_code(&unprivileged, "CreateKey", &[]));
     assert_eq!(codes, ["Forbidden.NoPermission", "Forbidden.NoPermission", "Throttling.User"]);
 }
 

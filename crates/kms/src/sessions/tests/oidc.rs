@@ -138,7 +138,7 @@ fn a_token_and_a_user_are_different_principals() {
 #[test]
 fn a_signature_is_verified_and_its_signer_does_not_count() {
     let setup = Setup::new();
-    let nobody = setup.world.user("nobody", "");
+    let unprivileged = setup.world.user("nobody", "");
     let send = |by: &Credentials| {
         let parameters = [
             ("RoleArn", "acs:ram::111122223333:role/deploy"),
@@ -148,14 +148,14 @@ fn a_signature_is_verified_and_its_signer_does_not_count() {
         ];
         setup.world.sts(by, "AssumeRoleWithOIDC", &parameters).map_err(|error| error.code_text())
     };
-    for by in [&nobody, &setup.world.root()] {
+    for by in [&unprivileged, &setup.world.root()] {
         let session = Credentials::of(&send(by).unwrap());
         setup.world.kms(&session, "ListKeys", &[]).unwrap();
     }
-    let wrong = Credentials { secret: "wrong".into(), ..nobody.clone() };
+    let wrong = Credentials { secret: "wrong".into(), ..unprivileged.clone() };
     assert_eq!(send(&wrong), Err("SignatureDoesNotMatch".into()));
-    setup.world.set_access_key(&nobody, false);
-    assert_eq!(send(&nobody), Err("Forbidden.AccessKey".into()));
+    setup.world.set_access_key(&unprivileged, false);
+    assert_eq!(send(&unprivileged), Err("Forbidden.AccessKey".into()));
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn per_creator(number: usize) -> Quotas {
 }
 
 #[test]
-fn what_sessions_make_counts_for_the_user_who_began_them() {
+fn resources_that_sessions_create_count_for_their_user() {
     let mut world = World::new();
     world.kms_ref().set_quotas(per_creator(2));
     let alice = world.user("alice", EVERYTHING);
@@ -48,7 +48,7 @@ fn what_sessions_make_counts_for_the_user_who_began_them() {
 }
 
 #[test]
-fn an_alias_counts_for_who_made_it_also_after_another_user_moved_it() {
+fn an_alias_counts_for_its_creator_even_after_another_user_moved_it() {
     let world = World::new();
     let alice = world.user("alice", EVERYTHING);
     let bob = world.user("bob", EVERYTHING);
@@ -71,7 +71,7 @@ fn an_alias_counts_for_who_made_it_also_after_another_user_moved_it() {
 }
 
 #[test]
-fn what_a_subject_of_a_provider_makes_counts_for_it() {
+fn resources_that_a_subject_of_a_provider_creates_count_for_it() {
     let setup = Setup::new();
     let session = |subject: &str| {
         let token = setup.token(serde_json::json!({ "sub": subject }));
@@ -87,7 +87,7 @@ fn what_a_subject_of_a_provider_makes_counts_for_it() {
 #[test]
 fn denied_comes_before_a_quota() {
     let world = World::new();
-    let nobody = world.user("nobody", "");
+    let unprivileged = world.user("nobody", "");
     let root = world.root();
     let id = key(&world, &root).unwrap();
     let requests: [(&str, &[(&str, &str)]); 4] = [
@@ -97,8 +97,9 @@ fn denied_comes_before_a_quota() {
         ("CreateSecret", &[("SecretName", "a"), ("VersionId", "v1"), ("SecretData", "x")]),
     ];
     let denials = || {
-        requests
-            .map(|(action, parameters)| world.rendered(&world.kms(&nobody, action, parameters).unwrap_err()))
+        requests.map(|(action, parameters)| {
+            world.rendered(&world.kms(&unprivileged, action, parameters).unwrap_err())
+        })
     };
     let before = denials();
     world.kms_ref().set_quotas(Quotas {

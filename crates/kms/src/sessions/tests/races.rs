@@ -75,7 +75,7 @@ fn no_request_succeeds_after_what_ended_its_session_was_answered() {
 }
 
 #[test]
-fn no_request_of_a_user_succeeds_after_its_access_key_or_itself_is_gone() {
+fn no_request_of_a_user_succeeds_after_its_access_key_or_record_is_deleted() {
     let endings: [Ending; 3] = [
         |world, alice| world.set_access_key(alice, false),
         |world, alice| world.delete_access_key(alice),

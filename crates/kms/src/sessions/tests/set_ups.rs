@@ -216,10 +216,10 @@ impl SetUp {
         for probe in account.probes(self.name, keys, blobs) {
             let before = account.world.kms_ref().state.published().clone();
             let answer = account.send(caller, &probe);
-            let told = answer.as_ref().map_or_else(ToString::to_string, ToString::to_string);
-            let context = format!("{}: {} after {keys:?}: {told}", self.name, probe.label);
-            assert!(!told.contains(OTHER_TEXT) && !told.contains(VALUE), "{context}");
-            assert!(self.opens_own || !told.contains(OWN_TEXT), "{context}");
+            let answer_text = answer.as_ref().map_or_else(ToString::to_string, ToString::to_string);
+            let context = format!("{}: {} after {keys:?}: {answer_text}", self.name, probe.label);
+            assert!(!answer_text.contains(OTHER_TEXT) && !answer_text.contains(VALUE), "{context}");
+            assert!(self.opens_own || !answer_text.contains(OWN_TEXT), "{context}");
             let is_denied = answer.is_err_and(|error| error.code_text().ends_with("NoPermission"));
             let is_new = probe.label.contains(" new") || probe.label.ends_with("that was made");
             let is_known = self.may.contains(&&*probe.label) || is_new && self.may_to_new(&probe);

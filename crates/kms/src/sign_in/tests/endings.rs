@@ -244,10 +244,10 @@ fn a_sign_in_of_root_ends_with_its_access_key() {
     let sign_in = || world.kms_ref().sign_in_by_access_key("rootkey", &text("rootsecret"));
     let first = sign_in().unwrap();
     world.set_access_key(&world.root(), false);
-    assert!(is_over(&world, &first) && matches!(sign_in(), Err(SignInRefusal::Wrong)));
+    assert!(has_ended(&world, &first) && matches!(sign_in(), Err(SignInRefusal::Wrong)));
     world.set_access_key(&world.root(), true);
     let second = sign_in().unwrap();
-    assert!(is_over(&world, &first) && !is_over(&world, &second));
+    assert!(has_ended(&world, &first) && !has_ended(&world, &second));
     pollster::block_on(world.kms_ref().reset_root_access_key()).unwrap();
-    assert!(is_over(&world, &second));
+    assert!(has_ended(&world, &second));
 }

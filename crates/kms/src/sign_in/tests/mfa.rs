@@ -106,7 +106,7 @@ fn a_jump_of_the_clock_makes_no_spent_code_good_and_no_good_one_wrong() {
 }
 
 #[test]
-fn whatever_is_no_code_of_the_device_is_wrong() {
+fn invalid_codes_are_refused() {
     let world = world();
     world.user("bob", "");
     change_user(&world, "bob", |user| user.login_profile = Some(profile(PASSWORD)));
@@ -129,7 +129,7 @@ fn whatever_is_no_code_of_the_device_is_wrong() {
 
 /// Concurrent requests have no more attempts than sequential ones, and the next step begins again.
 #[test]
-fn five_wrong_codes_in_a_step_are_looked_at_and_no_user_is_locked_out() {
+fn five_wrong_codes_per_step_are_checked_and_no_user_is_locked_out() {
     let world = world();
     let phone = Phone::bind(&world, "alice", "phone");
     let half = half(&world, "alice");
@@ -167,7 +167,7 @@ fn of_many_sign_ins_at_once_with_one_code_one_succeeds() {
 
 /// Another process has used the code between the decision of this one and its commit: the store compares revisions.
 #[test]
-fn a_code_that_another_node_has_spent_signs_nobody_in() {
+fn a_code_spent_on_another_node_is_refused() {
     let world = world();
     let phone = Phone::bind(&world, "alice", "phone");
     let kms = world.kms_ref();
@@ -203,7 +203,7 @@ fn a_half_sign_in_ends_with_the_password_and_the_device() {
         let half = half(&world, "alice");
         let alice = enter(&world, &half, &phone.code(&world, 0)).unwrap();
         end(&world);
-        assert!(is_over(&world, &alice), "{number}");
+        assert!(has_ended(&world, &alice), "{number}");
         world.pass(30);
         let outcome = enter(&world, &half, &phone.code(&world, 0));
         assert!(matches!(outcome, Err(CodeRefusal::Ended)), "{number}: {outcome:?}");
@@ -220,7 +220,7 @@ fn another_binding_ends_the_sign_ins_by_the_one_before() {
     let device = kms.state.published().get::<MfaDevice>(&NameKey::of("phone")).unwrap().clone();
     let (_, binding) = device.record.bound_to(alice.user_id().unwrap(), device.record.spent, world.now());
     change_user(&world, "alice", |user| user.mfa = Some(binding));
-    assert!(is_over(&world, &alice));
+    assert!(has_ended(&world, &alice));
     assert!(is_wrong(&enter(&world, &half(&world, "alice"), &phone.code(&world, 1))));
 }
 
@@ -229,7 +229,7 @@ fn a_sign_in_by_password_alone_ends_when_a_device_is_bound() {
     let world = world();
     let alice = by_password(&world, "alice", PASSWORD).unwrap();
     Phone::bind(&world, "alice", "phone");
-    assert!(is_over(&world, &alice));
+    assert!(has_ended(&world, &alice));
 }
 
 /// The codes that a user enters: those of an authenticator app with the offered seed.
@@ -274,7 +274,7 @@ fn a_user_who_has_to_bind_a_device_does_nothing_else_before() {
     let codes = [first, second];
     let bound = bind_own(&world, &alice, &offered, &codes, None).unwrap();
     kms.origin_of(&bound, connection()).unwrap();
-    assert!(bound.has_given_code() && is_over(&world, &alice));
+    assert!(bound.has_given_code() && has_ended(&world, &alice));
     assert!(matches!(bind_own(&world, &alice, &offered, &codes, None), Err(DeviceRefusal::Ended)));
     assert!(matches!(kms.offer_device(&bound), Err(DeviceRefusal::NotNow)));
     let half = match first_factor(&world, "alice", "other-Words 9").unwrap() {
@@ -287,7 +287,7 @@ fn a_user_who_has_to_bind_a_device_does_nothing_else_before() {
 }
 
 #[test]
-fn a_user_binds_a_device_by_her_password_and_removes_it_by_a_code() {
+fn a_user_binds_a_device_by_password_and_removes_it_by_a_code() {
     let world = world();
     let kms = world.kms_ref();
     let alice = by_password(&world, "alice", PASSWORD).unwrap();
@@ -304,7 +304,7 @@ fn a_user_binds_a_device_by_her_password_and_removes_it_by_a_code() {
     let phone = Phone { seed: kms.keyring.seed_of(&offered.device).unwrap() };
     let without = remove(&bound, &phone.code(&world, 1)).unwrap();
     kms.origin_of(&without, connection()).unwrap();
-    assert!(is_over(&world, &bound) && !without.has_given_code());
+    assert!(has_ended(&world, &bound) && !without.has_given_code());
     assert!(kms.state.published().get::<MfaDevice>(&offered.device.name.key).is_none());
     assert!(!by_password(&world, "alice", PASSWORD).unwrap().has_given_code());
 }

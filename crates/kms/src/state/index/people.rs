@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_read_on_from_a_name_that_may_be_gone() {
+    fn rows_are_read_from_after_a_name_that_may_be_deleted() {
         let data = tempfile::tempdir().unwrap();
         let kms = open(data.path());
         let policy = PolicyRef::System(NameKey::of("p"));

@@ -53,7 +53,7 @@ impl Server {
         let kms = Kms::open(&options, TestClock(Arc::clone(&clock))).unwrap();
         let root = (ROOT.into(), ROOT_SECRET.to_owned().into());
         pollster::block_on(kms.ensure_access_key(Some(root))).unwrap();
-        let bench = Bench { _data: data, kms: kms.into(), asked: Arc::default() };
+        let bench = Bench { _data: data, kms: kms.into(), recorded: Arc::default() };
         let account = Account::of(&bench);
         Self { bench, account, clock, nonces: AtomicUsize::new(0) }
     }

@@ -58,16 +58,17 @@ impl ResourcePolicies {
             Some(prefix) => {
                 let one_of_them = format!("{prefix}\u{1}");
                 let is_denied = prefix.contains(":key/") && self.denied_a_key.contains(&principal);
-                let says = |policy: Policy| says(policy.iter(), &question.action, &one_of_them);
+                let effect_of = |policy: Policy| effect_of(policy.iter(), &question.action, &one_of_them);
                 !is_denied
-                    && session.is_none_or(|session| says(session) == "Allow")
-                    && strongest(identity.iter().map(|policy| says(policy))) == "Allow"
+                    && session.is_none_or(|session| effect_of(session) == "Allow")
+                    && strongest(identity.iter().map(|policy| effect_of(policy))) == "Allow"
             }
             None => {
-                let says = |policy: Policy| says(policy.iter(), &question.action, &question.arn);
+                let effect_of = |policy: Policy| effect_of(policy.iter(), &question.action, &question.arn);
                 let of_resource = self.of_resource(principal, question);
-                session.is_none_or(|session| says(session) == "Allow")
-                    && strongest(identity.iter().map(|policy| says(policy)).chain([of_resource])) == "Allow"
+                session.is_none_or(|session| effect_of(session) == "Allow")
+                    && strongest(identity.iter().map(|policy| effect_of(policy)).chain([of_resource]))
+                        == "Allow"
             }
         }
     }
@@ -75,7 +76,7 @@ impl ResourcePolicies {
     fn of_resource(&self, principal: &str, question: &Question) -> &'static str {
         let policy = self.by_arn.get(&question.arn).copied().unwrap_or_default();
         let mine = policy.iter().filter(|(who, _)| *who == principal);
-        says(mine.map(|(_, statement)| statement), &question.action, &question.arn)
+        effect_of(mine.map(|(_, statement)| statement), &question.action, &question.arn)
     }
 }
 
@@ -85,7 +86,7 @@ fn strongest(effects: impl Iterator<Item = &'static str>) -> &'static str {
     ["Deny", "Allow"].into_iter().find(|effect| effects.contains(effect)).unwrap_or("")
 }
 
-fn says<'s>(statements: impl Iterator<Item = &'s Statement>, action: &str, arn: &str) -> &'static str {
+fn effect_of<'s>(statements: impl Iterator<Item = &'s Statement>, action: &str, arn: &str) -> &'static str {
     let applies = |statement: &&Statement| {
         let has_action = |name: &str| {
             statement.actions.iter().any(|pattern| is_like(&pattern.to_lowercase(), &name.to_lowercase()))

@@ -21,17 +21,17 @@ const FIRST: [(&str, Option<&str>); 11] = [
     ("kms:GetKmsInstanceQuotaInfos", Some("*")),
 ];
 
-fn asked(action: &str, resource: &str) -> Asked {
+fn question_on(action: &str, resource: &str) -> PermissionQuestion {
     let arn = match action.strip_prefix("ram:") {
         _ if resource == "*" => resource.into(),
         Some(_) => format!("acs:ram:*:{ACCOUNT}:{resource}"),
         None => format!("{}{resource}", subjects::ARN),
     };
-    Asked { action: action.into(), arn, whole: None }
+    PermissionQuestion { action: action.into(), arn, whole: None }
 }
 
 #[test]
-fn every_query_answers_every_caller_as_the_policies_say() {
+fn every_query_answers_every_caller_by_the_policies() {
     let mut matrix = Matrix::new();
     let subject = matrix.subject(SUBJECTS[0]);
     let kms = Arc::clone(&matrix.server.bench.kms);
@@ -46,12 +46,13 @@ fn every_query_answers_every_caller_as_the_policies_say() {
             }
             (outcome, _) => panic!("{}: {outcome:?}", caller.label),
         };
-        let may = |action, resource: &str| matrix.policies.allow(caller.rights, &asked(action, resource));
+        let may =
+            |action, resource: &str| matrix.policies.allow(caller.rights, &question_on(action, resource));
         for (query, (action, of_list)) in all_queries(&subject.id).into_iter().zip(FIRST) {
             let list = of_list.unwrap_or(&subject.id_resource);
             let label = format!("{} by {}", query.name(), caller.label);
             let is_overview = matches!(query, Question::Overview(_));
-            let inquiry = Inquiry::new(&kms, &origin, AskedFor::default());
+            let inquiry = Inquiry::new(&kms, &origin, Requested::default());
             match pollster::block_on(queries::answer(&kms, &query, &inquiry)) {
                 Err(error) => {
                     assert!(error.code_text().contains("NoPermission"), "{label}: {error}");

@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::iter;
 
 /// Returns the entries of a list, touching a batch of them before it returns the first.
-pub(super) fn ahead<T: Copy>(
+pub(super) fn prefetch<T: Copy>(
     mut entries: impl Iterator<Item = T>,
     touch: impl Fn(T),
 ) -> impl Iterator<Item = T> {
@@ -40,7 +40,7 @@ mod tests {
     #[test]
     fn all_entries_are_given_in_order() {
         for len in [0, 1, BATCH - 1, BATCH, BATCH + 1, 5 * BATCH] {
-            assert!(ahead(0..len, |_| {}).eq(0..len));
+            assert!(prefetch(0..len, |_| {}).eq(0..len));
         }
     }
 }

@@ -41,14 +41,14 @@ fn keys_rotate_on_time_and_none_ends_when_the_clock_jumps() {
         thread::sleep(Duration::from_millis(50));
     }
     assert_eq!(call(&format!("Action=DescribeKey&KeyId={ending}")).field("KeyState"), "PendingDeletion");
-    let told = |text: &str| server.log.text().matches(text).count();
+    let times_logged = |text: &str| server.log.text().matches(text).count();
     let begun = Instant::now();
-    while told("suspended: the clock jumped by more than an hour") == 0 {
+    while times_logged("suspended: the clock jumped by more than an hour") == 0 {
         assert!(begun.elapsed() < Duration::from_secs(20), "{}", server.log.text());
         thread::sleep(Duration::from_millis(50));
     }
     thread::sleep(Duration::from_millis(1500));
-    assert_eq!(told("suspended: the clock jumped by more than an hour"), 1, "once");
+    assert_eq!(times_logged("suspended: the clock jumped by more than an hour"), 1, "once");
     call(&format!("Action=CancelKeyDeletion&KeyId={ending}"));
     assert_eq!(call(&format!("Action=DescribeKey&KeyId={ending}")).field("KeyState"), "Enabled");
     server.stopper.stop();
@@ -61,7 +61,7 @@ fn keys_rotate_on_time_and_none_ends_when_the_clock_jumps() {
 }
 
 #[test]
-fn a_clock_that_is_ahead_for_a_moment_locks_nobody_out_and_is_in_the_log() {
+fn a_clock_that_is_ahead_for_a_moment_locks_no_caller_out_and_is_logged() {
     let ahead = Arc::new(AtomicI64::new(0));
     let shown = Arc::clone(&ahead);
     let clock = move || SystemTime::now() + Duration::from_secs(shown.load(Ordering::Relaxed).unsigned_abs());
@@ -94,19 +94,19 @@ fn a_clock_that_is_set_far_back_is_in_the_log_once_and_again_when_it_is_right() 
     let shown = Arc::clone(&ahead);
     let clock = move || SystemTime::now() + Duration::from_secs(shown.load(Ordering::Relaxed).unsigned_abs());
     let server = TestServer::start(Limits::default(), |_| TlsOptions::Off, clock);
-    let told = |text: &str| server.log.text().matches(text).count();
+    let times_logged = |text: &str| server.log.text().matches(text).count();
     for (offset, text) in [
         (0, "deletions are suspended: the clock is 69"), // 691,200 seconds, or one less
         (EIGHT_DAYS, "deletions are resumed"),
     ] {
         ahead.store(offset, Ordering::Relaxed);
         let begun = Instant::now();
-        while told(text) == 0 {
+        while times_logged(text) == 0 {
             assert!(begun.elapsed() < Duration::from_secs(20), "{text}: {}", server.log.text());
             thread::sleep(Duration::from_millis(50));
         }
         thread::sleep(Duration::from_millis(1500));
-        assert_eq!(told(text), 1, "{}", server.log.text());
+        assert_eq!(times_logged(text), 1, "{}", server.log.text());
     }
-    assert_eq!(told("unseen"), 0, "{}", server.log.text());
+    assert_eq!(times_logged("unseen"), 0, "{}", server.log.text());
 }

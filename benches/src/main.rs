@@ -74,8 +74,8 @@ const WITH_A_PATH: [Benchmark; 4] = [
 ];
 
 fn main() -> ExitCode {
-    let asked = std::env::args().nth(1).unwrap_or_else(|| "all".into());
-    let chosen: Vec<_> = match &*asked {
+    let requested = std::env::args().nth(1).unwrap_or_else(|| "all".into());
+    let chosen: Vec<_> = match &*requested {
         "all" => BENCHMARKS.iter().collect(),
         name => BENCHMARKS.iter().chain(&WITH_A_PATH).filter(|(one, _)| *one == name).collect(),
     };

@@ -20,17 +20,17 @@ pub(crate) fn run() -> Result<()> {
     let off = Server::bulla(&off_data, Scheme::Http)?;
     let on = Server::bulla_with(&on_data, Scheme::Http, &["--metrics", "0"])?;
     let address = address(&on_data)?;
-    let is_over = AtomicBool::new(false);
+    let has_ended = AtomicBool::new(false);
     thread::scope(|scope| {
         let scraper = scope.spawn(|| {
-            while !is_over.load(Ordering::Relaxed) {
+            while !has_ended.load(Ordering::Relaxed) {
                 scrape(&address).map_err(|error| error.to_string())?;
                 thread::sleep(Duration::from_secs(1));
             }
             Ok::<_, String>(())
         });
         let measured = turns::data_keys("metrics", &off, &on);
-        is_over.store(true, Ordering::Relaxed);
+        has_ended.store(true, Ordering::Relaxed);
         scraper.join().expect("a scrape does not panic")?;
         measured
     })?;

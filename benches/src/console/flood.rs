@@ -31,12 +31,12 @@ pub(super) fn run(data: &Path) -> Result<()> {
         quiet.push(load(&server)?);
         flooded.push(flood(&server)?);
     }
-    tell_load(&quiet, &flooded);
-    tell_sign_ins(&flooded);
+    report_load(&quiet, &flooded);
+    report_sign_ins(&flooded);
     server.stop()
 }
 
-fn tell_load(quiet: &[Load], flooded: &[Flooded]) {
+fn report_load(quiet: &[Load], flooded: &[Flooded]) {
     for (name, part) in [("half of the answers", 0.5), ("99 % of the answers", 0.99)] {
         let alone = || quiet.iter().map(|load| load.within(part));
         let beside = || flooded.iter().map(|flooded| flooded.load.within(part));
@@ -47,7 +47,7 @@ fn tell_load(quiet: &[Load], flooded: &[Flooded]) {
     }
 }
 
-fn tell_sign_ins(flooded: &[Flooded]) {
+fn report_sign_ins(flooded: &[Flooded]) {
     let rate = |count: fn(&Answers) -> &AtomicU64| {
         let rates = flooded.iter().map(|flooded| {
             count(&flooded.answers).load(Ordering::Relaxed) as f64 / flooded.lasted.as_secs_f64()

@@ -143,7 +143,7 @@ class TeaPython(Client):
         for name in parameters:
             if name not in placed:
                 raise Lacks(f"{action}.{name}")
-        return self._tell(lambda: method(*arguments).body.to_map())
+        return self._translate_errors(lambda: method(*arguments).body.to_map())
 
     def common(self, action, parameters):
         params = Params(
@@ -158,10 +158,10 @@ class TeaPython(Client):
             body_type="json",
         )
         request = OpenApiRequest(query=parameters)
-        return self._tell(lambda: self.sdk.client.call_api(params, request, RuntimeOptions())["body"])
+        return self._translate_errors(lambda: self.sdk.client.call_api(params, request, RuntimeOptions())["body"])
 
     @staticmethod
-    def _tell(call):
+    def _translate_errors(call):
         try:
             return call()
         except ClientException as error:
@@ -178,13 +178,13 @@ class TeaPythonV4(TeaPython):
         super().__init__(server, signature_version="v4")
 
     @staticmethod
-    def _tell(call):
+    def _translate_errors(call):
         try:
             return call()
         except UnretryableException as error:
-            told = error.inner_exception
-            assert isinstance(told, TeaException), told
-            raise Refused(told.data["statusCode"], told.code, told.message, told.data["RequestId"]) from error
+            inner = error.inner_exception
+            assert isinstance(inner, TeaException), inner
+            raise Refused(inner.data["statusCode"], inner.code, inner.message, inner.data["RequestId"]) from error
 
 
 class Driven(Client):
@@ -371,9 +371,9 @@ class AliyunCli(Client):
             raise Lacks(action if unknown[2] == "api" else f"{action}.{unknown[1]}")
         if "required parameters not assigned" in text:
             raise Lacks(f"{action} with fewer parameters")
-        told = dict(re.findall(r"^(ErrorCode|Message|RequestId): (.*)$", text, re.MULTILINE))
-        assert "ErrorCode" in told, text
-        raise Refused(None, told["ErrorCode"], told["Message"], told["RequestId"])
+        fields = dict(re.findall(r"^(ErrorCode|Message|RequestId): (.*)$", text, re.MULTILINE))
+        assert "ErrorCode" in fields, text
+        raise Refused(None, fields["ErrorCode"], fields["Message"], fields["RequestId"])
 
 
 CLIENTS = {

@@ -50,11 +50,11 @@ def go(directory, ca):
         shutil.copy(programs.HERE / "go" / pins, directory)
     # The modules that ./test fetched and compiled.
     caches = ("GOMODCACHE", "GOCACHE")
-    told = subprocess.run(["go", "env", *caches], check=True, capture_output=True, text=True).stdout.split(
+    directories = subprocess.run(["go", "env", *caches], check=True, capture_output=True, text=True).stdout.split(
         "\n"
     )
     settings = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false", "SSL_CERT_FILE": ca}
-    return ["go", "run", "."], settings | dict(zip(caches, told, strict=False))
+    return ["go", "run", "."], settings | dict(zip(caches, directories, strict=False))
 
 
 def java(directory, ca):

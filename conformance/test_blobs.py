@@ -185,7 +185,7 @@ def test_decrypt_refuses_what_was_changed(tea_sdk, known, spec, offset):
 
 
 @every_spec
-def test_a_blob_is_of_one_version_whatever_its_material(tea_sdk, openssl, known, spec):
+def test_a_blob_is_of_one_version_regardless_of_its_material(tea_sdk, openssl, known, spec):
     """The KeyVersionId in a blob cannot be exchanged, even between two keys with the same material."""
     key = known[spec]
     key_id = tea_sdk.call("CreateKey", key_spec=spec, origin="EXTERNAL").key_metadata.key_id

@@ -76,7 +76,7 @@ def test_the_place_and_the_ca_may_be_flags(server, work_key, guide, tmp_path):
     assert restored.read_bytes() == TEXTS["utf-8"]
 
 
-def test_the_output_stands_beside_the_input(work_key, guide, bulla, tmp_path):
+def test_the_output_is_beside_the_input(work_key, guide, bulla, tmp_path):
     plain = tmp_path / "sales.csv"
     plain.write_bytes(TEXTS["utf-8"])
     bulla("encrypt", "--format", "text", "-k", ALIAS, plain)

@@ -68,9 +68,9 @@ def test_asymmetric_sign(kms, spec):
         assert signed | pair == signed
         if spec != "EC_SM2":
             public_key.verify(b64decode(signed["Value"]), b64decode(digest), *SIGNATURES[algorithm])
-        for asked, value in ((digest, True), (other, False)):
+        for sent, value in ((digest, True), (other, False)):
             verified = kms(
-                "AsymmetricVerify", **pair, Algorithm=algorithm, Digest=asked, Value=signed["Value"]
+                "AsymmetricVerify", **pair, Algorithm=algorithm, Digest=sent, Value=signed["Value"]
             )
             assert verified["Value"] is value
     with refused("InvalidParameter", 400, 'The specified parameter "Digest" is not valid.'):

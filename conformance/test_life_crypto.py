@@ -74,8 +74,8 @@ def test_mac(kms, spec, algorithm):
     made = kms("GenerateMac", KeyId=key_id, Message=message, Algorithm=algorithm)
     assert (made["KeyId"], made["Algorithm"]) == (key_id, algorithm)
     assert len(b64decode(made["Mac"], validate=True)) == 32
-    for asked, value in ((message, True), (other, False)):
-        verified = kms("VerifyMac", KeyId=key_id, Message=asked, Algorithm=algorithm, Mac=made["Mac"])
+    for sent, value in ((message, True), (other, False)):
+        verified = kms("VerifyMac", KeyId=key_id, Message=sent, Algorithm=algorithm, Mac=made["Mac"])
         assert verified["Value"] is value
     with refused("InvalidParameter", 400, 'The specified parameter "Algorithm" is not valid.'):
         kms("GenerateMac", KeyId=key_id, Message=message, Algorithm="HMAC_SHA_512")

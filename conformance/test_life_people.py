@@ -8,11 +8,11 @@ from expect import every_marked, new_name, refused
 
 def test_users(root):
     name, new = new_name(), new_name()
-    told = {"DisplayName": "小明 Ming", "MobilePhone": "86-18600008888", "Email": "ming@example.com"}
-    created = root.ram("CreateUser", UserName=name, Comments="销售 & co. + *~'()!", **told)["User"]
-    assert created | told == created
+    details = {"DisplayName": "小明 Ming", "MobilePhone": "86-18600008888", "Email": "ming@example.com"}
+    created = root.ram("CreateUser", UserName=name, Comments="销售 & co. + *~'()!", **details)["User"]
+    assert created | details == created
     got = root.ram("GetUser", UserName=name)["User"]
-    assert got | told | {"UserId": created["UserId"], "Comments": "销售 & co. + *~'()!"} == got
+    assert got | details | {"UserId": created["UserId"], "Comments": "销售 & co. + *~'()!"} == got
 
     for same in (name, name.upper()):
         with refused("EntityAlreadyExists.User", 409, "The user does already EXIST."):

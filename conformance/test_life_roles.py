@@ -61,10 +61,10 @@ def test_roles(root, account):
 
 def test_wrong_roles(root, account):
     name = new_name()
-    everybody = policy({"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"RAM": ["*"]}})
+    all_users = policy({"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"RAM": ["*"]}})
     stranger = trust(RAM=[f"acs:ram::{account}:user/{new_name()}"])
     provider = trust(Federated=[f"acs:ram::{account}:oidc-provider/ci"])
-    for document in ("{", policy(allow("sts:AssumeRole")), everybody, stranger, provider):
+    for document in ("{", policy(allow("sts:AssumeRole")), all_users, stranger, provider):
         with refused("MalformedPolicyDocument", 400):
             root.ram("CreateRole", RoleName=name, AssumeRolePolicyDocument=document)
     document = trust(RAM=[f"acs:ram::{account}:root"])

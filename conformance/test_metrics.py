@@ -82,7 +82,7 @@ def test_dashboard_and_rules_ask_for_what_there_is(metrics):
         for name in names:
             assert name in labels, f"{name} is in no scrape: {expression}"
         known = set().union(*(labels[name] for name in names), {"instance", "job"})
-        for name in asked_labels(expression):
+        for name in queried_labels(expression):
             assert name in known, f"{name} is no label of {names}: {expression}"
 
 
@@ -152,7 +152,7 @@ def queries():
     return targets
 
 
-def asked_labels(expression):
+def queried_labels(expression):
     """Returns the labels that an expression selects or groups by."""
     selected = re.findall(r'([a-z_]+)\s*(?:=~|!~|!=|=)\s*"', expression)
     grouped = [name for group in re.findall(r"\bby \(([^)]*)\)", expression) for name in group.split(",")]

@@ -123,26 +123,26 @@ def test_python_and_bulla_mean_the_same_by_a_set(old_sdk, bulla, key_id, tmp_pat
 
 @pytest.mark.parametrize("context", CONTEXTS.values(), ids=CONTEXTS)
 @pytest.mark.parametrize("size", SIZES)
-def test_what_inspect_says_opens_the_file(old_sdk, bulla, key_id, tmp_path, size, context):
+def test_the_output_of_inspect_opens_the_file(old_sdk, bulla, key_id, tmp_path, size, context):
     plain, cipher = encrypted(bulla, key_id, tmp_path, size, context)
-    said, data = described(bulla, cipher), cipher.read_bytes()
-    assert (said["format"], said["version"], said["suite"]) == ("bulla", 1, "Cobblestone-256")
-    assert (said["plaintext_len"], said["context"]) == (size, context)
+    description, data = described(bulla, cipher), cipher.read_bytes()
+    assert (description["format"], description["version"], description["suite"]) == ("bulla", 1, "Cobblestone-256")
+    assert (description["plaintext_len"], description["context"]) == (size, context)
 
-    body_context, file_id = b64decode(said["body_context"]), b64decode(said["file_id"])
+    body_context, file_id = b64decode(description["body_context"]), b64decode(description["file_id"])
     head = body_context.removeprefix(b"bulla/v1\0")
     assert data.startswith(head) and head[20:36] == file_id
     slots, slot_size = data[10], int.from_bytes(data[12:16], "big")
-    assert said["body_offset"] == len(head) + slots * slot_size
+    assert description["body_offset"] == len(head) + slots * slot_size
     assert slots == (2 if size >= 1024 * 1024 else 1)
 
-    (wrap,) = said["wraps"]
+    (wrap,) = description["wraps"]
     assert (wrap["kind"], wrap["key_id"]) == ("set", key_id)
     answer = old_sdk.call("Decrypt", CiphertextBlob=wrap["blob"], **encryption_context(context))
     assert answer["KeyVersionId"] == wrap["key_version_id"]
     body_key = make_vectors.file_key(b64decode(answer["Plaintext"]), file_id)
     body = Cobblestone256Decryptor(body_key, body_context)
-    assert body.update(data[said["body_offset"] :]) + body.finalize() == plain
+    assert body.update(data[description["body_offset"] :]) + body.finalize() == plain
 
 
 def test_the_strict_reader_finds_nothing_to_refuse(old_sdk, bulla, key_id, tmp_path):

@@ -108,22 +108,22 @@ def test_openssl_verifies_what_was_signed(tea_sdk, openssl, pair, spec, algorith
     """openssl hashes the message itself; for SM2 also the signer's name and public key."""
     name, public_key = pair(spec, SIGN)
     message, other = os.urandom(1000), os.urandom(1000)
-    asked = name | {"algorithm": algorithm, "digest": digest(spec, public_key, message)}
-    value = tea_sdk.call("AsymmetricSign", **asked).value
+    parameters = name | {"algorithm": algorithm, "digest": digest(spec, public_key, message)}
+    value = tea_sdk.call("AsymmetricSign", **parameters).value
     assert openssl.verifies(algorithm, public_key, message, b64decode(value))
     assert not openssl.verifies(algorithm, public_key, other, b64decode(value))
 
-    assert tea_sdk.call("AsymmetricVerify", **asked, value=value).value is True
-    asked["digest"] = digest(spec, public_key, other)
-    assert tea_sdk.call("AsymmetricVerify", **asked, value=value).value is False
+    assert tea_sdk.call("AsymmetricVerify", **parameters, value=value).value is True
+    parameters["digest"] = digest(spec, public_key, other)
+    assert tea_sdk.call("AsymmetricVerify", **parameters, value=value).value is False
 
 
 def test_every_version_signs_with_a_key_pair_of_its_own(tea_sdk, openssl):
     key_id = tea_sdk.call("CreateKey", key_spec="EC_P256").key_metadata.key_id
     tea_sdk.call("CreateKeyVersion", key_id=key_id)
     one, other = pairs_of(tea_sdk, key_id)
-    asked = {"algorithm": "ECDSA_SHA_256", "digest": digest("EC_P256", one.public_key, b"message")}
-    value = b64decode(tea_sdk.call("AsymmetricSign", **one.name, **asked).value)
+    parameters = {"algorithm": "ECDSA_SHA_256", "digest": digest("EC_P256", one.public_key, b"message")}
+    value = b64decode(tea_sdk.call("AsymmetricSign", **one.name, **parameters).value)
     assert openssl.verifies("ECDSA_SHA_256", one.public_key, b"message", value)
     assert not openssl.verifies("ECDSA_SHA_256", other.public_key, b"message", value)
 
@@ -182,7 +182,7 @@ def test_openssl_decrypts_an_exported_data_key(
 ):
     private_key, public_key = own_pair(spec)
     key_id = tea_sdk.call("CreateKey", key_spec=key_spec).key_metadata.key_id
-    asked = {
+    parameters = {
         "public_key_blob": text(public_key),
         "wrapping_key_spec": spec,
         "wrapping_algorithm": algorithm,
@@ -190,10 +190,10 @@ def test_openssl_decrypts_an_exported_data_key(
     }
     size = longest if length == "longest" else 32
 
-    made = tea_sdk.call("GenerateAndExportDataKey", key_id=key_id, number_of_bytes=size, **asked)
+    made = tea_sdk.call("GenerateAndExportDataKey", key_id=key_id, number_of_bytes=size, **parameters)
     blob = made.ciphertext_blob
     data_key = tea_sdk.call("Decrypt", ciphertext_blob=blob, encryption_context=CONTEXT).plaintext
-    exported = tea_sdk.call("ExportDataKey", ciphertext_blob=blob, **asked)
+    exported = tea_sdk.call("ExportDataKey", ciphertext_blob=blob, **parameters)
     assert exported.key_version_id == made.key_version_id
     for wrapped in (made.exported_data_key, exported.exported_data_key):
         wrapped = b64decode(wrapped)

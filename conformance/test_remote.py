@@ -33,7 +33,7 @@ def cipher(bulla, key_id, directory):
     ),
     ids=("wrong secret", "unknown access key", "nobody listens"),
 )
-def test_a_kms_that_cannot_be_asked(bulla, key_id, directory, cipher, variables):
+def test_an_unavailable_kms(bulla, key_id, directory, cipher, variables):
     bulla("decrypt", cipher, status=3, **variables)
     bulla("encrypt", "--format", "text", "-k", key_id, cipher, status=3, **variables)
     assert os.listdir(directory) == [cipher.name]

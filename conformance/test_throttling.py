@@ -19,7 +19,7 @@ def limited(start_server, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", CLIENTS)
-def test_a_client_is_told_that_it_sends_too_much_and_is_answered_again(name, limited, program):
+def test_a_client_is_throttled_and_served_again_later(name, limited, program):
     """Some clients retry automatically. The total of their requests is limited too."""
     kms = CLIENTS[name](limited, program)
     time.sleep(BURST / RATE)

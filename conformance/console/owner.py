@@ -25,20 +25,20 @@ class OwnerConsole:
             )
         self.started = time.monotonic()
         deadline = self.started + 30
-        while "Ctrl-C" not in self.told:
-            assert time.monotonic() < deadline and self._process.poll() is None, self.told
+        while "Ctrl-C" not in self.messages:
+            assert time.monotonic() < deadline and self._process.poll() is None, self.messages
             time.sleep(0.02)
-        self.link = re.search(r"http://\S+", self.told)[0]
+        self.link = re.search(r"http://\S+", self.messages)[0]
         parts = urlsplit(self.link)
         self.name, self.port = parts.hostname, parts.port
         self.url = f"http://{parts.netloc}"
 
     @property
-    def told(self):
+    def messages(self):
         """The text that it printed to the terminal."""
         return self._stderr.read_text()
 
     def stop(self):
         """Stops it as Ctrl-C does, and expects success."""
         self._process.send_signal(signal.SIGINT)
-        assert self._process.wait(timeout=20) == 0, self.told
+        assert self._process.wait(timeout=20) == 0, self.messages

@@ -17,8 +17,8 @@ def furnish(server):
     secrets(root.kms)
     people(root)
     others = ["secrets/Db-password", "users/Alice-1", "users/Guest-1", "groups/Auditors-1", "roles/Deployer-1"]
-    asked = "may?who=user/Alice-1&action=kms:Decrypt&resource=alias/Apollo/WorkKey&tls=no&ip=192.0.2.1"
-    return [f"/console/{page}" for page in [*(f"keys/{key}" for key in made), *others, asked]], external
+    question = "may?who=user/Alice-1&action=kms:Decrypt&resource=alias/Apollo/WorkKey&tls=no&ip=192.0.2.1"
+    return [f"/console/{page}" for page in [*(f"keys/{key}" for key in made), *others, question]], external
 
 
 def keys(kms):

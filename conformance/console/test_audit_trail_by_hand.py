@@ -65,7 +65,7 @@ def test_older_lines_follow_and_the_search_is_kept(browser):
     assert "No line matches" in browser.main
 
 
-def test_what_a_line_says_stays_text(browser):
+def test_text_in_a_line_stays_text(browser):
     browser.open("/console/audit?action=DescribeKey&code=404")
     for summary in browser.driver.find(f"{LINES}/summary"):
         summary.click()

@@ -31,7 +31,7 @@ def browser(own_browser):
     return own_browser
 
 
-def test_a_question_is_asked_from_the_page_of_a_user(browser, axe, script):
+def test_a_question_is_sent_from_the_page_of_a_user(browser, axe, script):
     browser.open("/console/users/Bob-1")
     browser.follow("Check what it may do")
     browser.fill("Action, such as kms:Decrypt", "kms:Decrypt")

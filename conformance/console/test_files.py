@@ -36,20 +36,20 @@ def browser(browser):
     return browser
 
 
-def test_the_page_tells_what_inspect_tells_and_sends_nothing(browser, tmp_path):
+def test_the_page_shows_what_inspect_prints_and_sends_nothing(browser, tmp_path):
     files = {path.name: path for path in VECTORS}
     for name, content in (odd_headers() | damaged()).items():
         files[name] = tmp_path / name
         files[name].write_bytes(content)
-    told = inspected(list(files.values()))
+    expected = inspected(list(files.values()))
     loaded = browser.driver.execute(RESOURCES)
     lines = len(requests(browser.server))
     choose(browser, files.values())
     shown = dict(wait_for_headers(browser, len(files)))
     assert shown.keys() == files.keys()
-    differing = {name: (shown[name], told[name]) for name in files if not agrees(shown[name], told[name])}
+    differing = {name: (shown[name], expected[name]) for name in files if not agrees(shown[name], expected[name])}
     assert not differing, "\n".join(f"{name}:\n  {page}\n  {tool}" for name, (page, tool) in differing.items())
-    assert sum(expected is not None for expected in told.values()) > 40, "few headers are whole"
+    assert sum(lines is not None for lines in expected.values()) > 40, "few headers are whole"
 
     assert browser.driver.execute(RESOURCES) == loaded
     # Its line is the first new one, because lines are written in the order of the requests.
@@ -68,9 +68,9 @@ def test_files_are_dropped_on_the_page(browser):
     for kind in ("dragEnter", "dragOver", "drop"):
         browser.driver.cdp("Input.dispatchDragEvent", type=kind, x=area[0], y=area[1], data=data)
     shown = wait_for_headers(browser, len(paths))
-    told = inspected(paths)
+    expected = inspected(paths)
     assert [name for name, _ in shown] == [path.name for path in paths]
-    assert all(agrees(lines, told[name]) for name, lines in shown), shown
+    assert all(agrees(lines, expected[name]) for name, lines in shown), shown
     assert browser.path == "/console/files", "the browser has not opened the file"
 
 
@@ -115,12 +115,12 @@ def agrees(shown, expected):
 def inspected(paths):
     """Returns the expected lines for each file, by its name, from the JSON of `bulla inspect`; None for refused files."""
     done = subprocess.run([BULLA, "inspect", "--json", *paths], env=environment(paths[0].parent), capture_output=True)
-    text, told = done.stdout.decode(), {path.name: None for path in paths}
+    text, expected = done.stdout.decode(), {path.name: None for path in paths}
     while text := text.lstrip():
         value, end = json.JSONDecoder().raw_decode(text)
         text = text[end:]
-        told[value["path"].rsplit("/", 1)[-1]] = of_native(value) if value["format"] == "bulla" else of_text(value)
-    return told
+        expected[value["path"].rsplit("/", 1)[-1]] = of_native(value) if value["format"] == "bulla" else of_text(value)
+    return expected
 
 
 def of_text(value):

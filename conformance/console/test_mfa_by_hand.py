@@ -41,7 +41,7 @@ def browser(own_browser):
     return own_browser
 
 
-def test_a_device_is_set_up_asked_for_and_removed(browser, axe):
+def test_a_device_is_set_up_used_and_removed(browser, axe):
     browser.sign_in_as_user("Carol-1", PASSWORD)
     browser.open("/console/keys")
     assert browser.path == "/console/device", "no other page is shown before"

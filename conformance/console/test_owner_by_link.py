@@ -34,14 +34,14 @@ def test_the_link_opens_the_console_once(driver, console, script):
     browser.press("Create a key")
     assert browser.fact("State") == "Enabled"
     assert browser.complaints() == []
-    assert USED_TWICE not in console.told
+    assert USED_TWICE not in console.messages
 
     # Another browser, without the cookie.
     driver.cdp("Network.clearBrowserCookies")
     enter(browser, script)
     assert "This link was used before" in browser.main
     assert not browser.is_signed_in
-    assert USED_TWICE in console.told
+    assert USED_TWICE in console.messages
     driver.cdp("Network.setCookie", name=cookie["name"], value=cookie["value"], url=console.url, httpOnly=True)
     browser.open("/console/keys")
     assert not browser.is_signed_in
@@ -64,4 +64,4 @@ def test_a_link_is_dead_after_a_minute(driver, old_console, script):
     assert not browser.is_signed_in
     browser.open("/console/keys")
     assert not browser.is_signed_in
-    assert USED_TWICE not in old_console.told
+    assert USED_TWICE not in old_console.messages

@@ -46,7 +46,7 @@ def browser(driver, furnished):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_page_can_be_read_by_everybody(browser, axe, language):
+def test_every_page_is_accessible(browser, axe, language):
     for old in PICTURES.glob(f"*-{language}-*.png"):
         old.unlink()
     found = {}
@@ -110,7 +110,7 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_answer_to_a_form_can_be_read_by_everybody(browser, axe, language):
+def test_every_answer_to_a_form_is_accessible(browser, axe, language):
     browser.open("/console/language?to=en")
     browser.sign_in()
     browser.open(f"/console/language?to={language}")

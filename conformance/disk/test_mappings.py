@@ -95,16 +95,16 @@ def mapper(machine, bulla_of, enrolled, tmp_path):
     return Mapper(machine, bulla_of, enrolled, tmp_path)
 
 
-def test_what_the_header_said_stays_open(mapper):
+def test_a_mapping_of_the_old_header_stays_open(mapper):
     assert "is open as /dev/mapper/vault" in mapper.open({}, status=0)
     assert not mapper.is_closed
 
 
 @pytest.mark.parametrize("exchanged", EXCHANGED)
 def test_what_the_header_did_not_say_is_closed(mapper, exchanged):
-    changes, told = EXCHANGED[exchanged]
+    changes, message = EXCHANGED[exchanged]
     output = mapper.open(changes, status=4)
-    assert told in output and "do not trust it" in output
+    assert message in output and "do not trust it" in output
     assert mapper.is_closed
 
 

@@ -20,11 +20,11 @@ class Prompt:
         self.pid, self.terminal = pty.fork()
         if self.pid == 0:
             os.execve(BULLA, [BULLA, *map(str, arguments)], environment(bulla.home) | bulla.variables)
-        self.told = b""
+        self.output = b""
 
     def wait_for(self, text):
-        while text not in self.told:
-            self.told += os.read(self.terminal, 1024)
+        while text not in self.output:
+            self.output += os.read(self.terminal, 1024)
 
     def type(self, keys):
         os.write(self.terminal, keys)
@@ -58,7 +58,7 @@ def test_a_passphrase_is_typed_unseen(prompt):
     prompt.type(RECOVERY + b"\n")
     prompt.wait_for(b"key slot 1 is opened by")
     assert prompt.shows and prompt.end() == 0
-    assert RECOVERY not in prompt.told and len(prompt.volume.tokens) == 1
+    assert RECOVERY not in prompt.output and len(prompt.volume.tokens) == 1
 
 
 @pytest.mark.parametrize("stop", [b"\x03", signal.SIGTERM, signal.SIGHUP], ids=str)

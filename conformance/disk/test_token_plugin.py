@@ -54,9 +54,9 @@ def test_messages_reach_the_user(machine, volume):
 @pytest.mark.parametrize("failure", FAILURES)
 def test_a_failure_leaves_the_passphrase(machine, volume, failure):
     volume.import_token()
-    script, told = FAILURES[failure]
+    script, message = FAILURES[failure]
     machine.install_script(script_of(script, volume))
-    passphrase_still_opens(machine, volume, told)
+    passphrase_still_opens(machine, volume, message)
     assert len(machine.requests) == 3
 
 
@@ -72,12 +72,12 @@ def test_a_machine_without_bulla_leaves_the_passphrase(machine, volume):
     passphrase_still_opens(machine, volume, "/usr/bin/bulla: it cannot be started: No such file or directory")
 
 
-def passphrase_still_opens(machine, volume, told):
+def passphrase_still_opens(machine, volume, message):
     """Checks that the token does not open the volume, and that cryptsetup then prompts for the passphrase and checks it."""
     output = machine.cryptsetup(*OPEN, "--token-only", volume.image, status=None)
-    assert told in output
+    assert message in output
     output = machine.cryptsetup(*OPEN, volume.image, stdin=volume.recovery)
-    assert told in output
+    assert message in output
     machine.cryptsetup(*OPEN, volume.image, stdin=b"another", status=2)
 
 

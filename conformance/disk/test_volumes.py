@@ -102,7 +102,7 @@ def test_the_life_of_a_volume(tmp_path, key, bulla_of):
     assert volume.opens(notes.read_bytes())
 
 
-def test_status_says_what_the_header_has(enrolled, key, bulla_of, http_server):
+def test_status_shows_the_content_of_the_header(enrolled, key, bulla_of, http_server):
     status = json.loads(bulla_of("disk", "status", enrolled.path, "--json"))
     assert status["uuid"] == enrolled.uuid and status["other_key_slots"] == [0] and status["refused"] is None
     (token,) = status["tokens"]
@@ -169,7 +169,7 @@ def test_a_header_can_name_no_cipher_that_keeps_no_secret(enrolled, bulla_of, ht
     [{"type": "argon2id", "time": 1000, "memory": 4194304, "cpus": 4}, {"type": "pbkdf2", "hash": "sha256", "iterations": 4294967295}],
     ids=lambda kdf: kdf["type"],
 )
-def test_a_header_cannot_make_a_command_take_for_ever(enrolled, bulla_of, http_server, kdf):
+def test_a_header_cannot_make_a_command_run_forever(enrolled, bulla_of, http_server, kdf):
     def slow(metadata):
         metadata["keyslots"]["1"]["kdf"] = kdf | {"salt": metadata["keyslots"]["1"]["kdf"]["salt"]}
         return metadata
@@ -277,7 +277,7 @@ def test_a_header_cannot_choose_who_gets_a_key(enrolled, bulla_of, command):
         assert enrolled.metadata == before
 
 
-def test_keys_that_are_named_replace_what_a_header_says(enrolled, key, bulla_of):
+def test_named_keys_replace_those_of_the_header(enrolled, key, bulla_of):
     """The token of another key is first, with another context."""
     good = only_token(enrolled)
     enrolled.write_token("0", good | {"key_id": "key-other", "context": {"machine": "web-2"}})
@@ -286,8 +286,8 @@ def test_keys_that_are_named_replace_what_a_header_says(enrolled, key, bulla_of)
         bulla_of("disk", command, enrolled.path, "-k", key)
         assert (only_token(enrolled)["key_id"], only_token(enrolled)["context"]) == (key, {"machine": "web-1"})
         bulla_of("disk", "test", enrolled.path)
-    told = refusal(bulla_of, "disk", "rewrap", enrolled.path, "-k", key, "-k", "alias/disks", status=2)
-    assert "was named twice" in told
+    message = refusal(bulla_of, "disk", "rewrap", enrolled.path, "-k", key, "-k", "alias/disks", status=2)
+    assert "was named twice" in message
 
 
 def test_the_last_way_in_stays(enrolled, key, bulla_of, tmp_path):
@@ -325,8 +325,8 @@ def test_a_pending_token_that_no_kms_opens_can_be_given_up(enrolled, key, bulla_
     enrolled.write_token("5", good | {"keyslots": [], "pending": "0", "wrapped_key": "AAAA"})
     before = enrolled.metadata
     for command in [["enroll", "-k", key, "--key-file", recovery], ["rewrap"], ["rekey"], ["unenroll"]]:
-        told = refusal(bulla_of, "disk", *command, enrolled.path, status=5)
-        what, hint = told.splitlines()
+        message = refusal(bulla_of, "disk", *command, enrolled.path, status=5)
+        what, hint = message.splitlines()
         assert "token 5 of an interrupted command" in what
         assert f"`cryptsetup token remove --token-id 5 {enrolled.path}`" in hint
     assert enrolled.metadata == before
@@ -350,8 +350,8 @@ def test_each_kms_changes_the_key_slots_that_it_opens(enrolled, key, bulla_of, o
     for kms, own, foreign in [(bulla_of, key, other), (other_kms, other, key), (bulla_of, key, other)]:
         for command in ["rekey", "rewrap"]:
             before, left = slot_of(own), slot_of(foreign)
-            told = refusal(kms, "disk", command, enrolled.path, status=7)
-            assert "1 of 2 key slots" in told and f"key slot {left[0]} of" in told and "bulla disk status" in told
+            message = refusal(kms, "disk", command, enrolled.path, status=7)
+            assert "1 of 2 key slots" in message and f"key slot {left[0]} of" in message and "bulla disk status" in message
             assert slot_of(foreign) == left and (slot_of(own) == before) == (command == "rewrap")
             bulla_of("disk", "test", enrolled.path)
             other_kms("disk", "test", enrolled.path)
@@ -371,8 +371,8 @@ def test_what_another_kms_has_to_finish_is_left_to_it(enrolled, key, bulla_of, o
     other_kms("disk", "enroll", enrolled.path, "-k", other_kms("key", "create").decode().strip(), "--key-file", recovery)
     number, last = max(enrolled.tokens.items())
     enrolled.write_token(number, last | {"replaces": old["keyslots"][0]})
-    told = refusal(bulla_of, "disk", "rekey", enrolled.path, status=7)
-    assert f"key slot {last['keyslots'][0]} of" in told and "does not replace another one yet" in told
+    message = refusal(bulla_of, "disk", "rekey", enrolled.path, status=7)
+    assert f"key slot {last['keyslots'][0]} of" in message and "does not replace another one yet" in message
     assert set(enrolled.slots) >= {"0", *old["keyslots"], *last["keyslots"]}
     bulla_of("disk", "test", enrolled.path)
     refusal(other_kms, "disk", "rekey", enrolled.path, status=7)
@@ -397,7 +397,7 @@ def test_commands_at_once_lose_no_way_in(enrolled, bulla_of, recovery):
         results = [(process.communicate()[1].decode(), process.returncode) for process in running]
         # A command that is too late to enroll or unenroll the key reports that another one did.
         late = ["another command of bulla", "already", "no such key"]
-        assert all(status == 0 or any(text in told for text in late) for told, status in results), results
+        assert all(status == 0 or any(text in message for text in late) for message, status in results), results
         bulla_of("disk", "test", enrolled.path)
         named = {slot for token in enrolled.tokens.values() for slot in token["keyslots"]}
         assert named == set(enrolled.slots) - {"0"}, "a key slot without token is left"
@@ -438,7 +438,7 @@ def test_a_server_with_another_certificate_gets_no_request(enrolled, bulla_of, s
     bulla_of("disk", "test", enrolled.path, status=3, **other)
 
 
-def test_what_is_refused_before_anything_is_asked(volume, key, bulla_of, recovery, tmp_path):
+def test_what_is_refused_before_any_prompt(volume, key, bulla_of, recovery, tmp_path):
     enroll = ("disk", "enroll", volume.path, "--key-file", recovery)
     assert "embedded" in refusal(bulla_of, "--kms", "embedded", *enroll, "-k", key, status=2)
     assert "begin with bulla:" in refusal(bulla_of, *enroll, "-k", key, "-c", "bulla:volume=x", status=2)
@@ -458,8 +458,8 @@ def test_what_is_refused_before_anything_is_asked(volume, key, bulla_of, recover
 
 
 def test_a_key_is_enrolled_once(enrolled, key, bulla_of, recovery):
-    told = refusal(bulla_of, "disk", "enroll", enrolled.path, "-k", key, "--key-file", recovery, status=2)
-    assert "already" in told and enrolled.slots == ["0", "1"]
+    message = refusal(bulla_of, "disk", "enroll", enrolled.path, "-k", key, "--key-file", recovery, status=2)
+    assert "already" in message and enrolled.slots == ["0", "1"]
 
 
 def test_format_overwrites_nothing_by_accident(volume, key, bulla_of, tmp_path):
@@ -523,15 +523,15 @@ def test_keys_reach_cryptsetup_through_pipes_alone(enrolled, bulla_of):
             seen.extend(processes())
         seen.append(process.stdout.read())
         assert process.returncode == 0
-    told = b"\n".join(seen)
-    assert b"cryptsetup" in told
+    message = b"\n".join(seen)
+    assert b"cryptsetup" in message
     token = only_token(enrolled)
     context = json.dumps(token["context"] | {"bulla:volume": enrolled.uuid})
     reply = bulla_of.kms("Decrypt", CiphertextBlob=token["wrapped_key"], EncryptionContext=context)
     slot_key = b64decode(reply["Plaintext"])
     assert enrolled.opens(slot_key, "2") or enrolled.opens(slot_key, "1")
     for form in [slot_key, reply["Plaintext"].encode(), slot_key.hex().encode(), RECOVERY]:
-        assert form not in told
+        assert form not in message
 
 
 def processes():

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Finds words of a private dialect in comments and documents; exits with 1 if there are any.
+"""Finds words of a private dialect in comments, documents and names; exits with 1 if there are any.
 
-Reads comments of Rust, C, Go, Java, JavaScript, Python, shell, TOML, YAML and systemd units, docstrings and Markdown. Code,
-string literals, inline code and code blocks of Markdown are left out. A phrase is also found where it is wrapped to the next
-line.
+Reads comments of Rust, C, Go, Java, JavaScript, Python, shell, TOML, YAML and systemd units, docstrings and Markdown. Of the
+code of Rust and Python it reads the names, whose words are separated by underscores or capitals. Other code, string literals,
+inline code and code blocks of Markdown are left out. A phrase is also found where it is wrapped to the next line.
 """
 
+import functools
 import io
 import os
 import re
@@ -52,10 +53,27 @@ WORDS = [
     (r"(?:is|are|was|were|be) asked", "name the caller: calls, requests, prompts"),
 ]
 
+# What must not come back in names either. In prose, these words have other uses.
+NAME_WORDS = [
+    (r"sa(?:id|ys)|tells|told", "name what is shown, reported, logged or returned"),
+    (r"hears?", "gets, receives, is notified"),
+    (r"asked", "requested, called, queried, checked"),
+    (r"gone", "removed, deleted, missing"),
+    (r"(?:is|are) over", "has ended, is due"),
+    (r"pass(?:es|ed)? over", "skip"),
+    (r"let go", "release"),
+]
+
 # What stays: the file, a part of the line, and why.
 KEPT = []
 
-TABLE = [(re.compile(rf"\b(?:{words})\b".replace(" ", r"\s+"), re.IGNORECASE), advice) for words, advice in WORDS]
+
+def compiled(words):
+    return [(re.compile(rf"\b(?:{phrase})\b".replace(" ", r"\s+"), re.IGNORECASE), advice) for phrase, advice in words]
+
+
+TABLE = compiled(WORDS)
+NAME_TABLE = compiled(WORDS + NAME_WORDS)
 
 
 def main():
@@ -91,6 +109,26 @@ def dialect(path):
         for match in pattern.finditer(prose):
             line = text.count("\n", 0, match.start())
             yield line + 1, lines[line].strip(), " ".join(match[0].split()), advice
+    for name, start in names(path, text):
+        for advice in advice_on(name):
+            line = text.count("\n", 0, start)
+            yield line + 1, lines[line].strip(), name, advice
+
+
+@functools.cache
+def advice_on(name):
+    """The advice for each match in a name; `is_gone`, `IS_GONE` and `isGone` have the same words."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_+", " ", name)
+    return [advice for pattern, advice in NAME_TABLE if pattern.search(words)]
+
+
+def names(path, text):
+    """The names in the code of a file, and where each one starts."""
+    if path.suffix == ".rs":
+        return [(match[0], match.start()) for match in NAME.finditer(SLASHES.sub(blank, text))]
+    if path.suffix == ".py":
+        return [(token.string, start) for token, start, _ in tokens(text) if token.type == tokenize.NAME]
+    return []
 
 
 def reader(path):
@@ -111,6 +149,7 @@ CODE = "\0"
 STRINGS = r"""b?r(?P<hashes>#*)".*?"(?P=hashes)|b?"(?:\\.|[^"\\])*"|b?'(?:\\[^']*|[^'\\])'"""
 SLASHES = re.compile(rf"(?P<comment>//[^\n]*|/\*.*?\*/)|{STRINGS}", re.DOTALL)
 HASHES = re.compile(r"(?P<comment>(?:^|(?<=\s))#(?!!)[^\n]*)", re.MULTILINE)
+NAME = re.compile(r"[A-Za-z_]\w*")
 CODE_SPAN = re.compile(r"(`+)[^`].*?\1", re.DOTALL)
 FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 
@@ -124,18 +163,24 @@ def hashes(text):
 
 
 def python(text):
-    starts = [0]
-    for line in text.splitlines(keepends=True):
-        starts.append(starts[-1] + len(line))
     spans = []
     before = tokenize.NEWLINE
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+    for token, start, end in tokens(text):
         is_docstring = token.type == tokenize.STRING and before in {tokenize.NEWLINE, tokenize.INDENT}
         if token.type == tokenize.COMMENT or is_docstring:
-            spans.append((starts[token.start[0] - 1] + token.start[1], starts[token.end[0] - 1] + token.end[1]))
+            spans.append((start, end))
         if token.type not in {tokenize.COMMENT, tokenize.NL}:
             before = token.type
     return keep(text, spans, "#\"")
+
+
+def tokens(text):
+    """The tokens of Python, each with its start and end in the text."""
+    starts = [0]
+    for line in text.splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        yield token, starts[token.start[0] - 1] + token.start[1], starts[token.end[0] - 1] + token.end[1]
 
 
 def markdown(text):

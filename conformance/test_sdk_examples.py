@@ -12,7 +12,7 @@ SECTIONS = {section.partition("\n")[0]: section for section in TEXT.split("\n## 
 
 
 def example(text):
-    """The language of a section and its code: later blocks go on where the first one ends."""
+    """The language of a section and its code: later blocks continue where the first one ends."""
     blocks = re.findall(r"^```(python|js|go|java)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return blocks and (blocks[0][0], "".join(code for _, code in blocks))
 

@@ -56,7 +56,7 @@ fn busy_then_ready() {
     assert_eq!(reply.regions.region[0].region_id, "cn-hangzhou");
     let seen = kms.seen();
     assert_eq!(seen.len(), 2);
-    assert_ne!(seen[0].nonce, seen[1].nonce, "each try is signed anew");
+    assert_ne!(seen[0].nonce, seen[1].nonce, "each try has a nonce of its own");
 }
 
 #[test]

@@ -431,7 +431,7 @@ mod tests {
             prefix[at] ^= 1;
             assert!(Opener::new(&key, b"context", &prefix).is_err());
         }
-        assert_ne!(Sealer::new(&key, b"context").prefix(), &prefix, "salts are drawn anew");
+        assert_ne!(Sealer::new(&key, b"context").prefix(), &prefix, "each sealer draws a new salt");
     }
 
     #[test]

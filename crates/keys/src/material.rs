@@ -64,7 +64,7 @@ impl Material {
         &self.0
     }
 
-    /// Returns a hash that tells whether other material of the same key is the same. Only sealed records may contain it.
+    /// Returns a hash to compare material of one key for equality. Only sealed records may contain it.
     #[must_use]
     pub fn fingerprint(&self, key: KeyId) -> [u8; 32] {
         let mut hash = digest::Context::new(&digest::SHA256);

@@ -1,6 +1,6 @@
 //! Decides whether the clock is trusted, and which time is believed while it is not.
 //!
-//! A clock that jumped ahead would delete keys whose waiting period has days to go. One that is set back would revive or
+//! A clock that jumped ahead would delete keys whose deletion is due days later. One that is set back would revive or
 //! prolong what has expired. So expiry, deletion and every condition on the time follow a **believed time**. It is the latest
 //! time that the wall clock has shown, except when the clock was set by more than [`MAX_JUMP`], ahead or back. Such a jump is
 //! not believed: the believed time then advances with elapsed time, until the clock comes back. Nothing is removed while a
@@ -22,7 +22,7 @@ pub(crate) struct ClockTrust {
     doubt: Option<Doubt>,
 }
 
-/// What this run believes. Offsets are by how much the wall clock is ahead of elapsed time.
+/// The trusted time of this run. An offset is the wall clock minus elapsed time.
 #[derive(Clone, Copy, Debug)]
 struct Run {
     /// The offset when the clock was last accepted. Jumps ahead are measured from it, not from reading to reading, because

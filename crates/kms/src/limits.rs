@@ -110,8 +110,8 @@ impl Kms {
         Ok(())
     }
 
-    /// Counts a request whose caller is known: first for the access key, so that requests beyond its limit use up nothing of
-    /// the user's other access keys.
+    /// Counts a request whose caller is known: first for the access key, so that requests beyond its limit do not
+    /// count against the user's other access keys.
     ///
     /// # Errors
     /// Throttling.User, which names the time to wait.

@@ -124,7 +124,7 @@ fn may_be_held(tried: &Result<(), TryLockError>) -> bool {
 struct Wait {
     begun: Instant,
     patience: Duration,
-    /// Tells the user; none after the call.
+    /// Notifies the user once; taken by the call.
     on_wait: Option<fn()>,
 }
 

@@ -221,7 +221,7 @@ fn nothing_is_removed_after_a_jump_of_the_clock_until_an_operator_confirms_it() 
     bench.clock.pass(DAY);
     assert!(bench.run_due().held, "also after a restart");
     bench.ok("CancelKeyDeletion", &[("KeyId", &key)]);
-    assert_eq!(bench.state(&key), "Enabled", "it was to be had all the time");
+    assert_eq!(bench.state(&key), "Enabled", "the key was not deleted");
     bench.ok("ScheduleKeyDeletion", &[("KeyId", &key), ("PendingWindowInDays", "7")]);
     let bench = bench.restarted(Role::Server, true);
     bench.run_due();

@@ -331,7 +331,7 @@ fn no_secret_ends_while_the_clock_cannot_be_believed() {
     let bench = bench.restarted(Role::Server, false);
     assert!(bench.run_due().held, "also after a restart");
     bench.ok("RestoreSecret", &[("SecretName", "s")]);
-    assert_eq!(read(&bench, "s").unwrap(), "hunter2", "it was to be had all the time");
+    assert_eq!(read(&bench, "s").unwrap(), "hunter2", "the secret was not deleted");
     assert!(!bench.run_due().held);
 }
 

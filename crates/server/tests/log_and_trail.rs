@@ -23,7 +23,7 @@ fn trail(data: &Path) -> Vec<Value> {
     lines.filter(|line| line["type"] == "request").collect()
 }
 
-/// What the log has to say about a request of which the trail says this.
+/// The expected log line for this trail line.
 fn expected(line: &Value, unknown: &[&str]) -> String {
     let of = |value: &Value| match value {
         Value::Null => "-".to_owned(),

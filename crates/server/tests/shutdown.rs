@@ -29,7 +29,7 @@ fn a_request_in_flight_is_finished_and_idle_connections_are_closed() {
     server.stopper.stop();
     assert!(idle.is_closed());
     assert!(unused.is_closed());
-    assert!(TcpStream::connect(server.address).is_err(), "nobody listens any more");
+    assert!(TcpStream::connect(server.address).is_err(), "the server no longer listens");
     busy.write(end).unwrap();
     let answer = busy.read().unwrap();
     assert_eq!(answer.status, 200, "{}", answer.body);

@@ -174,7 +174,7 @@ fn new_certificates_are_taken_up_and_broken_ones_are_not() {
     assert_eq!(
         server.log.text().matches("the certificate was not changed").count(),
         1,
-        "told once, not at every look"
+        "reported once, not at every check"
     );
 
     write(&pairs[1]);

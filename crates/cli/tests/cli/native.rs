@@ -193,7 +193,7 @@ fn a_pipe_that_was_cut() {
     assert_eq!((outcome.code(), outcome.stdout.len()), (Some(4), 0), "{outcome:?}");
 }
 
-/// A command without plaintext output buffers nothing of a pipe, and detects the same damage as in a file.
+/// A command without plaintext output does not buffer a pipe, and detects the same damage as in a file.
 #[test]
 fn a_pipe_is_verified_without_a_copy_of_it() {
     let world = World::new();

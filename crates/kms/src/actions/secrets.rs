@@ -31,7 +31,7 @@ pub(super) async fn create(session: &Session<'_, CreateSecret>) -> Result<Create
     let secrets = session.with_tags(&tags).container(Container::Secrets)?;
     let named_key = request.encryption_key_id.as_deref();
     named_key.map(|key| ask_named_key(session, key)).transpose()?; // before the error that the name is in use
-    check_free(session, &secrets, &name)?; // before the service key is created in vain
+    check_free(session, &secrets, &name)?; // before the service key is created unnecessarily
     let policy = request.policy.as_deref();
     policy.map(|text| policies::document::<OfSecret>(session, text)).transpose()?;
     session.check_room::<Secret, _>(&secrets, session.quotas().of_secrets())?;

@@ -23,8 +23,8 @@ pub(crate) struct LogLine {
     made: Instant,
 }
 
-/// The line of a request that is not answered yet; without a log, there is none. A request whose client is gone meanwhile has its
-/// line in the trail, and so in the log: dropping this writes it.
+/// The line of a request that is not answered yet; `None` without a log. If the client disconnects first, dropping this writes
+/// the line, because the trail has one too.
 pub(super) struct Unanswered<'l>(Option<(&'l dyn RequestLog, LogLine)>);
 
 impl LogLine {

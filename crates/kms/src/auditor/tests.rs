@@ -274,7 +274,7 @@ fn a_truncated_trail_stays_reported() {
         assert_eq!((gap.reason, gap.from), (GapReason::Lost, Some(from)));
         create_key(&kms);
         drop(kms);
-        assert_eq!(open(data.path()).audit_gaps(), [], "it is told once, and stays in the trail");
+        assert_eq!(open(data.path()).audit_gaps(), [], "it is reported once, and stays in the trail");
         let report = verify(&[trail], None, None).unwrap();
         assert!(!report.is_sound() && report.gaps.len() == 1, "{report:?}");
     }

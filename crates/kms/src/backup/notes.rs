@@ -102,7 +102,7 @@ impl BackupNotes {
         notes
     }
 
-    /// None if there are none that can be understood.
+    /// `None` if no notes exist or they cannot be parsed.
     ///
     /// # Errors
     /// There may be some, which cannot be read now.

@@ -143,7 +143,7 @@ fn a_damaged_backup_is_ignored_until_it_is_whole_again() {
     fs::write(&path, whole).unwrap();
     assert_eq!(verified(&scheduled, 2)[0], (path, true), "a file that was changed is read at once");
     assert_eq!((state(&scheduled).verified, state(&scheduled).failed), (2, vec![]));
-    assert_eq!(events(scheduled), 1, "told once");
+    assert_eq!(events(scheduled), 1, "reported once");
 }
 
 /// The backups that are always kept are verified ones.
@@ -314,7 +314,7 @@ fn a_directory_that_is_away_keeps_its_notes() {
     }
 }
 
-/// The notes cannot be read now, so they may say something.
+/// The notes cannot be read now, so they must not be overwritten.
 #[test]
 fn notes_that_cannot_be_read_are_not_replaced() {
     let mut scheduled = with_backups(2, 7);

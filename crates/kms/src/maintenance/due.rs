@@ -2,7 +2,7 @@
 //! once a second, a command once.
 //!
 //! Overdue rotations happen wherever the store is open. Keys, material and secrets are removed only by a server, and only
-//! while its clock is trusted: a clock that was set by more than an hour would remove what has days to go. Removals are then
+//! while its clock is trusted: a clock that was set by more than an hour would remove what is due days later. Removals are then
 //! suspended until the clock is back, or an operator confirms it ([`Options::accept_clock`]). Expiry always follows the
 //! believed time.
 //!

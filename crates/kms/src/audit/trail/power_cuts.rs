@@ -170,7 +170,7 @@ fn lines_lost_while_closed_stay_reported() {
         let sealed = trail.sealed();
         drop(trail);
         let again = setup.open(&memory, Some(sealed)).unwrap();
-        assert_eq!(again.gaps(), [], "{what}: it is told once");
+        assert_eq!(again.gaps(), [], "{what}: it is reported once");
         let report = verified(&memory, None);
         assert!(!report.is_sound(), "{what}");
         assert!(report.gaps.iter().any(|(_, gap)| gap.reason == reason), "{what}: {report:?}");

@@ -22,8 +22,8 @@ pub(crate) use self::backup::{Backup, CreateBackup, ListBackups, RestoreBackup, 
 pub(crate) use self::disks::{
     Disk, DiskKeys, Enroll, Format as DiskFormat, InstallBoot, InstallPlugin, InstallRoot,
 };
-pub(crate) use self::examples::example_of;
-use self::examples::{example, exit_codes};
+use self::examples::{example, example_and_exit_code, exit_codes};
+pub(crate) use self::examples::{example_of, exit_code_of};
 pub(crate) use self::files::{Cat, Decrypt, Encrypt, Inspect, Rekey, Rewrap, Verify};
 pub(crate) use self::flags::{Batch, ByteRange, DataKeyPer, Opening, OutputFlags, Reading, RunOptions};
 pub(crate) use self::keys::{Alias, Api, Key};
@@ -145,7 +145,7 @@ pub(crate) enum Command {
     #[command(after_help = example("bulla serve --data /var/lib/bulla --listen 0.0.0.0:8443 --tls-name kms.example.com"))]
     Serve(Box<Serve>),
     /// Show the state of the server on this machine; exits with 0 if it is ready, otherwise with 1
-    #[command(after_help = example("bulla status"))]
+    #[command(after_help = example_and_exit_code("bulla status", "1: no server runs, or it is not ready"))]
     Status(Status),
     /// Check the store of keys and secrets
     #[command(after_help = example("bulla store check"))]

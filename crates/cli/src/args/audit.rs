@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use bulla_kms::audit::Position;
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 
-use super::examples::example;
+use super::examples::{example, example_and_exit_code};
 use crate::commands::audit::Since;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
     /// Verify audit files offline: report each line that was changed, removed, moved or truncated
-    #[command(after_help = example("bulla audit verify /var/lib/bulla/audit"))]
+    #[command(after_help = example_and_exit_code("bulla audit verify /var/lib/bulla/audit", "4: lines were changed, damaged or lost"))]
     Verify(VerifyTrail),
     /// Print the last lines of the audit trail
     #[command(after_help = example("bulla audit tail --follow"))]

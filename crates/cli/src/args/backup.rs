@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
 
-use super::examples::example;
+use super::examples::{example, example_and_exit_code};
 use crate::names::KeyName;
 
 #[derive(Debug, Subcommand)]
@@ -13,10 +13,10 @@ pub(crate) enum Backup {
     #[command(after_help = example("bulla backup create -o kms.backup"))]
     Create(CreateBackup),
     /// Verify a backup without restoring it: every record opens, none is missing, and all references resolve
-    #[command(after_help = example("bulla backup verify kms.backup"))]
+    #[command(after_help = example_and_exit_code("bulla backup verify kms.backup", "4: the backup is damaged, truncated or tampered with"))]
     Verify(VerifyBackup),
     /// List the scheduled backups of a server, or those that hold a key
-    #[command(after_help = example("bulla backup list --key alias/default"))]
+    #[command(after_help = example_and_exit_code("bulla backup list --key alias/default", "7: some of the backups cannot be read"))]
     List(ListBackups),
     /// Replace a store by a backup, end its sessions, and report what has changed since
     #[command(after_help = example("bulla backup restore kms.backup --data /var/lib/bulla"))]

@@ -3,10 +3,16 @@
 use crate::failure::EXIT_CODES;
 
 const HEADING: &str = "Example:\n  ";
+const EXIT_CODE: &str = "Exit code ";
 
 /// Returns the text below the flags of a command: a command line that works as it is, but for the names in it.
 pub(super) fn example(command: &str) -> String {
     format!("{HEADING}{command}")
+}
+
+/// Returns an example, and what an exit code means for this command: "4: faults were found".
+pub(super) fn example_and_exit_code(command: &str, exit_code: &str) -> String {
+    format!("{HEADING}{command}\n\n{EXIT_CODE}{exit_code}")
 }
 
 /// Returns the table of exit codes.
@@ -19,6 +25,12 @@ pub(super) fn exit_codes() -> String {
 pub(crate) fn example_of(command: &clap::Command) -> Option<String> {
     let text = command.get_after_help()?.to_string();
     Some(text.strip_prefix(HEADING)?.lines().next()?.to_owned())
+}
+
+/// Returns what the help of a command says about an exit code with a meaning of its own.
+pub(crate) fn exit_code_of(command: &clap::Command) -> Option<String> {
+    let text = command.get_after_help()?.to_string();
+    text.lines().find(|line| line.starts_with(EXIT_CODE)).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -69,6 +81,19 @@ mod tests {
             }
             assert!(taken.starts_with(&path), "{path:?}: the example is of {taken:?}");
         }
+    }
+
+    #[test]
+    fn an_exit_code_with_a_meaning_of_its_own_is_found_below_the_example() {
+        let found = |path: &[&str]| {
+            let mut command = &Args::command();
+            for name in path {
+                command = command.find_subcommand(name).unwrap();
+            }
+            exit_code_of(command)
+        };
+        assert_eq!(found(&["store", "check"]).as_deref(), Some("Exit code 4: faults were found"));
+        assert!(found(&["encrypt"]).is_none() && found(&[]).is_none()); // the table of bulla itself is another one
     }
 
     /// The arguments of the example, without the `eval` around them.

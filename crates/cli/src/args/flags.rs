@@ -69,7 +69,7 @@ pub(crate) struct Reading {
 /// The encryption context.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Context {
-    /// Encryption context, which is bound to the data key (repeatable); it is not secret, and a .bulla file shows it
+    /// Encryption context, which is bound to the data key (repeatable); it is not secret: the header of a .bulla file or volume shows it
     #[arg(short = 'c', long = "context", value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) pairs: Vec<(String, String)>,
 }

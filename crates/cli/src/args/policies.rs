@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use bulla_access::PolicyKind;
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 
-use super::examples::example;
+use super::examples::{example, example_and_exit_code};
 use super::flags::Context;
 use super::people::Json;
 use crate::paths::Source;
@@ -106,7 +106,7 @@ pub(crate) enum Policy {
         version_id: String,
     },
     /// Check a document without a server, and report statements that allow escalating privileges
-    #[command(after_help = example("bulla policy check policy.json"))]
+    #[command(after_help = example_and_exit_code("bulla policy check policy.json", "1: the document is invalid, or cannot be read"))]
     Check(Check),
     /// Explain which statement allows or denies an action, or which permission is missing
     #[command(after_help = example("bulla policy explain --as alice kms:Decrypt alias/reports"))]

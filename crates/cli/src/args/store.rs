@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
 
-use super::examples::example;
+use super::examples::example_and_exit_code;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Store {
     /// Check that every record opens, that none was rolled back, removed or added, and that all references resolve
-    #[command(after_help = example("bulla store check --data /var/lib/bulla"))]
+    #[command(after_help = example_and_exit_code("bulla store check --data /var/lib/bulla", "4: faults were found"))]
     Check(CheckStore),
 }
 

@@ -6,7 +6,7 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use crate::args::{Args, example_of};
+use crate::args::{Args, example_of, exit_code_of};
 use crate::failure::{EXIT_CODES, Exit, Failure};
 use crate::results::print_raw;
 
@@ -36,7 +36,7 @@ pub(crate) fn page(words: &[String]) -> Result<(), Failure> {
 /// Renders the sections of a page in the order of man-pages(7).
 fn render(command: &clap::Command, title: String) -> io::Result<Vec<u8>> {
     let mut page = Vec::new();
-    let man = clap_mangen::Man::new(command.clone()).title(title);
+    let man = clap_mangen::Man::new(command.clone()).title(title).source(SOURCE);
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
     man.render_synopsis_section(&mut page)?;
@@ -50,9 +50,15 @@ fn render(command: &clap::Command, title: String) -> io::Result<Vec<u8>> {
     for (code, meaning) in EXIT_CODES {
         rest.control("TP", []).text([bold(code.to_string())]).text([roman(meaning)]);
     }
+    if let Some(meaning) = exit_code_of(command) {
+        rest.control("PP", []).text([roman(meaning)]);
+    }
     if let Some(example) = example_of(command) {
         rest.control("SH", ["EXAMPLES"]).text([roman(example)]);
     }
     rest.to_writer(&mut page)?;
     Ok(page)
 }
+
+/// The program and its version, at the foot of each page.
+const SOURCE: &str = concat!("bulla ", env!("CARGO_PKG_VERSION"));

@@ -37,7 +37,7 @@ def test_a_question_is_sent_from_the_page_of_a_user(browser, axe, script):
     browser.fill("Action, such as kms:Decrypt", "kms:Decrypt")
     browser.fill(RESOURCE, browser.key_id)
     browser.press("Check")
-    assert "Denied, as far as the question tells" in browser.main
+    assert "Denied, unless an omitted value changes it" in browser.main
     assert "acs:SourceIp" in browser.main and "Inside-1" in browser.main
     assert not script or not axe.violations(browser, "light")
     browser.driver.find("//summary")[0].click()

@@ -8,9 +8,9 @@ use crate::texts::{self, Text, text};
 pub(super) const FORMS: &[Form] = &[
     Form::ram("CreatePolicy", text("Create a policy", "创建权限策略"))
         .about(
-            "What the statements do not allow is denied, and a Deny wins. See “What it amounts to” on the next page before you \
+            "What the statements do not allow is denied, and a Deny wins. See “Privilege escalation” on the next page before you \
              attach it.",
-            "语句没有允许的操作一律拒绝，显式拒绝优先。授权之前，请在下一页查看“实际影响”。",
+            "语句没有允许的操作一律拒绝，显式拒绝优先。授权之前，请在下一页查看“提权风险”。",
         )
         .fields(&[
             Field::needed("PolicyName", texts::NAME, Line),
@@ -69,8 +69,8 @@ pub(super) const FORMS: &[Form] = &[
     attach("DetachPolicyFromRole", text("Detach the policy", "移除权限策略"), ROLE_AND_POLICY, OF_ROLE),
     Form::ram("CreateRole", text("Create a role", "创建角色"))
         .about(
-            "The trust policy says who may assume the role. What its sessions may do, policies say that you attach later.",
-            "信任策略规定谁可以扮演此角色；角色能做什么，由之后添加的权限策略决定。",
+            "The trust policy says who may assume the role. Policies that you attach later define what its sessions may do.",
+            "信任策略规定谁可以扮演此角色；角色的会话能做什么，由之后添加的权限策略决定。",
         )
         .fields(&[
             Field::needed("RoleName", texts::NAME, Line),

@@ -52,7 +52,7 @@ pub(super) const FORMS: &[Form] = &[
         .second(Second::Generate("SecretData")),
     of_secret("UpdateSecretVersionStage", text("Move a stage", "移动版本状态"))
         .about(
-            "Programs that ask for no version get the one at which ACSCurrent points.",
+            "Programs that request no version get the one that ACSCurrent points to.",
             "未指定版本的程序读取的是 ACSCurrent 所指的版本。",
         )
         .fields(&[

@@ -68,7 +68,7 @@ const WORDS: &[(&str, Text)] = &[
     ("file-id", text("File id", "文件 ID")),
     ("set-id", text("Run id", "批次 ID")),
     ("body", text("Body begins at byte", "正文起始字节")),
-    ("unknown", text("This is no file that bulla has encrypted.", "这不是 bulla 加密的文件。")),
+    ("unknown", text("This file was not encrypted by bulla.", "此文件不是由 bulla 加密的。")),
     ("newer", text("A newer version of bulla has written this file.", "此文件由更新版本的 bulla 写入。")),
     ("broken", text("The header is damaged or cut off.", "文件头已损坏或不完整。")),
     ("unreadable", text("The browser cannot read this file.", "浏览器无法读取此文件。")),

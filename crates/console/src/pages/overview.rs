@@ -22,7 +22,7 @@ pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
     let content = html! {
         (totals(context, &ahead))
         @if let Some(counts) = &ahead.keys { (counted(context, counts)) }
-        h2 { (context.say(text("What is going to happen", "即将发生"))) }
+        h2 { (context.say(text("Scheduled events", "计划中的事件"))) }
         (upcoming(context, &ahead.scheduled))
         (chart::show(context))
         h2 { (context.say(text("About this server", "关于本服务器"))) }

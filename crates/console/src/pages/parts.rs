@@ -118,11 +118,7 @@ pub(super) fn searched(context: &Context<'_>) -> Option<String> {
 
 /// Returns the text for an empty list: the search found nothing, or `yet` because there are no resources yet.
 pub(super) fn empty_text(context: &Context<'_>, yet: Text) -> Text {
-    if searched(context).is_some() {
-        text("Nothing has such a name.", "没有名称匹配的结果。")
-    } else {
-        yet
-    }
+    if searched(context).is_some() { text("No entry matches.", "没有匹配的条目。") } else { yet }
 }
 
 /// Returns the marker at which the page of a list begins.

@@ -208,7 +208,7 @@ fn holders_of(context: &Context<'_>, policy: &Policy, reply: &ListEntitiesForPol
         [(texts::USERS, users.collect()), (texts::GROUPS, groups.collect()), (texts::ROLES, roles.collect())];
     html! {
         @if lists.iter().all(|(_, rows)| rows.is_empty()) {
-            p { (context.say(text("Nobody has this policy.", "尚未授权给任何身份。"))) }
+            p { (context.say(text("Not attached.", "尚未授权给任何身份。"))) }
         }
         @for (title, rows) in lists.iter().filter(|(_, rows)| !rows.is_empty()) {
             (table(context, &[*title, text("Attached", "授权时间"), texts::ACTIONS], rows))
@@ -271,12 +271,9 @@ mod tests {
         let owner = Browser::owner();
         owner.post("/console/do/ram/CreatePolicy", &[("PolicyName", "p"), ("PolicyDocument", GRANTING)]);
         let page = owner.get("/console/policies/Custom/p");
-        assert!(
-            page.has("line 1: <code>ram:CreateAccessKey</code>") && page.has("Nobody has this policy"),
-            "{page:?}"
-        );
+        assert!(page.has("line 1: <code>ram:CreateAccessKey</code>") && page.has("Not attached"), "{page:?}");
         let page = owner.in_chinese().get("/console/policies/Custom/p");
-        assert!(page.has("实际影响") && page.has("可以让调用者以该用户的身份操作"), "{page:?}");
+        assert!(page.has("提权风险") && page.has("可以让调用者以该用户的身份操作"), "{page:?}");
 
         let to = "/console/do/ram/CreatePolicyVersion?PolicyName=p&PolicyType=Custom";
         let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
@@ -284,7 +281,11 @@ mod tests {
         assert_eq!(json(form.get("PolicyDocument").unwrap()), json(GRANTING)); // with a member on each line
         let page = owner.post(to, &[("PolicyDocument", PLAIN)]);
         assert!(page.has("version=v2"), "{page:?}");
-        assert!(owner.get("/console/policies/Custom/p?version=v2").has("No statement amounts to granting"));
+        assert!(
+            owner
+                .get("/console/policies/Custom/p?version=v2")
+                .has("No statement allows privilege escalation")
+        );
         let set = "/console/do/ram/SetDefaultPolicyVersion";
         owner.send(&Method::POST, set, &page.form(set).encode());
         assert!(owner.get("/console/policies/Custom/p").has("Version <bdi>v2</bdi> (in force)"));
@@ -305,7 +306,7 @@ mod tests {
         assert!(owner.get("/console/policies").has("AliyunKMSFullAccess"));
         assert!(!owner.get("/console/policies?text=ReadOnly").has("AliyunKMSFullAccess"));
         let page = owner.get("/console/policies/System/AliyunKMSFullAccess");
-        assert!(page.has("What it amounts to") && !page.has("CreatePolicyVersion"), "{page:?}");
+        assert!(page.has("Privilege escalation") && !page.has("CreatePolicyVersion"), "{page:?}");
         for path in ["/console/policies/Custom/no", "/console/policies/Other/p"] {
             assert_eq!(owner.get(path).status, StatusCode::NOT_FOUND);
         }

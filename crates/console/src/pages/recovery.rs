@@ -86,8 +86,8 @@ const STEPS: [Text; 3] = [
         "根密钥文件的副本：与数据及数据备份分开存放，例如密码管理器或保险柜中的纸质副本。",
     ),
     text(
-        "Backups of the data directory, taken while the server is stopped, or of a snapshot of its file system.",
-        "数据目录的备份：在服务器停止时复制，或使用文件系统快照。",
+        "A backup by `bulla backup create`, or one of the schedule.",
+        "用 bulla backup create 创建的备份，或者定时备份中的一份。",
     ),
     text(
         "Once a quarter, start a server on a restored backup with the copy of the root key, and decrypt a file with it.",

@@ -211,7 +211,7 @@ mod tests {
         assert!(page.has(">u20<") && !page.has(">u19<") && page.has("page=1"), "{page:?}");
         let page = owner.get("/console/users?text=U07");
         assert!(page.has(">u07<") && !page.has(">u08<"), "{page:?}");
-        assert!(owner.get("/console/users?text=%3Cb%3E").has("Nothing has such a name"));
+        assert!(owner.get("/console/users?text=%3Cb%3E").has("No entry matches"));
     }
 
     #[test]

@@ -16,9 +16,9 @@ pub(super) fn show(context: &Context<'_>, explained: &Explained) -> Markup {
     let is_open = explained.questions.iter().any(|question| !question.depends_on.is_empty());
     let verdict = match (explained.is_allowed, is_open) {
         (true, false) => text("Allowed", "允许"),
-        (true, true) => text("Allowed, as far as the question tells", "就所填信息而言：允许"),
+        (true, true) => text("Allowed, unless an omitted value changes it", "允许，除非未填写的值改变结果"),
         (false, false) => text("Denied", "拒绝"),
-        (false, true) => text("Denied, as far as the question tells", "就所填信息而言：拒绝"),
+        (false, true) => text("Denied, unless an omitted value changes it", "拒绝，除非未填写的值改变结果"),
     };
     let query = [
         (text("Caller", "调用者"), who_link(&explained.who)),
@@ -28,7 +28,7 @@ pub(super) fn show(context: &Context<'_>, explained: &Explained) -> Markup {
         h2 { (context.say(verdict)) }
         (facts(&context.view, &query))
         @if explained.questions.is_empty() {
-            p { (context.say(text("A request is refused before it is decided: the name is no name of such a resource.", "请求在权限判断之前即被拒绝：该名称不是有效的资源名称。"))) }
+            p { (context.say(text("A request is refused before it is decided: the name is invalid for this kind of resource.", "请求在权限判断之前即被拒绝：该名称对这类资源无效。"))) }
         }
         @for question in &explained.questions { (one(context, question)) }
         @if let Some(also) = explained.also_needed {
@@ -113,10 +113,9 @@ fn applies(context: &Context<'_>, application: &Application) -> Markup {
     let words = match application {
         Application::Applies => text("yes", "是"),
         Application::OtherPrincipal => text("no: it names others", "否：针对其他身份"),
-        Application::AccountOnly => text(
-            "no: it names the account, which gives users and roles nothing",
-            "否：仅指定了账号，不会授予用户或角色任何权限",
-        ),
+        Application::AccountOnly => {
+            text("no: the account as principal means root only", "否：以账号为主体时，仅指主账号")
+        }
         Application::OtherResource => text("no: it is about other resources", "否：针对其他资源"),
         Application::Conditions(_) => text("no: these conditions are not met:", "否：不满足以下条件："),
     };

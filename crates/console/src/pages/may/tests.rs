@@ -36,7 +36,7 @@ fn open_conditions_are_listed_and_can_be_set() {
     let owner = Browser::owner();
     owner.user("ann", POLICY);
     let open = ask(&owner, "user/ann", "ram:ListUsers", "", &[]);
-    assert!(open.has("Denied, as far as the question tells") && open.has("acs:SourceIp"), "{open:?}");
+    assert!(open.has("Denied, unless an omitted value changes it") && open.has("acs:SourceIp"), "{open:?}");
     let inside = ask(&owner, "user/ann", "ram:ListUsers", "", &[("ip", "10.1.2.3")]);
     assert!(inside.has("<h2>Allowed</h2>") && inside.has("<details open>"), "{inside:?}");
     assert_eq!(inside.form("/console/may").get("ip"), Some("10.1.2.3"));

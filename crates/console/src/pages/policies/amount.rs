@@ -13,7 +13,7 @@ pub(super) fn show(context: &Context<'_>, policy_type: PolicyType, document: &st
         PolicyType::Custom => PolicyKind::Identity,
     };
     let policy = Policy::parse(kind, context.kms.account(), document);
-    let title = text("What it amounts to", "实际影响");
+    let title = text("Privilege escalation", "提权风险");
     html! {
         h2 { (context.say(title)) }
         @match &policy {
@@ -25,11 +25,11 @@ pub(super) fn show(context: &Context<'_>, policy_type: PolicyType, document: &st
 
 fn findings(context: &Context<'_>, findings: &[Finding]) -> Markup {
     let none = text(
-        "No statement amounts to granting: who has this policy can do what it names, and cannot get more.",
+        "No statement allows privilege escalation: users and roles with this policy can do what it names, and cannot get more.",
         "没有可用于提权的语句：拥有此策略的身份只能执行策略列出的操作，无法获得更多权限。",
     );
     let some = text(
-        "Who has this policy can get, or give, rights that it does not name:",
+        "Users and roles with this policy can gain or grant rights that it does not name:",
         "拥有此策略的身份可以借此获得或授予策略之外的权限：",
     );
     html! {

@@ -69,7 +69,7 @@ fn default_data() -> Result<PathBuf, Failure> {
     if base.is_relative() {
         let base = base.display();
         return Err(refused(format!(
-            "{variable} is not an absolute path, so the embedded KMS has no place: {base}"
+            "{variable} is not an absolute path, so the embedded KMS has no data directory: {base}"
         )));
     }
     Ok(base.join(below))

@@ -38,7 +38,8 @@ pub(crate) fn keep_memory_from_swap() {
     let flags = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
     let locked = is_unlimited && mlockall(flags).is_ok();
     if !locked && has_swap() {
-        note("passphrases may be written to swap space: run this as root, or after `ulimit -l unlimited`");
+        note("bulla: passphrases may be written to swap space");
+        note("       run this as root, or after `ulimit -l unlimited`");
     }
 }
 
@@ -99,7 +100,7 @@ pub(crate) fn without_panics(run: impl FnOnce() -> Result<(), Failure>) -> Resul
         let failure = if what.contains(NO_PROCESS) {
             no_thread(NO_PROCESS) // std and tokio panic when they cannot start a thread
         } else {
-            Failure::new(Exit::Other, format!("this should not happen: {what}"), PANIC_HINT)
+            Failure::new(Exit::Other, format!("internal error: {what}"), PANIC_HINT)
         };
         if thread::current().id() == main {
             *PANIC.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
@@ -109,7 +110,7 @@ pub(crate) fn without_panics(run: impl FnOnce() -> Result<(), Failure>) -> Resul
     }));
     panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
         let failure = PANIC.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Err(failure.unwrap_or_else(|| Failure::new(Exit::Other, "this should not happen", PANIC_HINT)))
+        Err(failure.unwrap_or_else(|| Failure::new(Exit::Other, "internal error", PANIC_HINT)))
     })
 }
 

@@ -108,7 +108,7 @@ mod tests {
                 security_token: Some(token.to_owned().into()),
             };
             let error = credentials.checked(|| "HERE".to_owned()).unwrap_err();
-            assert_eq!(error.to_string(), "the access key in HERE has impossible characters");
+            assert_eq!(error.to_string(), "the access key in HERE has invalid characters");
             let brought = Credentials::new(id, secret.to_owned());
             let brought = brought.and_then(|key| key.with_security_token(token.to_owned()));
             assert!(matches!(brought, Err(CredentialsError::Unprintable { .. })), "{id:?} {token:?}");

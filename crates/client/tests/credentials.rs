@@ -178,7 +178,7 @@ fn profiles_that_cannot_be_used_are_named() {
         (json!({ "name": "p", "mode": "OAuth" }), ": the login has expired"),
         (key("RsaKeyPair"), r#"has the mode "RsaKeyPair", which is not supported"#),
         (key("BearerToken"), r#"has the mode "BearerToken", which is not supported"#),
-        (with(key("AK"), "access_key_id", "i\n".into()), "has impossible characters"),
+        (with(key("AK"), "access_key_id", "i\n".into()), "has invalid characters"),
     ] {
         setup.profiles(&[profile]);
         let error = setup.error();
@@ -506,7 +506,7 @@ fn a_credentials_uri_that_cannot_be_used_stops() {
     for (status, body, message) in [
         (404, "hunter2".to_owned(), "answered 404"),
         (200, "hunter2".to_owned(), "answered something that is not JSON"),
-        (200, coded("u", FAR).replace("Success", "hunter2"), "answered a code other than Success"),
+        (200, coded("u", FAR).replace("Success", "hunter2"), "returned a code other than Success"),
         (200, coded("u", FAR).replace("Expiration", "X"), "answered without a usable Expiration"),
         (302, String::new(), "answered 302"),
     ] {
@@ -517,7 +517,7 @@ fn a_credentials_uri_that_cannot_be_used_stops() {
     let broken = coded("u", FAR).replace("secret-of-u", "two words");
     let server = Fake::start(move |_| (200, broken.clone()));
     setup.set("ALIBABA_CLOUD_CREDENTIALS_URI", server.url.as_str());
-    assert_eq!(setup.error(), "the access key in ALIBABA_CLOUD_CREDENTIALS_URI has impossible characters");
+    assert_eq!(setup.error(), "the access key in ALIBABA_CLOUD_CREDENTIALS_URI has invalid characters");
     setup.set("ALIBABA_CLOUD_CREDENTIALS_URI", "http://127.0.0.1:1/");
     assert!(setup.error().starts_with("ALIBABA_CLOUD_CREDENTIALS_URI: http://127.0.0.1:1 cannot be reached"));
 }

@@ -148,7 +148,7 @@ fn errors_of_the_metadata_service_are_reported() {
             ((403, ""), (200, whole.clone()), "answered 403"),
             ((200, "r"), (404, String::new()), "answered 404"),
             ((200, "r"), (200, "hunter2".to_owned()), "answered something that is not JSON"),
-            ((200, "r"), (200, whole.replace("Success", "Failed")), "answered a code other than Success"),
+            ((200, "r"), (200, whole.replace("Success", "Failed")), "returned a code other than Success"),
             ((200, "r"), (200, whole.replace("Expiration", "x")), "answered without a usable Expiration"),
         ] {
             *answers.lock().unwrap() = (names.0, names.1.to_owned(), role.0, role.1);
@@ -196,7 +196,7 @@ fn a_metadata_service_that_does_not_answer() {
         setup.set("ALIBABA_CLOUD_ECS_METADATA", "EcsRole");
         let error = setup.error();
         assert!(
-            error.ends_with("http://100.100.100.200 cannot be reached: there was no answer in time"),
+            error.ends_with("http://100.100.100.200 cannot be reached: the response timed out"),
             "{error}"
         );
         drop(listener);

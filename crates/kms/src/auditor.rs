@@ -420,14 +420,15 @@ impl Running {
 }
 
 impl Kms {
-    /// Returns the public key of the first seals if the audit trail began at this start: it proves that no line was changed since.
+    /// Returns the public key of the first seals if the audit trail began at this start: with it, a reader verifies that no sealed
+    /// line was changed.
     #[must_use]
     pub fn new_audit_key(&self) -> Option<PublicKey> {
         self.auditor.trail.as_ref()?.new_key
     }
 
-    /// Returns the public key that proves that no line of the audit trail was changed, as far back as the trail names one; `None`
-    /// without a trail. It does not change while the trail is kept. Reads the first lines of files.
+    /// Returns the public key that proves that no sealed line of the audit trail was changed, as far back as the trail names one;
+    /// `None` without a trail. It does not change while the trail is kept. Reads the first lines of files.
     ///
     /// # Errors
     /// [`ReadError`].

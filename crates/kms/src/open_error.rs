@@ -115,7 +115,7 @@ impl OpenError {
                 existing.display()
             ),
             Self::ClockBehind { .. } => {
-                "set the clock right; if it was wrong at the last use of the store, start once with: bulla serve --accept-clock"
+                "correct the clock; if it was wrong at the last use of the store, start once with: bulla serve --accept-clock"
                     .into()
             }
         }

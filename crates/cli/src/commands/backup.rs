@@ -53,6 +53,7 @@ fn create_offline(options: &Options, file: &Path, output: BackupOutput) -> Resul
     let created = create_backup(options, file, output).map_err(|error| failure(file, &error))?;
     if let Some(error) = created.unnoted {
         note(format_args!("bulla: the audit trail has no line of this backup: {error}"));
+        note("       the backup is complete; check that the directory of the trail can be written");
     }
     Ok(created.facts)
 }
@@ -73,7 +74,7 @@ fn options(flags: &KmsFlags, data: Option<PathBuf>, root_key: Option<PathBuf>) -
         (Some(data), ..) | (None, _, KmsLocation::Embedded(data)) => data,
         (None, _, KmsLocation::Remote(server)) => {
             let what =
-                format!("bulla backup is for a store on this machine, but --kms or BULLA_KMS names {server}");
+                format!("`backup` is for a store on this machine, but --kms or BULLA_KMS names {server}");
             return Err(Failure::new(Exit::Usage, what, "name its directory with --data"));
         }
     };

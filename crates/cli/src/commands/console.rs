@@ -24,8 +24,7 @@ pub(crate) fn run(flags: &KmsFlags, console: Console) -> Result<(), Failure> {
     let data = match (console.data, KmsLocation::of(flags)?) {
         (Some(data), _) | (None, KmsLocation::Embedded(data)) => data,
         (None, KmsLocation::Remote(server)) => {
-            let what =
-                format!("bulla console is for the embedded KMS, but --kms or BULLA_KMS names {server}");
+            let what = format!("`console` is for the embedded KMS, but --kms or BULLA_KMS names {server}");
             return Err(Failure::new(Exit::Usage, what, "open /console/ of that server in a browser"));
         }
     };

@@ -142,6 +142,7 @@ fn list(kms: &KmsConnection, unused_since: Option<Date>) -> Result<(), Failure> 
     })?;
     if !are_shown {
         note("bulla: aliases are not shown: no permission to list them");
+        note("       ask an administrator for kms:ListAliases");
     }
     Ok(())
 }

@@ -68,7 +68,7 @@ pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
     }
     if let Some(key) = kms.new_audit_key() {
         note(format!("The audit trail begins. Keep its first public key elsewhere: {key}"));
-        note("With it, bulla audit verify proves that no line was changed.");
+        note("With it, `bulla audit verify` proves that no sealed line was changed.");
     }
     for gap in kms.audit_gaps() {
         note(format!("The audit trail has recorded a gap: {}.", of_gap(gap)));

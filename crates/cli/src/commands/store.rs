@@ -26,7 +26,7 @@ fn run_check(flags: &KmsFlags, check: &CheckStore) -> Result<(), Failure> {
         (Some(data), _) | (None, KmsLocation::Embedded(data)) => data,
         (None, KmsLocation::Remote(server)) => {
             let what = format!(
-                "bulla store check is for a store on this machine, but --kms or BULLA_KMS names {server}"
+                "`store check` is for a store on this machine, but --kms or BULLA_KMS names {server}"
             );
             return Err(Failure::new(Exit::Usage, what, "name its directory with --data"));
         }

@@ -97,7 +97,7 @@ struct Requirements {
 pub(crate) enum HeaderFault {
     /// It is not the JSON metadata of LUKS2.
     Unreadable,
-    /// A reencryption has begun and not ended.
+    /// A reencryption is unfinished.
     Reencrypting,
     /// The volume requires an unknown feature.
     Requirement(String),
@@ -256,7 +256,7 @@ impl fmt::Display for HeaderFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable => f.write_str("the header is not the metadata of a LUKS2 volume"),
-            Self::Reencrypting => f.write_str("a reencryption of the volume has begun and not ended"),
+            Self::Reencrypting => f.write_str("a reencryption of the volume is unfinished"),
             Self::Requirement(name) => write!(f, "the volume requires {name:?}, which is not known here"),
             Self::DataCipher(cipher) => {
                 write!(f, "the data is encrypted by {cipher:?}, not by {CIPHER} with 512 bits")

@@ -54,7 +54,7 @@ impl SlotKey {
                 Ok(Self(bytes))
             }
             _ => {
-                let what = format!("the KMS answered a key that has not {} bytes", Self::BYTES);
+                let what = format!("the KMS returned a key of another length than {} bytes", Self::BYTES);
                 Err(Failure::new(Exit::Damaged, what, ENROLL_AGAIN))
             }
         }

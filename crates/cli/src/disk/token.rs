@@ -251,7 +251,7 @@ impl fmt::Display for TokenFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Version(version) => {
-                write!(f, "it has version {version}, and this bulla knows {VERSION} alone")
+                write!(f, "it has version {version}, and this bulla supports only {VERSION}")
             }
             Self::Malformed => f.write_str("it is malformed"),
             Self::TooLong => write!(f, "it has more than {} bytes", Token::MAX_BYTES),

@@ -189,15 +189,17 @@ pub(super) fn hint_of_code(code: &str) -> Option<&'static str> {
             "leave DKMSInstanceId out, or give the id of an instance: `bulla serve` has none"
         }
         (_, "Forbidden.KeyNotFound" | "Forbidden.AliasNotFound") => {
-            "check the key's name, the region and the account"
+            "check the name, the region and the account; `bulla key list` and `bulla alias list` show what exists"
         }
         (_, "Rejected.Disabled") => "enable it with `bulla key enable KEY`",
         (_, "Rejected.PendingDeletion") => {
             "cancel its deletion with `bulla key cancel-deletion KEY` before the key is deleted"
         }
-        (_, "Rejected.PendingImport") => "import its key material with ImportKeyMaterial",
+        (_, "Rejected.PendingImport") => {
+            "import its key material: `bulla kms GetParametersForImport`, then `bulla kms ImportKeyMaterial`"
+        }
         (_, "Rejected.DeletionProtected") => {
-            "turn off its deletion protection first, with SetDeletionProtection"
+            "turn off its deletion protection first: `bulla kms SetDeletionProtection`"
         }
         (_, "Rejected.StateModifiedFailed") => "check the key's state with `bulla key show KEY`",
         ("UnsupportedOperation", _) | (_, "Rejected.UnsupportedOperation") => {
@@ -210,7 +212,9 @@ pub(super) fn hint_of_code(code: &str) -> Option<&'static str> {
         ("InvalidKeyMaterial", _) => {
             "wrap the key's own material with the public key that came with the token"
         }
-        ("InvalidImportToken" | "ExpiredImportToken", _) => "get a new token with GetParametersForImport",
+        ("InvalidImportToken" | "ExpiredImportToken", _) => {
+            "get a new token: `bulla kms GetParametersForImport`"
+        }
         ("Throttling", _) | (_, "Rejected.Throttling" | "ServiceUnavailableTemporary") => "try again later",
         _ => return None,
     })
@@ -270,7 +274,12 @@ mod tests {
             assert!(hint_of_key_service(&denied(code)).is_some(), "{code}");
         }
         let missing = KeyServiceError::KeyNotFound { key: "k".into() };
-        assert_eq!(hint_of_key_service(&missing), Some("check the key's name, the region and the account"));
+        assert_eq!(
+            hint_of_key_service(&missing),
+            Some(
+                "check the name, the region and the account; `bulla key list` and `bulla alias list` show what exists"
+            )
+        );
         let outage = |source| KeyServiceError::Unreachable { endpoint: String::new(), source };
         assert_eq!(hint_of_key_service(&outage(Arc::new(TransportError::TooLarge))), Some(NO_KMS));
         let answer = CallError::InvalidResponse {

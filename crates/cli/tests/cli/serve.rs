@@ -19,7 +19,7 @@ fn a_first_start_logs_the_public_key_of_the_trail() {
          without it all keys are lost; with it and a backup of the data, an attacker has all keys.\n\
          --root-key keeps it apart from the data.\n\
          The audit trail begins. Keep its first public key elsewhere: {key}\n\
-         With it, bulla audit verify proves that no line was changed.\n\
+         With it, `bulla audit verify` proves that no sealed line was changed.\n\
          For a client:\n  export BULLA_KMS={url}\n  export ALIBABA_CLOUD_CA_BUNDLE={data}/tls/ca.pem\n",
         data = world.path("kms").display(),
         url = server.url
@@ -149,7 +149,7 @@ fn a_clock_that_was_ahead_is_accepted_by_the_command_in_the_error() {
     assert_eq!(refused.code(), Some(3));
     let message = refused.stderr;
     assert!(message.contains("seconds behind the last use of the store\n"), "{message}");
-    let (_, command) = message.trim_end().rsplit_once("accept it once: ").unwrap();
+    let (_, command) = message.trim_end().rsplit_once("start once with: ").unwrap();
     assert_eq!(
         command,
         format!("bulla serve --listen 127.0.0.1:0 --data '{}' --accept-clock", data.display())

@@ -123,8 +123,8 @@ mod tests {
             ("\"hunter2\"", "\"\"", "answered without a usable AccessKeySecret"),
             ("SecurityToken", "X", "answered without a usable SecurityToken"),
             ("2030-01-01T00:00:00Z", "2030-01-01T00:00:00.5Z", "answered without a usable Expiration"),
-            ("Success", "Failed", "answered a code other than Success"),
-            ("Code", "X", "answered a code other than Success"),
+            ("Success", "Failed", "returned a code other than Success"),
+            ("Code", "X", "returned a code other than Success"),
             ("\"hunter2\"", "[\"hunter2\"]", "answered JSON that is not the reply to this action"),
             ("{", "<", "answered something that is not JSON"),
         ] {

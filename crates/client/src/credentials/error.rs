@@ -183,7 +183,7 @@ impl fmt::Display for CredentialsError {
         match self {
             Self::NotFound { looked } => write!(f, "no credentials: {}", looked.join("; ")),
             Self::HalfSet { set, missing } => write!(f, "{set} is set, but {missing} is not"),
-            Self::Unprintable { place } => write!(f, "the access key in {place} has impossible characters"),
+            Self::Unprintable { place } => write!(f, "the access key in {place} has invalid characters"),
             Self::Read { path, .. } => write!(f, "{} cannot be read", path.display()),
             Self::NotPrivate { path, writer } => write!(f, "{} {writer}", path.display()),
             Self::Malformed { path, line } => {
@@ -221,7 +221,7 @@ fn write_problem(
         ServerProblem::Refused(refusal) => write!(f, "refused with {}", refusal.what()),
         ServerProblem::Status(status) => write!(f, "answered {status}"),
         ServerProblem::InvalidResponse(problem) => write!(f, "answered {problem}"),
-        ServerProblem::NoSuccess => f.write_str("answered a code other than Success"),
+        ServerProblem::NoSuccess => f.write_str("returned a code other than Success"),
         ServerProblem::Field(field) => write!(f, "answered without a usable {field}"),
         ServerProblem::NoRole => f.write_str("says that this instance has no role"),
         ServerProblem::NoToken(status) => write!(f, "answered {status} to the request for a token (IMDSv2)"),

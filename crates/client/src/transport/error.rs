@@ -116,8 +116,8 @@ impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => error.fmt(f),
-            Self::ConnectTimeout => f.write_str("there was no connection in time"),
-            Self::AnswerTimeout => f.write_str("there was no answer in time"),
+            Self::ConnectTimeout => f.write_str("the connection timed out"),
+            Self::AnswerTimeout => f.write_str("the response timed out"),
             Self::Certificate { problem, .. } => problem.fmt(f),
             Self::Tls(_) => f.write_str("it does not speak valid TLS"),
             Self::Proxy(_) => f.write_str("the proxy does not connect to it"),

@@ -82,7 +82,7 @@ impl StoreError {
                 "raise the process limit of the user (`ulimit -u`) or the pids limit of the container"
             }
             Self::RolledBack(_) => {
-                "restore the whole data directory from its backup; to use the store as it is, start once with: \
+                "restore the whole data directory from its backup; to accept the rollback, start once with: \
                  bulla serve --accept-rollback"
             }
             _ => {

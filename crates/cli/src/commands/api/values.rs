@@ -67,7 +67,7 @@ fn text(name: &str, path: &Path, mut bytes: Zeroizing<Vec<u8>>) -> Result<Zeroiz
         Failure::new(Exit::Usage, format!("--{name}: {} {what}", path.display()), hint)
     };
     if bytes.len() > LONGEST {
-        return Err(refused("is longer than a parameter can be", "use `bulla encrypt` for what is large"));
+        return Err(refused("is longer than a parameter can be", "use `bulla encrypt` for large data"));
     }
     let text = String::from_utf8(std::mem::take(&mut *bytes)).map_err(|error| {
         error.into_bytes().zeroize();

@@ -32,8 +32,8 @@ pub(super) fn run(args: &VerifyTrail) -> Result<(), Failure> {
     let hint = "keep these files as they are, and compare them with copies that were kept elsewhere";
     let what = match report.faults.len() {
         0 => "the audit trail has lost lines that had been durable".to_owned(),
-        1 => "the audit trail is not as it was written: 1 fault".to_owned(),
-        faults => format!("the audit trail is not as it was written: {faults} faults"),
+        1 => "the audit trail was changed or damaged: 1 fault".to_owned(),
+        faults => format!("the audit trail was changed or damaged: {faults} faults"),
     };
     Err(Failure::new(Exit::Damaged, what, hint))
 }
@@ -132,23 +132,23 @@ fn sentence(fault: &FaultKind) -> String {
             format!("what follows line {after} is not a line of an audit trail")
         }
         FaultKind::Changed { number } => {
-            format!("line {number} is not the one that the next line was written after")
+            format!("line {number} does not match the hash in the next line")
         }
         FaultKind::Missing { from, to } if from == to => format!("line {from} is missing"),
         FaultKind::Missing { from, to } => format!("lines {from} to {to} are missing"),
         FaultKind::OutOfOrder { number } => format!("line {number} is in the wrong place"),
-        FaultKind::Foreign { number } => format!("line {number} is of another store"),
+        FaultKind::Foreign { number } => format!("line {number} belongs to another store"),
         FaultKind::ForgedSeal { number } => {
             format!("the seal in line {number} is forged: its signature is wrong")
         }
         FaultKind::WrongKey { number } => {
-            format!("the seal in line {number} is by another key than that of its file")
+            format!("the seal in line {number} is signed by a key other than its file's")
         }
         FaultKind::NoCertificate { number } => {
             format!("line {number} is not a certificate by the key of the file before")
         }
         FaultKind::NewKey { number } => {
-            format!("the key in line {number} introduces itself: no earlier key certifies it")
+            format!("the key in line {number} is not certified by an earlier key")
         }
         FaultKind::Misplaced { number } => format!("line {number} does not belong in the middle of a file"),
         FaultKind::Torn { after } => format!("the file ends in the middle of the line after line {after}"),
@@ -156,7 +156,9 @@ fn sentence(fault: &FaultKind) -> String {
         FaultKind::FileMissing { from } => format!("the file with the lines from {from} on is missing"),
         FaultKind::Unexpected { number } => format!("line {number} does not have the expected hash"),
         FaultKind::ExpectedMissing { number } => format!("the expected line {number} is missing"),
-        FaultKind::NotAnchored => "the public key does not lead to this trail".to_owned(),
+        FaultKind::NotAnchored => {
+            "no chain of certificates leads from the public key to this trail".to_owned()
+        }
         other => format!("{other:?}"),
     }
 }

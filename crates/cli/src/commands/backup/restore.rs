@@ -38,7 +38,7 @@ fn restore_failure(file: &Path, audit: Option<&Path>, error: &BackupError) -> Fa
     let failure = failure(file, error);
     match error {
         BackupError::Open(OpenError::InUse { .. }) => {
-            failure.advising("stop the server first; it would answer from the state before")
+            failure.advising("stop the server first; it would keep serving the replaced store")
         }
         BackupError::Open(OpenError::Directory { path, .. }) if audit.is_some_and(|audit| path.starts_with(audit)) => {
             failure.advising("check it with `bulla audit verify`; to restore without it, name an empty directory with --audit")
@@ -169,8 +169,11 @@ fn name(kind: ChangeKind) -> &'static str {
 const TITLES: &[(ChangeKind, &str)] = &[
     (ChangeKind::Created, "lost, because it was created since"),
     (ChangeKind::Disabled, "as before, although it was disabled or changed since"),
-    (ChangeKind::Enabled, "disabled or to be deleted again, although it was enabled or kept since"),
-    (ChangeKind::Deleted, "there again, although it was deleted since"),
+    (
+        ChangeKind::Enabled,
+        "disabled or scheduled for deletion again, although it was enabled or its deletion was cancelled since",
+    ),
+    (ChangeKind::Deleted, "restored, although it was deleted since"),
     (ChangeKind::Detached, "allowed again, although rights were removed or changed since"),
-    (ChangeKind::Rekeyed, "back to the material, value or target of then"),
+    (ChangeKind::Rekeyed, "back to the material, value or target at the time of the backup"),
 ];

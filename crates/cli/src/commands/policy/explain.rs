@@ -295,9 +295,7 @@ fn reason(application: &Application, unknown: &BTreeSet<ConditionKey>) -> String
     match application {
         Application::Applies => "yes".to_owned(),
         Application::OtherPrincipal => "no: it names others".to_owned(),
-        Application::AccountOnly => {
-            "no: it names the account, which gives users and roles nothing".to_owned()
-        }
+        Application::AccountOnly => "no: the account as principal means root only".to_owned(),
         Application::OtherResource => "no: it is about other resources".to_owned(),
         Application::Conditions(unmet) => {
             let unmet = unmet.iter().map(|one| {

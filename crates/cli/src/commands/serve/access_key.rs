@@ -33,7 +33,7 @@ pub(super) fn given_access_key(readers: SecretReaders) -> Result<Option<(String,
             let what = format!(
                 "only one of {ACCESS_KEY_ID} and {ACCESS_KEY_SECRET} or {ACCESS_KEY_SECRET_FILE} is set"
             );
-            Err(Failure::new(Exit::Usage, what, "set both, or neither to have an access key made"))
+            Err(Failure::new(Exit::Usage, what, "set both, or neither to generate one"))
         }
     }
 }

@@ -49,6 +49,6 @@ pub(in crate::commands) fn serve_failure(error: ServeError) -> Failure {
 }
 
 const ROLLED_BACK: &str =
-    "restore the whole data directory from its backup; to use the store as it is, accept it once";
+    "restore the whole data directory from its backup; to accept the rollback, start once with";
 const CLOCK_BEHIND: &str =
-    "set the clock right and start again; if it was wrong at the last use of the store, accept it once";
+    "correct the clock and start again; if it was wrong at the last use of the store, start once with";

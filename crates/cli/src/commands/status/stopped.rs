@@ -40,8 +40,9 @@ pub(super) fn run(data: &Path, args: &Status) -> Result<(), Failure> {
         print_root_key(&root_key)?;
         audit.as_ref().map_or(Ok(()), print_audit)?;
     }
-    let what = format!("no server runs with {}", data.display());
-    Err(Failure::new(Exit::Other, what, "start it: bulla serve --data DIR, or as the service that it is"))
+    let data = data.display();
+    let hint = format!("start it: `systemctl start bulla`, or `bulla serve --data {data}`");
+    Err(Failure::new(Exit::Other, format!("no server runs with {data}"), hint))
 }
 
 /// Returns the state of the trail from its files; `None` without files.

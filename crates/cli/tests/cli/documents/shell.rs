@@ -160,6 +160,7 @@ impl Tests {
         let Block { heading, number, language, number_of_language, .. } = block;
         let names = [
             format!("'{heading}' {number}"),
+            format!("\"{heading}\" {number}"),
             format!("block {heading} {number}"),
             format!("block {page} {language} {number_of_language}"),
         ];

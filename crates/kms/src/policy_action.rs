@@ -104,7 +104,8 @@ impl PolicyAction {
             (Product::Kms, "CreateKey" | "ListKeys") => "key",
             (Product::Kms, "CreateSecret" | "ListSecrets") => "secret",
             (Product::Kms, "ListAliases") => "alias",
-            (Product::Kms, "GetRandomPassword" | "GetKeyDefaultPolicy" | "GetKmsInstanceQuotaInfos") => "*",
+            (Product::Kms, "GetRandomPassword" | "GetKeyDefaultPolicy") => "*",
+            (Product::Kms, "GetKmsInstanceQuotaInfos" | "DescribeBackups") => "*",
             (Product::Ram, "CreateUser" | "ListUsers") => "user/*",
             (Product::Ram, "CreateGroup" | "ListGroups") => "group/*",
             (Product::Ram, "CreateRole" | "ListRoles") => "role/*",
@@ -179,10 +180,11 @@ impl PolicyProduct {
 const KMS: PolicyProduct = PolicyProduct::Served(Product::Kms);
 
 /// Permissions that belong to no action: ReEncrypt needs the first two, and pages of the console the others.
-const PERMISSIONS: [(PolicyProduct, &str); 4] = [
+const PERMISSIONS: [(PolicyProduct, &str); 5] = [
     (KMS, "ReEncryptFrom"),
     (KMS, "ReEncryptTo"),
     (KMS, "GetKmsInstanceQuotaInfos"),
+    (KMS, "DescribeBackups"),
     (PolicyProduct::ActionTrail, "LookupEvents"),
 ];
 
@@ -229,7 +231,7 @@ mod tests {
             assert!(product.served().unwrap().actions().contains(&name), "{text}");
         }
         let all: Vec<_> = PolicyAction::all().collect();
-        assert_eq!(all.iter().filter(|action| action.only_resource().is_some()).count(), 22);
+        assert_eq!(all.iter().filter(|action| action.only_resource().is_some()).count(), 23);
         assert_eq!(all.iter().filter(|action| action.also_needed().is_some()).count(), 17);
         let count: usize = Product::ALL.iter().map(|product| product.actions().len()).sum();
         assert_eq!(all.len(), count + PERMISSIONS.len() - NO_PERMISSIONS.len());

@@ -2,8 +2,9 @@
 //!
 //! The engine answers a query like an action: in a session of its own, from one snapshot, with the same permission checks. A
 //! query reveals to a caller only what actions with the caller's permissions reveal, and neither its filters nor its order
-//! depend on anything else. The audit trail and limits, which no action returns, have permissions of their own.
+//! depend on anything else. The audit trail, limits and backups, which no action returns, have permissions of their own.
 
+mod backups;
 mod explain;
 mod keys;
 mod limits;
@@ -23,6 +24,7 @@ use bulla_wire::ram::{
     Group, ListGroups, ListPolicies, ListPoliciesForUser, ListRoles, ListUsers, Policy, Role, User,
 };
 
+pub use self::backups::{DescribeBackups, DescribeKeyBackups, KeptBackups, KeyBackups};
 pub use self::explain::{Explain, Explained, NoQuestion};
 pub use self::keys::{FindKeys, FoundKeys, KeyEntry, KeyOrder, WantedTag};
 pub use self::limits::{Creator, DescribeLimits, LimitsInForce, MadeCounts, RecordCounts};
@@ -133,6 +135,10 @@ queries! {
     SearchTrail => Option<TrailPage>, Permission::LOOK_UP_EVENTS, trail::search;
     /// Returns quotas and limits, and their usage.
     DescribeLimits => Box<LimitsInForce>, Permission::READ_QUOTAS, limits::describe;
+    /// Returns the state of scheduled backups.
+    DescribeBackups => Option<KeptBackups>, Permission::READ_BACKUPS, backups::describe;
+    /// Returns which scheduled backups contain a key.
+    DescribeKeyBackups => Option<KeyBackups>, Permission::of::<DescribeKey>(), backups::of_key;
 }
 
 /// The product of queries in the audit trail.

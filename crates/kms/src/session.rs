@@ -15,6 +15,7 @@ use crate::authorize::{
     Allowed, AnyPolicy, AssumableRole, Container, Holders, Inquiry, KeyCatalogue, Listing, Permission,
     QuotaUse, SecretCatalogue, View,
 };
+use crate::backup::{BackupState, HoldingBackup};
 use crate::crypto::{AsymmetricSpec, KeyPair};
 use crate::generator::PairFor;
 use crate::limits::{RequestLimits, ThrottledRequests};
@@ -209,6 +210,25 @@ impl<'s, A> Session<'s, A> {
         search: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
         self.kms.searcher.run(TRAIL, search).await
+    }
+
+    /// Returns the state of scheduled backups, if the caller may read it; none without a schedule.
+    ///
+    /// # Errors
+    /// Forbidden.NoPermission.
+    pub(crate) fn backup_state(&self) -> Result<Option<BackupState>, Error> {
+        self.asking(Permission::READ_BACKUPS).anything()?;
+        Ok(self.kms.backup_state())
+    }
+
+    /// Returns the scheduled backups that contain a key, oldest first, if the caller may read the state of backups; none
+    /// without a schedule.
+    ///
+    /// # Errors
+    /// Forbidden.NoPermission.
+    pub(crate) fn backups_of(&self, key: &Allowed<&Row<Key>>) -> Result<Option<Vec<HoldingBackup>>, Error> {
+        let is_scheduled = self.backup_state()?.is_some();
+        Ok(is_scheduled.then(|| self.kms.backups_since(key.record.created)))
     }
 
     /// Returns the limits on requests. Needs the permission to read them.

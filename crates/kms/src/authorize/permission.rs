@@ -23,6 +23,8 @@ impl Permission {
         Self { product: PolicyProduct::ActionTrail, name: "LookupEvents" };
     /// Reading quotas and limits, and their usage.
     pub(crate) const READ_QUOTAS: Self = Self::of_kms("GetKmsInstanceQuotaInfos");
+    /// Reading the state of scheduled backups.
+    pub(crate) const READ_BACKUPS: Self = Self::of_kms("DescribeBackups");
 
     const fn of_kms(name: &'static str) -> Self {
         Self { product: PolicyProduct::Served(Product::Kms), name }
@@ -38,10 +40,11 @@ impl Permission {
         Self { product: action.product, name: action.name }
     }
 
-    /// The permission to call the action with this name; none if the product has no such action.
-    pub(crate) fn named(product: Product, action: &str) -> Option<Self> {
-        let name = product.actions().iter().find(|name| **name == action)?;
-        Some(Self { product: PolicyProduct::Served(product), name })
+    /// The permission with this name: that of an action, or one that belongs to no action. None if the product has no such one.
+    pub(crate) fn named(product: Product, name: &str) -> Option<Self> {
+        let product = PolicyProduct::Served(product);
+        let name = PolicyAction::names(product).find(|known| *known == name)?;
+        Some(Self { product, name })
     }
 
     /// The product whose error a denial has: KMS for a product that is not served.

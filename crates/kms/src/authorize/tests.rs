@@ -17,6 +17,7 @@ use crate::origin::{Caller, Origin};
 use crate::stale_snapshot::StaleSnapshot;
 use crate::{Kms, Options, Role, SystemClock, actions};
 
+mod backups;
 mod bindings;
 mod limits;
 mod matrix;

@@ -58,6 +58,8 @@ impl Kms {
     /// not exist, it is true only if the caller has the permission for all. Facts of the request, such as its encryption
     /// context, are unknown here: an Allow with a condition on one does not count.
     ///
+    /// The permissions that belong to no action, such as `kms:DescribeBackups`, count as actions here.
+    ///
     /// It takes a few microseconds. Returns false for an action that is not in the table of the product.
     #[must_use]
     pub fn may(&self, product: Product, action: &str, on: On<'_>, origin: &Origin) -> bool {

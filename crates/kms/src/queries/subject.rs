@@ -210,6 +210,7 @@ mod tests {
             ("kms:ListSecrets", "*", On::Secrets),
             ("kms:GetRandomPassword", "", On::Anything),
             ("kms:GetKmsInstanceQuotaInfos", "*", On::Anything),
+            ("kms:DescribeBackups", "", On::Anything),
             ("actiontrail:LookupEvents", "", On::Anything),
             ("ram:GetUser", "user/Ann", On::User("Ann")),
             ("ram:GetUser", "acs:ram:*:42:user/Ann", On::User("Ann")),

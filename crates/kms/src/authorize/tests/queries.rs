@@ -467,6 +467,8 @@ pub(super) fn all_queries(key: &str) -> Vec<queries::Query> {
         queries::DescribeKeyUses { key_id: key.into() }.into(),
         queries::SearchTrail::default().into(),
         queries::DescribeLimits {}.into(),
+        queries::DescribeBackups {}.into(),
+        queries::DescribeKeyBackups { key_id: key.into() }.into(),
     ];
     let names: Vec<_> = all.iter().map(queries::Query::name).collect();
     assert_eq!(names, queries::Query::NAMES, "each query of the table is here");
@@ -500,6 +502,8 @@ fn first_questions(key: &str) -> Vec<String> {
         &format!("DescribeKey key/{key}"),
         "LookupEvents *",
         "GetKmsInstanceQuotaInfos *",
+        "DescribeBackups *",
+        &format!("DescribeKey key/{key}"),
     ];
     questions.map(str::to_owned).into()
 }

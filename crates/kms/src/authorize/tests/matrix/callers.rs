@@ -185,7 +185,7 @@ const DENIED: Policy = &[
     deny(&["kms:GetSecretValue"], &["*"]),
     deny(&["ram:Get*", "ram:*Policy*"], &["acs:ram:*:*:user/*", "acs:ram:*:system:*"]),
     deny(&["sts:*"], &["acs:ram:*:*:role/worker"]),
-    deny(&["actiontrail:*", "kms:GetKmsInstanceQuotaInfos"], ANY),
+    deny(&["actiontrail:*", "kms:GetKmsInstanceQuotaInfos", "kms:DescribeBackups"], ANY),
 ];
 
 const OF_ROLE: Policy = &[

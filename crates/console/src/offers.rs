@@ -51,6 +51,12 @@ pub(crate) fn offer_button(
     denied(context, label)
 }
 
+/// Whether the caller may read the state of backups. Pages leave it out for other callers, so that a visit of theirs is no
+/// denied request in the audit trail.
+pub(crate) fn may_read_backups(context: &Context<'_>) -> bool {
+    may_all(context, Product::Kms, "DescribeBackups", &[On::Anything])
+}
+
 fn may_all(context: &Context<'_>, product: Product, action: &str, on: &[On<'_>]) -> bool {
     on.iter().all(|on| context.kms.may(product, action, *on, &context.origin))
 }

@@ -1,5 +1,6 @@
 //! Tests of pages, through a browser.
 
+mod backups;
 mod guessing;
 mod keys;
 mod markup;

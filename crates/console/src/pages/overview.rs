@@ -3,7 +3,7 @@
 mod backups;
 mod chart;
 
-use bulla_kms::{Ahead, KeyCounts, On, Overview, Scheduled, ScheduledEvent, ScheduledOf};
+use bulla_kms::{Ahead, KeptBackups, KeyCounts, On, Overview, Scheduled, ScheduledEvent, ScheduledOf};
 use bulla_wire::{Error, Product};
 use maud::{Markup, html};
 
@@ -19,6 +19,7 @@ use crate::times::time;
 
 pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
     let ahead = context.find(Overview {}).await?;
+    let kept = backups::find(context).await?;
     let content = html! {
         (totals(context, &ahead))
         @if let Some(counts) = &ahead.keys { (counted(context, counts)) }
@@ -26,7 +27,7 @@ pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
         (upcoming(context, &ahead.scheduled))
         (chart::show(context))
         h2 { (context.say(text("About this server", "关于本服务器"))) }
-        (facts(&context.view, &about(context)))
+        (facts(&context.view, &about(context, kept.as_ref())))
         @if super::recovery::is_shown_to(context) {
             p { a href=(path("recovery", &[])) { (context.say(texts::RECOVERY)) } }
         }
@@ -34,13 +35,13 @@ pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
     Ok(Page { title: context.say(texts::OVERVIEW).to_owned(), content })
 }
 
-fn about(context: &Context<'_>) -> Vec<(Text, Markup)> {
+fn about(context: &Context<'_>, kept: Option<&KeptBackups>) -> Vec<(Text, Markup)> {
     let mut about = vec![
         (texts::VERSION, html! { "bulla " (env!("CARGO_PKG_VERSION")) }),
         (text("Account", "账号"), html! { code { (context.kms.account()) } }),
         (text("Region", "地域"), html! { code { (context.kms.region()) } }),
     ];
-    about.extend(context.kms.backup_state().map(|state| (texts::BACKUPS, backups::show(context, &state))));
+    about.extend(kept.map(|kept| (texts::BACKUPS, backups::show(context, kept))));
     about
 }
 

@@ -1,6 +1,6 @@
 //! The page of one key.
 
-use bulla_kms::{DescribeKeyUses, KeyUses, On};
+use bulla_kms::{DescribeKeyBackups, DescribeKeyUses, KeyBackups, KeyUses, On};
 use bulla_wire::kms::{
     DescribeKey, KeyMetadata, KeyVersionEntry, ListAliasesByKeyId, ListAliasesReply, ListKeyVersions,
     ListKeyVersionsReply, ListResourceTags,
@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::forms;
 use crate::forms::keys::{ORIGINS, USAGES};
 use crate::layout::{facts, foreign};
-use crate::offers::offer;
+use crate::offers::{may_read_backups, offer};
 use crate::pages::numbered::Numbered;
 use crate::pages::parts::{section, table, table_or};
 use crate::pages::{Page, tags};
@@ -36,6 +36,7 @@ pub(in crate::pages) async fn one(context: &Context<'_>, id: &str) -> Result<Pag
     };
     let versions = context.ask(versions).await;
     let uses = context.find(DescribeKeyUses { key_id: key_id() }).await.ok();
+    let backups = backups(context, &key.key_id).await;
     let tags = context
         .ask(ListResourceTags { key_id: key_id() })
         .await
@@ -45,7 +46,7 @@ pub(in crate::pages) async fn one(context: &Context<'_>, id: &str) -> Result<Pag
     let content = html! {
         @if let Some(name) = name { p.subject { (foreign(name)) } }
         (forms::done(context))
-        (details(context, &key))
+        (details(context, &key, backups.as_ref()))
         (actions::show(context, &key))
         (aliases_of(context, &key, &aliases))
         (versions_of(context, &key, &versions, uses.as_ref()))
@@ -63,7 +64,7 @@ pub(in crate::pages) fn is_pair(key: &KeyMetadata) -> bool {
     key.key_spec.starts_with("RSA") || key.key_spec.starts_with("EC")
 }
 
-fn details(context: &Context<'_>, key: &KeyMetadata) -> Markup {
+fn details(context: &Context<'_>, key: &KeyMetadata, backups: Option<&KeyBackups>) -> Markup {
     let named = |table: &[(&str, Text)], value: &str| match table.iter().find(|(name, _)| *name == value) {
         Some((_, words)) => html! { (context.say(*words)) },
         None => foreign(value),
@@ -80,9 +81,7 @@ fn details(context: &Context<'_>, key: &KeyMetadata) -> Markup {
         (text("Deletion protection", "删除保护"), protection(context, key)),
         (text("ARN", "资源名称（ARN）"), html! { code { (key.arn) } }),
     ];
-    if let Some(held) = backups(context, key) {
-        shown.push((texts::BACKUPS, held));
-    }
+    shown.extend(backups.map(|backups| (texts::BACKUPS, held(context, backups))));
     if let Some(at) = Timestamp::parse(&key.delete_date) {
         shown.insert(1, (text("Deleted at", "删除时间"), time(at)));
     }
@@ -92,21 +91,27 @@ fn details(context: &Context<'_>, key: &KeyMetadata) -> Markup {
     facts(&context.view, &shown)
 }
 
-/// Shows which scheduled backups contain the key, which its deletion does not change; `None` without a schedule.
-fn backups(context: &Context<'_>, key: &KeyMetadata) -> Option<Markup> {
-    context.kms.backup_state()?;
-    let holding = context.kms.backups_since(key.creation_date.unix());
-    let Some(newest) = holding.last() else {
-        return Some(html! { (context.say(text("none holds the key", "没有备份包含此密钥"))) });
+/// Returns which scheduled backups contain the key, if the caller may read the state of backups and there is a schedule.
+async fn backups(context: &Context<'_>, key_id: &str) -> Option<KeyBackups> {
+    if !may_read_backups(context) {
+        return None;
+    }
+    context.find(DescribeKeyBackups { key_id: key_id.to_owned() }).await.ok()?
+}
+
+/// Shows the backups that contain the key, which its deletion does not change.
+fn held(context: &Context<'_>, backups: &KeyBackups) -> Markup {
+    let Some(newest) = backups.newest else {
+        return html! { (context.say(text("none holds the key", "没有备份包含此密钥"))) };
     };
-    Some(html! {
+    html! {
         (context.say(text("holding the key:", "包含此密钥的备份数：")))
-        " " (holding.len()) "; "
-        (context.say(text("the newest is of", "最新备份时间："))) " " (time(Timestamp::from_unix(newest.time)))
-        @if let Some(until) = newest.kept_until {
-            "; " (context.say(text("kept at least until", "至少保留到"))) " " (time(Timestamp::from_unix(until)))
+        " " (backups.count) "; "
+        (context.say(text("the newest is of", "最新备份时间："))) " " (time(newest))
+        @if let Some(until) = backups.kept_until {
+            "; " (context.say(text("kept at least until", "至少保留到"))) " " (time(until))
         }
-    })
+    }
 }
 
 fn rotation(context: &Context<'_>, key: &KeyMetadata) -> Markup {

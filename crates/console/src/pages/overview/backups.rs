@@ -1,34 +1,39 @@
 //! The scheduled backups in one line: their number, the time of the newest, and whether they verify. Only `bulla status`, which
 //! is for operators, names the files.
 
-use bulla_kms::BackupState;
-use bulla_wire::Timestamp;
+use bulla_kms::{DescribeBackups, KeptBackups};
+use bulla_wire::Error;
 use maud::{Markup, html};
 
 use crate::context::Context;
+use crate::offers::may_read_backups;
 use crate::texts::text;
 use crate::times::time;
 
-pub(super) fn show(context: &Context<'_>, state: &BackupState) -> Markup {
-    let at = |unix| time(Timestamp::from_unix(unix));
+/// Returns the state of scheduled backups, if the caller may read it and there is a schedule.
+pub(super) async fn find(context: &Context<'_>) -> Result<Option<KeptBackups>, Error> {
+    if may_read_backups(context) { context.find(DescribeBackups {}).await } else { Ok(None) }
+}
+
+pub(super) fn show(context: &Context<'_>, kept: &KeptBackups) -> Markup {
     html! {
-        @if let Some(newest) = &state.newest {
-            (context.say(text("kept:", "保留数："))) " " (state.count) "; "
-            (context.say(text("the newest is of", "最新备份时间："))) " " (at(newest.time)) "; "
-            (context.say(text("verified:", "已校验数："))) " " (state.verified)
-            @if let Some(oldest) = state.oldest_verification {
-                ", " (context.say(text("all read since", "最早一次校验时间："))) " " (at(oldest))
+        @if let Some(newest) = kept.newest {
+            (context.say(text("kept:", "保留数："))) " " (kept.count) "; "
+            (context.say(text("the newest is of", "最新备份时间："))) " " (time(newest)) "; "
+            (context.say(text("verified:", "已校验数："))) " " (kept.verified)
+            @if let Some(oldest) = kept.oldest_verification {
+                ", " (context.say(text("all read since", "最早一次校验时间："))) " " (time(oldest))
             }
         } @else {
             (context.say(text("none yet", "尚无备份")))
         }
-        @if !state.failed.is_empty() {
-            "; " strong { (context.say(text("damaged:", "已损坏数："))) " " (state.failed.len()) }
+        @if kept.damaged > 0 {
+            "; " strong { (context.say(text("damaged:", "已损坏数："))) " " (kept.damaged) }
         }
-        @if state.failure.is_some() {
+        @if kept.has_failed {
             "; " strong { (context.say(text("the last one failed", "最近一次备份失败"))) }
         }
-        @if state.failure.is_some() || !state.failed.is_empty() {
+        @if kept.has_failed || kept.damaged > 0 {
             " (" (context.say(text("bulla status says why", "原因见 bulla status"))) ")"
         }
     }

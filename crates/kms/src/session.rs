@@ -217,7 +217,7 @@ impl<'s, A> Session<'s, A> {
     /// # Errors
     /// Forbidden.NoPermission.
     pub(crate) fn backup_state(&self) -> Result<Option<BackupState>, Error> {
-        self.asking(Permission::READ_BACKUPS).anything()?;
+        self.with_permission(Permission::READ_BACKUPS).anything()?;
         Ok(self.kms.backup_state())
     }
 

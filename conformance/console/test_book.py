@@ -35,6 +35,6 @@ def test_a_search_for_chinese_characters_finds_chinese_pages(driver):
     assert results and all("根密钥" in result for result in results), results
 
 
-def test_a_search_without_a_match_says_so(driver):
+def test_a_search_without_a_match_has_a_message(driver):
     header, results = search(driver, "没有这样的词")
     assert not results and "No search results" in header

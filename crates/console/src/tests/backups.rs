@@ -28,9 +28,9 @@ fn tell(browser: &Browser, key: &str) -> [bool; 2] {
     ["/console/".to_owned(), format!("/console/keys/{key}")].map(|path| {
         let page = browser.get(&path);
         assert_eq!(page.status, StatusCode::OK, "{page:?}");
-        let tells = page.has("the newest is of");
-        assert_eq!(page.has("Backups"), tells, "{page:?}");
-        tells
+        let sees_state = page.has("the newest is of");
+        assert_eq!(page.has("Backups"), sees_state, "{page:?}");
+        sees_state
     })
 }
 

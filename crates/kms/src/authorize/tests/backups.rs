@@ -38,7 +38,7 @@ impl Scheduled {
 }
 
 #[test]
-fn the_state_of_backups_is_told_without_a_file() {
+fn the_state_of_backups_names_no_file() {
     let scheduled = Scheduled::new();
     let kms = &scheduled.account.kms;
     let owner = kms.owner();
@@ -62,12 +62,13 @@ fn backups_take_a_permission_of_their_own_and_those_of_a_key_both() {
     let backups = scheduled.user("backups", r#""kms:DescribeBackups""#);
     let keys = scheduled.user("keys", r#"["kms:List*","kms:DescribeKey"]"#);
     let both = scheduled.user("both", r#""kms:Describe*""#);
-    for (caller, tells, tells_of_key) in [(&backups, true, false), (&keys, false, false), (&both, true, true)]
+    for (caller, sees_state, sees_those_of_key) in
+        [(&backups, true, false), (&keys, false, false), (&both, true, true)]
     {
-        assert_eq!(scheduled.backups(caller).is_ok(), tells, "{caller:?}");
-        assert_eq!(scheduled.of_key(caller).is_ok(), tells_of_key, "{caller:?}");
+        assert_eq!(scheduled.backups(caller).is_ok(), sees_state, "{caller:?}");
+        assert_eq!(scheduled.of_key(caller).is_ok(), sees_those_of_key, "{caller:?}");
         let may = scheduled.account.kms.may(Product::Kms, "DescribeBackups", On::Anything, caller);
-        assert_eq!(may, tells, "{caller:?}");
+        assert_eq!(may, sees_state, "{caller:?}");
     }
     for denied in [scheduled.backups(&keys).map(drop), scheduled.of_key(&keys).map(drop)] {
         assert_eq!(denied.unwrap_err().code(), ErrorCode::ForbiddenNoPermission);

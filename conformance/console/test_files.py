@@ -15,7 +15,7 @@ from serve import BULLA, ROOT, environment
 
 VECTORS = [*sorted(ROOT.glob("testdata/native/*.bulla")), *sorted(ROOT.glob("testdata/text-format/*.cipher"))]
 PROBLEMS = {
-    "This is no file that bulla has encrypted.",
+    "This file was not encrypted by bulla.",
     "A newer version of bulla has written this file.",
     "The header is damaged or cut off.",
 }

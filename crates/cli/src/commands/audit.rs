@@ -53,6 +53,11 @@ fn no_trail(path: &Path) -> Failure {
 }
 
 fn unreadable(error: &ReadError) -> Failure {
+    if error.is_damage() {
+        let what = format!("{}: it cannot be read to its end: corrupt gzip stream", error.path.display());
+        let hint = "read its missing lines in a copy that was kept elsewhere; bulla audit verify names them";
+        return Failure::new(Exit::Damaged, what, hint);
+    }
     let failure = Failure::io(&error.path, &error.source);
     let hint = match error.source.kind() {
         ErrorKind::PermissionDenied => "run as the user of the server, or as root",
@@ -61,27 +66,48 @@ fn unreadable(error: &ReadError) -> Failure {
     failure.advising(hint)
 }
 
-/// Calls `visit` with each line that records an event, skipping keys, seals and malformed lines.
+/// Calls `visit` with each line that records an event, skipping keys, seals and malformed lines. Reads all files, and then returns
+/// the failure to read one of them.
 fn for_each_record(
     sources: &[TrailFile],
     mut visit: impl FnMut(&[u8], &Record<'_>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let mut failed = None;
+    let mut unread = Unread::default();
     for source in sources {
+        let mut visited = Ok(());
         let read = source.for_each(|line| {
-            if let Some(record) = event(line)
-                && let Err(failure) = visit(line, &record)
-            {
-                failed = Some(failure);
+            if let Some(record) = event(line) {
+                visited = visit(line, &record);
             }
-            failed.is_none()
+            visited.is_ok()
         });
-        if let Some(failure) = failed {
-            return Err(failure);
-        }
-        read.map_err(|error| unreadable(&error))?;
+        visited?;
+        unread.note(read);
     }
-    Ok(())
+    unread.into_result()
+}
+
+/// The failures to read files of a trail.
+#[derive(Default)]
+struct Unread(Option<Failure>);
+
+impl Unread {
+    /// Notes whether a file was read, and prints an earlier failure, so that the last one is left.
+    fn note(&mut self, read: Result<(), ReadError>) {
+        let Err(error) = read else { return };
+        let mut failure = unreadable(&error);
+        if let Some(before) = &self.0 {
+            before.print();
+            if before.exit == Exit::Damaged {
+                failure.exit = Exit::Damaged;
+            }
+        }
+        self.0 = Some(failure);
+    }
+
+    fn into_result(self) -> Result<(), Failure> {
+        self.0.map_or(Ok(()), Err)
+    }
 }
 
 /// Parses a line that records an event.

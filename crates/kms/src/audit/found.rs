@@ -7,6 +7,7 @@ use super::chain::Framed;
 use super::files::{Directory, LogFile, first_number};
 use super::line::Members;
 use super::lines::{Lines, Next};
+use super::sources::is_damage;
 use super::trail::Trail;
 use super::trail_error::TrailError;
 
@@ -23,9 +24,15 @@ impl<D: Directory> Trail<D> {
             let failed = |error| TrailError::new(&self.directory.path(&name), error);
             let file = self.directory.open(&name).map_err(failed)?;
             let mut in_file = file.reader().and_then(Lines::new).map_err(failed)?;
-            while let Next::Line(line) = in_file.next().map_err(failed)? {
-                let written = Framed::parse(line).and_then(|line| wanted.take(line.members));
-                found.extend(written);
+            loop {
+                match in_file.next() {
+                    Ok(Next::Line(line)) => {
+                        found.extend(Framed::parse(line).and_then(|line| wanted.take(line.members)));
+                    }
+                    Ok(Next::Torn(_) | Next::End) => break,
+                    Err(error) if is_damage(&error) => break, // what cannot be read is written again
+                    Err(error) => return Err(failed(error)),
+                }
             }
         }
         Ok(found)
@@ -39,5 +46,25 @@ impl<D: Directory> Trail<D> {
             names.into_iter().filter_map(|name| Some((first_number(&name)?.0, name))).collect();
         files.sort();
         Ok(files.into_iter().rev().take(2).map(|(_, name)| name).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::housekeeping::tidy;
+    use super::super::testing::{Memory, Setup, at};
+
+    #[test]
+    fn lines_in_a_damaged_compressed_file_count_as_unwritten() {
+        let setup = Setup::new();
+        let memory = Memory::default();
+        let mut trail = setup.open(&memory, None).unwrap();
+        trail.append(&setup.lines(20)).unwrap();
+        assert!(trail.rotate_if_due(1, at(1)).unwrap());
+        tidy(&memory, 23, u64::MAX).unwrap();
+        let lines = [setup.line("event-0"), setup.line("event-19")];
+        assert_eq!(trail.written(&lines).unwrap().len(), 2);
+        memory.edit(&memory.trail_files()[0], |content| content.truncate(content.len() / 2));
+        assert!(!trail.written(&lines).unwrap().contains(lines[1].as_str()));
     }
 }

@@ -1,6 +1,7 @@
 //! Reads the lines of one file, plain or compressed, with a limited length.
 
 use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
 
@@ -24,8 +25,16 @@ pub(super) enum Next<'l> {
 impl<'r> Lines<Box<dyn BufRead + 'r>> {
     /// Reads a file, decompressing it if necessary.
     pub(super) fn new(input: impl Read + 'r) -> io::Result<Self> {
+        Self::named(Path::new(""), input)
+    }
+
+    /// Reads a file with this name. If it names a compressed one, damage to the first bytes is an error too.
+    pub(super) fn named(path: &Path, input: impl Read + 'r) -> io::Result<Self> {
         let mut input = BufReader::with_capacity(BUFFER, input);
-        let input: Box<dyn BufRead + 'r> = if input.fill_buf()?.starts_with(GZIP) {
+        let start = input.fill_buf()?;
+        let is_named_gz = path.extension().is_some_and(|extension| extension == "gz");
+        let is_compressed = start.starts_with(GZIP) || is_named_gz && !start.starts_with(b"{");
+        let input: Box<dyn BufRead + 'r> = if is_compressed {
             Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(input)))
         } else {
             Box::new(input)

@@ -176,6 +176,11 @@ impl TrailFile {
     pub(super) fn lines(&self) -> Result<Lines<Box<dyn BufRead>>, ReadError> {
         open(&self.path).map_err(|source| ReadError { path: self.path.clone(), source })
     }
+
+    /// The lines of its open file.
+    pub(super) fn lines_in<'f>(&self, file: &'f File) -> io::Result<Lines<Box<dyn BufRead + 'f>>> {
+        Lines::named(&self.path, file)
+    }
 }
 
 impl<'l> Record<'l> {
@@ -200,7 +205,7 @@ const WAIT: Duration = Duration::from_millis(50);
 const MAX_WAITS: usize = 40;
 
 fn open(path: &Path) -> io::Result<Lines<Box<dyn BufRead>>> {
-    open_file(path).and_then(Lines::new)
+    open_file(path).and_then(|file| Lines::named(path, file))
 }
 
 /// Opens a file, or its compressed form.
@@ -233,6 +238,14 @@ pub(super) fn is_damage(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof
     )
+}
+
+impl ReadError {
+    /// Whether the content of a compressed file is damaged.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        is_damage(&self.source)
+    }
 }
 
 impl fmt::Display for ReadError {

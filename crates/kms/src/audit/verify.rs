@@ -10,6 +10,8 @@
 //!
 //! Files that housekeeping has deleted are not missing: the number of the first file determines where the trail begins.
 
+mod file;
+
 use std::collections::{HashSet, VecDeque};
 use std::fs::{self, File};
 use std::io;
@@ -19,13 +21,12 @@ use std::path::PathBuf;
 
 use super::chain::{Framed, Hash, Position};
 use super::line::{Content, Gap, GapReason, KeyLine, SealLine};
-use super::lines::{Lines, Next};
 use super::scan::{content, is_notable};
 use super::seal::PublicKey;
-use super::sources::{CERTIFICATES, Common, ReadError, TrailFile, is_damage};
+use super::sources::{CERTIFICATES, Common, ReadError, TrailFile};
 
 /// The result of verifying a trail.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Report {
     /// The number of files.
     pub files: usize,
@@ -225,7 +226,7 @@ fn opened_ahead(sources: Vec<TrailFile>) -> impl Iterator<Item = (TrailFile, io:
 const AHEAD: usize = 64;
 
 /// The state after the lines so far.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Verifier {
     report: Report,
     path: PathBuf,
@@ -244,6 +245,8 @@ struct Verifier {
     is_first: bool,
     /// Missing lines before the first line of a file, until the next line explains them.
     unexplained: Option<(u64, u64)>,
+    /// The number of the first line, if it cannot be read.
+    unread: Option<u64>,
 }
 
 impl Verifier {
@@ -263,42 +266,14 @@ impl Verifier {
         Ok(())
     }
 
-    fn read(&mut self, source: &TrailFile, file: io::Result<File>) -> Result<(), ReadError> {
-        if self.report.is_torn {
-            self.report.is_torn = false;
-            self.fault(FaultKind::Torn { after: self.last().number });
-        }
-        self.path = source.path().to_owned();
-        self.report.files += 1;
-        self.is_first = true;
-        let mut lines = match file.and_then(Lines::new) {
-            Err(error) if is_damage(&error) => {
-                self.fault(FaultKind::Undecompressed { after: self.last().number });
-                return Ok(());
-            }
-            lines => lines.map_err(|source| ReadError { path: self.path.clone(), source })?,
-        };
-        loop {
-            match lines.next() {
-                Ok(Next::Line(line)) => self.line(line),
-                Ok(Next::End) => break,
-                Ok(Next::Torn(_)) => self.report.is_torn = true,
-                Err(error) if is_damage(&error) => {
-                    self.fault(FaultKind::Undecompressed { after: self.last().number });
-                    break;
-                }
-                Err(source) => return Err(ReadError { path: self.path.clone(), source }),
-            }
-        }
-        Ok(())
-    }
-
     fn line(&mut self, line: &[u8]) {
         let is_first = mem::take(&mut self.is_first);
         let (Some(framed), Ok(common)) = (Framed::parse(line), serde_json::from_slice::<Common<'_>>(line))
         else {
-            self.fault(FaultKind::Malformed { after: self.last().number });
-            self.is_unknown = true;
+            // Consecutive ones are one fault.
+            if !mem::replace(&mut self.is_unknown, true) || is_first {
+                self.fault(FaultKind::Malformed { after: self.last().number });
+            }
             return;
         };
         let number = framed.number;
@@ -342,8 +317,14 @@ impl Verifier {
 
     /// Whether the line is accepted as the next one. Adds a fault if it is wrong.
     fn follow(&mut self, line: Framed<'_>, gap: Option<&Gap>, is_first_of_file: bool) -> bool {
-        let Some(last) = self.report.last.filter(|_| !mem::take(&mut self.is_unknown)) else { return true };
         let number = line.number;
+        let is_unknown = mem::take(&mut self.is_unknown);
+        let Some(last) = self.report.last.filter(|_| !is_unknown) else {
+            if let Some(from) = self.unread.take().filter(|from| *from < number) {
+                self.fault(FaultKind::Missing { from, to: number - 1 });
+            }
+            return true;
+        };
         let is_after = line.prev == last.hash;
         if number <= last.number {
             self.fault(FaultKind::OutOfOrder { number });

@@ -16,11 +16,11 @@ pub(super) fn run(flags: &KmsFlags, export: &Export) -> Result<(), Failure> {
     if export.format == ExportFormat::Csv {
         print_raw(csv::header())?;
     }
-    for_each_record(&sources, |_, record| match export.format {
+    let read = for_each_record(&sources, |_, record| match export.format {
         _ if !query.wants(record) => Ok(()),
         ExportFormat::Json => action_trail::event(record).map_or(Ok(()), |event| print_raw(to_json(&event))),
         ExportFormat::Csv => print_raw(csv::row(record)),
-    })?;
+    });
     query.finish();
-    Ok(())
+    read
 }

@@ -11,12 +11,12 @@ use crate::results::{print, print_raw};
 pub(super) fn run(flags: &KmsFlags, search: &Search) -> Result<(), Failure> {
     let mut query = Query::new(flags, &search.wanted);
     seal_trail(data(&search.place));
-    for_each_record(&sources(&search.place)?, |line, record| {
+    let read = for_each_record(&sources(&search.place)?, |line, record| {
         if !query.wants(record) {
             return Ok(());
         }
         if search.json { print_raw(as_it_is(line)) } else { print(summary(record)) }
-    })?;
+    });
     query.finish();
-    Ok(())
+    read
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
+use std::mem;
 use std::os::unix::fs::FileExt;
 use std::thread;
 use std::time::Duration;
@@ -10,34 +11,46 @@ use std::time::Duration;
 use bulla_kms::audit::TrailFile;
 
 use super::summary::summary;
-use super::{as_it_is, event, sources, unreadable};
+use super::{Unread, as_it_is, event, sources, unreadable};
 use crate::args::Tail;
 use crate::failure::Failure;
 use crate::results::{print, print_raw};
 
 pub(super) fn run(tail: &Tail) -> Result<(), Failure> {
     let sources = sources(&tail.place)?;
-    let (lines, end) = last_lines(&sources, tail.lines)?;
+    let Last { lines, end, unread } = last_lines(&sources, tail.lines);
     for line in lines {
         show(&line, tail.json)?;
     }
     let newest = sources.into_iter().next_back().filter(|_| tail.follow);
-    let Some(newest) = newest else { return Ok(()) };
-    let mut follower = Follower { source: newest, file: None, position: end };
+    let Some(newest) = newest else { return unread.into_result() };
+    let is_damaged = unread.into_result().inspect_err(Failure::print).is_err();
+    let mut follower = Follower { source: newest, file: None, position: end, is_damaged };
     loop {
         follower.read_on(|line| show(line, tail.json))?;
         thread::sleep(PAUSE);
     }
 }
 
-/// Returns the last `count` lines that record an event, and how many bytes of the newest file were read.
-fn last_lines(sources: &[TrailFile], count: usize) -> Result<(Vec<Vec<u8>>, u64), Failure> {
+/// The end of a trail.
+#[derive(Default)]
+struct Last {
+    /// The last lines that record an event.
+    lines: Vec<Vec<u8>>,
+    /// The number of bytes of the newest file that were read.
+    end: u64,
+    unread: Unread,
+}
+
+/// Returns the last `count` lines that record an event. A damaged file may have had more.
+fn last_lines(sources: &[TrailFile], count: usize) -> Last {
     let mut lines = VecDeque::new();
     let mut end = None;
+    let mut unread = Unread::default();
     for source in sources.iter().rev() {
         let mut of_file = VecDeque::new();
         let mut read = 0;
-        let is_read = source.for_each(|line| {
+        unread.note(source.for_each(|line| {
             read += line.len() as u64 + 1;
             if event(line).is_some() {
                 of_file.push_back(line.to_owned());
@@ -46,8 +59,7 @@ fn last_lines(sources: &[TrailFile], count: usize) -> Result<(Vec<Vec<u8>>, u64)
                 of_file.pop_front();
             }
             true
-        });
-        is_read.map_err(|error| unreadable(&error))?;
+        }));
         end.get_or_insert(read);
         of_file.append(&mut lines);
         lines = of_file;
@@ -55,7 +67,7 @@ fn last_lines(sources: &[TrailFile], count: usize) -> Result<(Vec<Vec<u8>>, u64)
             break;
         }
     }
-    Ok((lines.into(), end.unwrap_or_default()))
+    Last { lines: lines.into(), end: end.unwrap_or_default(), unread }
 }
 
 fn show(line: &[u8], as_json: bool) -> Result<(), Failure> {
@@ -73,6 +85,8 @@ struct Follower {
     file: Option<File>,
     /// The position after the last complete line that was read.
     position: u64,
+    /// Whether a failure to read the file was printed.
+    is_damaged: bool,
 }
 
 impl Follower {
@@ -82,7 +96,7 @@ impl Follower {
             let successor = self.source.successor().map_err(|error| unreadable(&error))?;
             while self.read_lines(&mut visit)? {}
             let Some(successor) = successor else { return Ok(()) };
-            *self = Self { source: successor, file: None, position: 0 };
+            *self = Self { source: successor, file: None, position: 0, is_damaged: false };
         }
     }
 
@@ -129,6 +143,12 @@ impl Follower {
         match read {
             // Deleted meanwhile.
             Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(false),
+            // What follows is in the next file.
+            Err(error) if error.is_damage() => {
+                if !mem::replace(&mut self.is_damaged, true) {
+                    unreadable(&error).print();
+                }
+            }
             read => read.map_err(|error| unreadable(&error))?,
         }
         let has_more = position > self.position;

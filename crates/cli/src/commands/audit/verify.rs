@@ -152,7 +152,10 @@ fn sentence(fault: &FaultKind) -> String {
         }
         FaultKind::Misplaced { number } => format!("line {number} does not belong in the middle of a file"),
         FaultKind::Torn { after } => format!("the file ends in the middle of the line after line {after}"),
-        FaultKind::Undecompressed { after } => format!("the file cannot be decompressed after line {after}"),
+        FaultKind::Undecompressed { after: 0 } => "the file cannot be read: corrupt gzip stream".to_owned(),
+        FaultKind::Undecompressed { after } => {
+            format!("the file cannot be read after line {after}: corrupt gzip stream")
+        }
         FaultKind::FileMissing { from } => format!("the file with the lines from {from} on is missing"),
         FaultKind::Unexpected { number } => format!("line {number} does not have the expected hash"),
         FaultKind::ExpectedMissing { number } => format!("the expected line {number} is missing"),

@@ -1,9 +1,12 @@
 //! Each kind of tampering with a trail is found.
 
 use std::fs;
+use std::io::Read;
 
+use flate2::bufread::MultiGzDecoder;
 use tempfile::TempDir;
 
+use super::super::housekeeping::tidy;
 use super::super::testing::{Memory, Setup, at};
 use super::super::trail::Trail;
 use super::*;
@@ -149,6 +152,56 @@ fn truncation_is_detected() {
     assert!(written.verify().is_sound());
     let report = written.verify_with(None, Some(sealed));
     assert_eq!(kinds(&report), [FaultKind::ExpectedMissing { number: sealed.number }]);
+}
+
+fn decompressed(content: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    MultiGzDecoder::new(content).read_to_end(&mut plain).unwrap();
+    plain
+}
+
+/// Each byte of the compressed form of the first two files. Some changes have no effect.
+#[test]
+fn a_damaged_compressed_file_is_one_fault_and_its_missing_lines_another() {
+    let written = Written::new();
+    let current = Written::FIRST[2];
+    assert_eq!(tidy(&written.memory, current, u64::MAX).unwrap().compressed, 2);
+    let directory = written.directory();
+    for file in 0..2 {
+        let path = directory.path().join(&written.memory.trail_files()[file]);
+        let content = fs::read(&path).unwrap();
+        let sound = decompressed(&content);
+        for at in 0..content.len() {
+            let mut damaged = content.clone();
+            damaged[at] ^= 0x10;
+            fs::write(&path, damaged).unwrap();
+            let report = verify(&[directory.path().to_owned()], None, None).unwrap();
+            assert_eq!((report.files, report.last), (3, Some(written.trail.last())), "byte {at}");
+            let before = Written::FIRST[file] - 1;
+            let end = Written::FIRST[file + 1] - 1;
+            match &*kinds(&report) {
+                [] => assert_eq!(decompressed(&fs::read(&path).unwrap()), sound, "byte {at}"),
+                [FaultKind::Undecompressed { after }] => assert_eq!(*after, end, "byte {at}: {report:?}"),
+                [FaultKind::Undecompressed { after }, FaultKind::Missing { from, to }] => {
+                    assert!((before..end).contains(after), "byte {at}");
+                    assert_eq!((*from, *to), (after + 1, end), "byte {at}");
+                }
+                // Only the next file reveals a change of the last line.
+                [FaultKind::Undecompressed { after }, FaultKind::Changed { number }] => {
+                    assert_eq!((*after, *number), (end, end), "byte {at}");
+                }
+                faults => panic!("byte {at}: {faults:?}"),
+            }
+        }
+        fs::write(&path, content).unwrap();
+    }
+}
+
+#[test]
+fn consecutive_malformed_lines_are_one_fault() {
+    let written = Written::new();
+    written.tamper(1, |lines| lines[3..9].iter_mut().for_each(|line| *line = "no line\n".to_owned()));
+    assert_eq!(written.faults(), [FaultKind::Malformed { after: 25 }]);
 }
 
 #[test]

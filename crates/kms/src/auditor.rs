@@ -87,7 +87,7 @@ struct Running {
     is_for_thread: bool,
     waiting: Arc<Waiting>,
     shared: Arc<Shared>,
-    /// The public key of the first seals, if the trail was begun at this start.
+    /// The public key of the first seals, if a chain of keys was begun at this start.
     new_key: Option<PublicKey>,
     /// The lines that the trail lacked at this start.
     gaps: Vec<Gap>,
@@ -153,7 +153,7 @@ impl Prepared {
             self.waiting.push_event(record::rollback_accepted(&identity, clock.raw(), rollback));
         }
         self.waiting.mark_written(&trail).map_err(OpenError::Audit)?;
-        let new_key = (trail.last().number == 1).then(|| trail.public_key());
+        let new_key = trail.new_first_key();
         let gaps = trail.gaps().to_vec();
         let waiting = self.waiting;
         let outbox = state.outbox_door();
@@ -420,15 +420,16 @@ impl Running {
 }
 
 impl Kms {
-    /// Returns the public key of the first seals if the audit trail began at this start: with it, a reader verifies that no sealed
-    /// line was changed.
+    /// Returns the public key of the first seals if no earlier key of the audit trail certifies them, because the trail began at this
+    /// start or its key was lost: with it, a reader verifies that no sealed line was changed.
     #[must_use]
     pub fn new_audit_key(&self) -> Option<PublicKey> {
         self.auditor.trail.as_ref()?.new_key
     }
 
-    /// Returns the public key that proves that no sealed line of the audit trail was changed, as far back as the trail names one;
-    /// `None` without a trail. It does not change while the trail is kept. Reads the first lines of files.
+    /// Returns the public key that proves that no sealed line of the audit trail was changed, as far back as the trail names one; `None`
+    /// without a trail. It does not change while the trail is kept and the key of its seals is not lost. Reads the first lines of
+    /// files.
     ///
     /// # Errors
     /// [`ReadError`].

@@ -9,10 +9,7 @@ fn a_first_start_logs_the_public_key_of_the_trail() {
     let world = World::new();
     let server = world.serve("kms", [] as [&str; 0]);
     let log = server.log();
-    let key = log
-        .lines()
-        .find_map(|line| line.strip_prefix("The audit trail begins. Keep its first public key elsewhere: "));
-    let key = key.unwrap();
+    let key = first_key(&log).unwrap();
     assert!(key.len() == 64 && key.bytes().all(|byte| byte.is_ascii_hexdigit()), "{key}");
     let expected = format!(
         "The root key is {data}/root-key. Keep a copy of it elsewhere:\n\
@@ -42,6 +39,38 @@ fn a_first_start_logs_the_public_key_of_the_trail() {
 
     let server = world.serve("kms", [] as [&str; 0]);
     assert!(server.log().starts_with("For a client:\n"), "{}", server.log());
+    server.stop();
+}
+
+fn first_key(log: &str) -> Option<&str> {
+    log.lines()
+        .find_map(|line| line.strip_prefix("The audit trail begins. Keep its first public key elsewhere: "))
+}
+
+#[test]
+fn a_start_without_the_key_of_the_trail_prints_the_first_public_key_of_another_chain() {
+    let world = World::new();
+    let key_lost =
+        "The audit trail has recorded a gap: the private key of the seals was lost; a new one begins here.\n";
+    world.serve("kms", [] as [&str; 0]).stop();
+    for is_whole_trail in [false, true] {
+        if is_whole_trail {
+            fs::remove_dir_all(world.path("kms/audit")).unwrap();
+        } else {
+            fs::remove_file(world.path("kms/audit/seal-key")).unwrap();
+        }
+        let server = world.serve("kms", [] as [&str; 0]);
+        let log = server.log();
+        let key = first_key(&log).unwrap_or_else(|| panic!("{log}"));
+        assert!(log.contains(key_lost), "{log}");
+        assert_eq!(log.contains("recorded a gap: lines 1 to "), is_whole_trail, "{log}");
+        world.write("key", format!("{key}\n"));
+        server.stop();
+        let verified = world.bulla(["audit", "verify", "kms/audit", "--public-key", "key", "--json"]).run();
+        assert!(!verified.text().contains("does not lead"), "{}", verified.text());
+    }
+    let server = world.serve("kms", [] as [&str; 0]);
+    assert_eq!(first_key(&server.log()), None);
     server.stop();
 }
 

@@ -31,6 +31,8 @@ struct Begun<F> {
     current: Current<F>,
     key: SealKey,
     is_old_key_kept: bool,
+    /// Whether the key introduces itself: no earlier key certifies it.
+    is_first_key: bool,
 }
 
 impl<D: Directory> Trail<D> {
@@ -41,9 +43,9 @@ impl<D: Directory> Trail<D> {
         let [held, following] = found.keys;
         let begun = match found.scan.take() {
             Some(scan) => continue_newest(&directory, &opening, scan, held, following, &mut gaps)?,
-            None => begin(&directory, &opening, held, &gaps)?,
+            None => begin(&directory, &opening, held, &mut gaps)?,
         };
-        let Begun { current, key, is_old_key_kept } = begun;
+        let Begun { current, key, is_old_key_kept, is_first_key } = begun;
         let Opening { identity, roots, limits, now, .. } = opening;
         let mut trail = Self {
             directory,
@@ -54,6 +56,7 @@ impl<D: Directory> Trail<D> {
             key,
             next: None,
             is_old_key_kept,
+            new_first_key: None,
             stopped: None,
             buffer: Vec::new(),
             copy: None,
@@ -62,6 +65,7 @@ impl<D: Directory> Trail<D> {
             gaps: Vec::new(),
             lost: 0,
         };
+        trail.new_first_key = is_first_key.then(|| trail.public_key());
         trail.destroy_old_key()?;
         let _ = trail.directory.remove(NEXT); // of a file that was not begun; usually it does not exist
         trail.note(gaps, now)?;
@@ -135,14 +139,16 @@ fn begin<D: Directory>(
     directory: &D,
     opening: &Opening,
     held: Option<SealKey>,
-    gaps: &[Gap],
+    gaps: &mut Vec<Gap>,
 ) -> Result<Begun<D::File>, TrailError> {
+    let is_key_lost = held.is_none() && !gaps.is_empty();
     let key = match held {
         Some(key) => key,
         None => keep_random(directory, CURRENT, opening)?,
     };
     let current = begin_after(directory, opening, Position::START, gaps, &key, &key)?;
-    Ok(Begun { current, key, is_old_key_kept: false })
+    gaps.extend(is_key_lost.then_some(KEY_LOST));
+    Ok(Begun { current, key, is_old_key_kept: false, is_first_key: true })
 }
 
 /// Continues the newest file, or begins another one after it.
@@ -161,27 +167,41 @@ fn continue_newest<D: Directory>(
         begin_after(directory, opening, scan.last, gaps, key, signer)
     };
     match (held, following) {
-        (Some(key), _) if is_key(&key) && is_open => {
-            Ok(Begun { current: resume(directory, &scan, gaps)?, key, is_old_key_kept: false })
-        }
+        (Some(key), _) if is_key(&key) && is_open => Ok(Begun {
+            current: resume(directory, &scan, gaps)?,
+            key,
+            is_old_key_kept: false,
+            is_first_key: false,
+        }),
         // Stopped before the key of the previous file was destroyed.
-        (_, Some(key)) if is_key(&key) && is_open => {
-            Ok(Begun { current: resume(directory, &scan, gaps)?, key, is_old_key_kept: true })
-        }
+        (_, Some(key)) if is_key(&key) && is_open => Ok(Begun {
+            current: resume(directory, &scan, gaps)?,
+            key,
+            is_old_key_kept: true,
+            is_first_key: false,
+        }),
         // Stopped before the next file existed.
-        (Some(signer), Some(key)) if is_key(&signer) && is_next(&key) => {
-            Ok(Begun { current: begin(&key, &signer, gaps)?, key, is_old_key_kept: true })
-        }
+        (Some(signer), Some(key)) if is_key(&signer) && is_next(&key) => Ok(Begun {
+            current: begin(&key, &signer, gaps)?,
+            key,
+            is_old_key_kept: true,
+            is_first_key: false,
+        }),
         // The current file is missing.
         (Some(signer), _) | (_, Some(signer)) if is_key(&signer) || is_next(&signer) => {
             let key = keep_random(directory, NEXT, opening)?;
-            Ok(Begun { current: begin(&key, &signer, gaps)?, key, is_old_key_kept: true })
+            Ok(Begun {
+                current: begin(&key, &signer, gaps)?,
+                key,
+                is_old_key_kept: true,
+                is_first_key: false,
+            })
         }
         _ => {
             let key = keep_random(directory, CURRENT, opening)?;
             let current = begin(&key, &key, gaps)?;
-            gaps.push(Gap { reason: GapReason::Key, from: None, to: None, lines: None });
-            Ok(Begun { current, key, is_old_key_kept: false })
+            gaps.push(KEY_LOST);
+            Ok(Begun { current, key, is_old_key_kept: false, is_first_key: true })
         }
     }
 }
@@ -238,3 +258,5 @@ fn keep_random(directory: &impl Directory, name: &str, opening: &Opening) -> Res
         .map_err(|error| TrailError::new(&directory.path(name), error))?;
     Ok(key)
 }
+
+const KEY_LOST: Gap = Gap { reason: GapReason::Key, from: None, to: None, lines: None };

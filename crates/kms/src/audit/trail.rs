@@ -46,6 +46,8 @@ pub struct Trail<D: Directory = Disk> {
     pub(super) elsewhere: Option<Position>,
     /// The number of the next file, if it may be there although beginning it has failed.
     pub(super) half_begun: Option<u64>,
+    /// The public key that opening the trail has introduced, if no earlier key certifies it.
+    pub(super) new_first_key: Option<PublicKey>,
     pub(super) gaps: Vec<Gap>,
     /// The number of lost lines, in those gaps and in later ones.
     pub(super) lost: u64,
@@ -385,6 +387,13 @@ impl<D: Directory> Trail<D> {
     #[must_use]
     pub fn public_key(&self) -> PublicKey {
         self.key.public()
+    }
+
+    /// The public key of the first seals, if a chain of keys began when the trail was opened: the trail is new, or its key was
+    /// lost.
+    #[must_use]
+    pub fn new_first_key(&self) -> Option<PublicKey> {
+        self.new_first_key
     }
 
     /// The gaps when the trail was opened.

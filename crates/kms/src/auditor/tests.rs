@@ -255,6 +255,7 @@ fn a_store_that_is_older_than_its_trail_is_refused_until_that_is_accepted() {
 /// The store knows the length of the trail, so the trail must not be shorter.
 #[test]
 fn a_truncated_trail_stays_reported() {
+    let lost = &[GapReason::Lost, GapReason::Key];
     for is_removed in [true, false] {
         let data = tempfile::tempdir().unwrap();
         let kms = open(data.path());
@@ -269,14 +270,19 @@ fn a_truncated_trail_stays_reported() {
             fs::rename(shorter.path().join("audit"), &trail).unwrap();
         }
         let kms = open(data.path());
-        let [gap] = kms.audit_gaps() else { panic!("{:?}", kms.audit_gaps()) };
+        let reasons: Vec<_> = kms.audit_gaps().iter().map(|gap| gap.reason).collect();
+        assert_eq!(reasons, if is_removed { lost } else { &lost[..1] }, "its key is in its directory");
         let from = if is_removed { 1 } else { sealed.number + 1 };
-        assert_eq!((gap.reason, gap.from), (GapReason::Lost, Some(from)));
+        assert_eq!(kms.audit_gaps()[0].from, Some(from));
+        assert_eq!(kms.new_audit_key().is_some(), is_removed);
+        let first = kms.audit_first_key().unwrap();
+        assert!(!is_removed || first == kms.new_audit_key());
         create_key(&kms);
         drop(kms);
         assert_eq!(open(data.path()).audit_gaps(), [], "it is reported once, and stays in the trail");
-        let report = verify(&[trail], None, None).unwrap();
-        assert!(!report.is_sound() && report.gaps.len() == 1, "{report:?}");
+        let report = verify(&[trail], first, None).unwrap();
+        assert!(!report.is_sound() && report.gaps.len() == reasons.len(), "{report:?}");
+        assert_eq!(report.faults, []);
     }
 }
 
@@ -351,6 +357,6 @@ fn a_missing_trail_is_detected_under_another_host_name() {
     let mut options = Options::new(data.path(), Role::Command);
     options.audit = Some(AuditOptions::new(&trail, "another-name"));
     let kms = Kms::open(&options, SystemClock).unwrap();
-    let [gap] = kms.audit_gaps() else { panic!("{:?}", kms.audit_gaps()) };
-    assert_eq!((gap.reason, gap.from), (GapReason::Lost, Some(1)));
+    let [gap, key] = kms.audit_gaps() else { panic!("{:?}", kms.audit_gaps()) };
+    assert_eq!((gap.reason, gap.from, key.reason), (GapReason::Lost, Some(1), GapReason::Key));
 }

@@ -124,35 +124,40 @@ fn a_rotation_resumes_when_space_is_freed() {
 fn lines_lost_while_closed_stay_reported() {
     type Damage = fn(&Memory);
     let newest = |memory: &Memory| memory.trail_files().pop().unwrap();
-    let damages: [(&str, Damage, GapReason); 6] = [
+    let damages: [(&str, Damage, &[GapReason]); 7] = [
         (
             "trail",
             |memory| memory.trail_files().iter().for_each(|name| memory.remove(name).unwrap()),
-            GapReason::Lost,
+            &[GapReason::Lost],
         ),
         (
             "newest file",
             |memory| memory.remove(&memory.trail_files().pop().unwrap()).unwrap(),
-            GapReason::Lost,
+            &[GapReason::Lost],
         ),
         (
             "end",
             |memory| memory.edit(&memory.trail_files().pop().unwrap(), |content| content.truncate(1200)),
-            GapReason::Lost,
+            &[GapReason::Lost],
         ),
         (
             "byte",
             |memory| memory.edit(&memory.trail_files().pop().unwrap(), |content| content[800] ^= 1),
-            GapReason::Lost,
+            &[GapReason::Lost],
         ),
         (
             "everything but names",
             |memory| memory.edit(&memory.trail_files().pop().unwrap(), |content| content.fill(0)),
-            GapReason::Lost,
+            &[GapReason::Lost],
         ),
-        ("key", |memory| memory.remove("seal-key").unwrap(), GapReason::Key),
+        ("key", |memory| memory.remove("seal-key").unwrap(), &[GapReason::Key]),
+        (
+            "directory",
+            |memory| memory.names().unwrap().iter().for_each(|name| memory.remove(name).unwrap()),
+            &[GapReason::Lost, GapReason::Key],
+        ),
     ];
-    for (what, damage, reason) in damages {
+    for (what, damage, reasons) in damages {
         let setup = Setup::new();
         let memory = Memory::default();
         let mut answered = Answered::default();
@@ -162,18 +167,22 @@ fn lines_lost_while_closed_stay_reported() {
         damage(&memory);
         let memory = memory.after_kill();
         let mut trail = setup.open(&memory, answered.sealed).unwrap();
-        assert_eq!(trail.gaps().iter().map(|gap| gap.reason).collect::<Vec<_>>(), [reason], "{what}");
+        assert_eq!(trail.gaps().iter().map(|gap| gap.reason).collect::<Vec<_>>(), reasons, "{what}");
         assert!(trail.last().number > before.number, "{what}: no number is used again");
-        assert_eq!(trail.lost_lines() > 0, reason == GapReason::Lost, "{what}");
+        assert_eq!(trail.lost_lines() > 0, reasons.contains(&GapReason::Lost), "{what}");
+        let is_first = ["trail", "key", "directory"].contains(&what);
+        assert_eq!(trail.new_first_key(), is_first.then(|| trail.public_key()), "{what}");
         trail.append(&setup.lines(1)).unwrap();
         trail.seal(9, at(9)).unwrap();
         let sealed = trail.sealed();
         drop(trail);
         let again = setup.open(&memory, Some(sealed)).unwrap();
         assert_eq!(again.gaps(), [], "{what}: it is reported once");
+        assert_eq!(again.new_first_key(), None, "{what}");
         let report = verified(&memory, None);
         assert!(!report.is_sound(), "{what}");
-        assert!(report.gaps.iter().any(|(_, gap)| gap.reason == reason), "{what}: {report:?}");
+        let told: Vec<_> = report.gaps.iter().map(|(_, gap)| gap.reason).collect();
+        assert!(told.ends_with(reasons), "{what}: {report:?}");
         assert_eq!(report.sealed, Some(sealed), "{what}");
     }
 }

@@ -112,6 +112,10 @@ fn a_collector_over_tcp_may_disconnect_and_reconnect() {
     }
     let refused = server.send(common::Signed::new("POST", "Action=ListKeys").into_query());
     assert_eq!(refused.status, 503, "{}", refused.body);
+    let named = format!("no line can be written: syslog tcp://{nowhere}: Connection refused");
+    while !server.log.text().contains(&named) {
+        thread::sleep(Duration::from_millis(10));
+    }
     let listener = TcpListener::bind(&nowhere).unwrap();
     let mut stream = BufReader::new(listener.accept().unwrap().0);
     while !server.kms.is_ready() {

@@ -51,8 +51,8 @@ impl Health {
             return Some("a write to the audit trail does not return: its disk hangs".into());
         }
         let sinks = self.lock();
-        let faults = sinks.iter().filter(|sink| sink.is_required);
-        let faults: Vec<&str> = faults.filter_map(|sink| sink.fault.as_deref()).collect();
+        let required = sinks.iter().filter(|sink| sink.is_required);
+        let faults: Vec<String> = required.filter_map(SinkHealth::named_fault).collect();
         Some(faults.join("; "))
     }
 
@@ -130,6 +130,12 @@ impl SinkHealth {
     /// Whether a request may be answered because this sink has its line.
     fn counts(&self) -> bool {
         self.is_required && self.fault.is_none()
+    }
+
+    /// Its fault, with its name. A fault of the files names their path.
+    fn named_fault(&self) -> Option<String> {
+        let fault = self.fault.as_ref()?;
+        Some(if self.name == FILES { fault.clone() } else { format!("{}: {fault}", self.name) })
     }
 }
 

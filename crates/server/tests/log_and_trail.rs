@@ -5,6 +5,8 @@
 mod common;
 
 use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -210,6 +212,32 @@ fn a_request_that_the_trail_does_not_take_is_in_the_log_as_it_was_answered() {
     assert_eq!(refused.len(), 2, "{refused:#?}");
     let code = " key=testid action=DescribeKey status=503 code=ServiceUnavailableTemporary us=";
     assert!(refused.iter().all(|line| line.contains(code)), "{refused:#?}");
+}
+
+/// The trail does not take the lines of calls that are answered anyway either.
+#[test]
+fn calls_that_are_answered_without_the_trail_are_in_the_log_as_they_were_answered() {
+    let server = TestServer::plain();
+    let trail = server.data.path().join("audit");
+    fs::remove_dir_all(&trail).unwrap();
+    fs::write(&trail, "in the way").unwrap();
+    let describe = Signed::new("POST", "Action=ListKeys");
+    server.send(describe.into_query()).refused(503, "ServiceUnavailableTemporary");
+    let control = || ControlClient::connect(server.data.path()).unwrap().unwrap();
+    control().call(Call::Status, |_| {}).unwrap();
+    control().call(Call::StoreCheck, |_| {}).unwrap_err();
+    let mut malformed = UnixStream::connect(server.data.path().join("control.sock")).unwrap();
+    malformed.write_all(b"{}\n").unwrap();
+    malformed.read_to_end(&mut Vec::new()).unwrap();
+    server.stopper.stop();
+    let (log, ended) = server.join();
+    ended.unwrap();
+    let lines = requests(&log);
+    let of_operator: Vec<_> = lines.iter().filter(|line| line.contains(" product=Control ")).collect();
+    let [status, check, malformed] = &*of_operator else { panic!("{lines:#?}") };
+    assert!(status.contains(" action=status status=200 code=- "), "{status}");
+    assert!(check.contains(" action=store-check status=503 "), "{check}");
+    assert!(malformed.contains(" action=- status=400 code=Malformed "), "{malformed}");
 }
 
 /// A page takes actions and queries, each with a record.

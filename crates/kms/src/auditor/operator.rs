@@ -24,6 +24,8 @@ pub struct OperatorCall<'c> {
     pub code: Option<&'static str>,
     /// Its duration.
     pub took: Duration,
+    /// Whether the call is answered even if its line cannot be written, so the log has that answer.
+    pub is_answered_anyway: bool,
 }
 
 impl Kms {
@@ -31,7 +33,7 @@ impl Kms {
     /// writes, so the caller's thread never hangs with a disk. Once this was polled, the line is written even if it is dropped.
     ///
     /// # Errors
-    /// ServiceUnavailableTemporary if it cannot be written, so the call must not succeed.
+    /// ServiceUnavailableTemporary if it cannot be written. Unless it is answered anyway, the call must not succeed then.
     pub async fn note_operator_call(&self, call: OperatorCall<'_>) -> Result<(), Error> {
         let record = record(self, &call);
         let line = self.auditor.line_of(&record);
@@ -41,6 +43,7 @@ impl Kms {
             written.await.map_err(|oneshot::Canceled| ErrorCode::ServiceUnavailableTemporary.into());
         match &written {
             Ok(()) => line.write_waited(),
+            Err(_) if call.is_answered_anyway => line.write(),
             Err(error) => {
                 line.discard();
                 self.auditor.line_of(&self::record(self, &call).refused(error)).write();

@@ -187,6 +187,7 @@ impl Control {
             status: refusal.map_or(200, Refusal::status),
             code: refusal.map(Refusal::code),
             took: arrived.began.elapsed(),
+            is_answered_anyway: call.is_none_or(|call| call.line() == LineOf::Nothing),
         };
         match timeout(TRAIL, self.kms().note_operator_call(line)).await {
             Ok(Ok(())) => Ok(()),

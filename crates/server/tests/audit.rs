@@ -13,18 +13,21 @@ use std::time::{Duration, Instant};
 use common::{ID, Signed, TestServer};
 use serde_json::Value;
 
-/// Returns the lines of a trail whose server has stopped.
-fn lines(data: &Path) -> Vec<Value> {
+/// Returns the trail of a server that has stopped.
+fn trail(data: &Path) -> String {
     let directory = data.join("audit");
     let files = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path());
     let file = files.filter(|file| file.extension().is_some_and(|extension| extension == "jsonl"));
     let [file] = file.collect::<Vec<_>>().try_into().unwrap();
-    let text = fs::read_to_string(file).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    fs::read_to_string(file).unwrap()
+}
+
+fn parse(line: &str) -> Value {
+    serde_json::from_str(line).unwrap()
 }
 
 fn requests(data: &Path) -> Vec<Value> {
-    lines(data).into_iter().filter(|line| line["type"] == "request").collect()
+    trail(data).lines().map(parse).filter(|line| line["type"] == "request").collect()
 }
 
 #[test]
@@ -82,31 +85,63 @@ fn a_wrong_signature_is_recorded_with_the_existing_key_and_no_other_text() {
     assert!(lines.iter().all(|line| line.get("caller").is_none()));
 }
 
+/// What remains of a flood of requests without a signature, during which valid requests are answered.
+struct Flood {
+    sent: u64,
+    took: Duration,
+    /// The lines of the trail, without those of valid callers.
+    lines: Vec<String>,
+}
+
+impl Flood {
+    fn of(user_agent: &str) -> Self {
+        let server = TestServer::plain();
+        let data = Arc::clone(&server.data);
+        let mut stranger = server.connect();
+        let mut caller = server.connect();
+        let begun = Instant::now();
+        let mut sent = 0;
+        while begun.elapsed() < Duration::from_millis(2500) {
+            for _ in 0..100 {
+                stranger.send(format!(
+                    "GET /?Action=ListKeys HTTP/1.1\r\nHost: a\r\nUser-Agent: {user_agent}\r\n\r\n"
+                ));
+                sent += 1;
+            }
+            assert_eq!(caller.send(Signed::new("POST", "Action=ListKeys").into_query()).status, 200);
+        }
+        let took = begun.elapsed();
+        server.stopper.stop();
+        server.join().1.unwrap();
+        let is_of_caller = |line: &&str| parse(line).get("caller").is_some();
+        let lines =
+            trail(data.path()).lines().filter(|line| !is_of_caller(line)).map(str::to_owned).collect();
+        Self { sent, took, lines }
+    }
+}
+
 #[test]
 fn a_flood_of_strangers_is_counted_and_valid_callers_are_answered() {
-    let server = TestServer::plain();
-    let data = Arc::clone(&server.data);
-    let mut stranger = server.connect();
-    let mut caller = server.connect();
-    let end = Instant::now() + Duration::from_millis(2500);
-    let mut sent: u64 = 0;
-    while Instant::now() < end {
-        for _ in 0..100 {
-            stranger.send("GET /?Action=ListKeys HTTP/1.1\r\nHost: a\r\n\r\n");
-            sent += 1;
-        }
-        assert_eq!(caller.send(Signed::new("POST", "Action=ListKeys").into_query()).status, 200);
-    }
-    server.stopper.stop();
-    server.join().1.unwrap();
-    let lines = lines(data.path());
-    let own =
-        lines.iter().filter(|line| line["type"] == "request" && line.get("caller").is_none()).count() as u64;
+    let Flood { sent, lines, .. } = Flood::of("me/1");
+    let lines: Vec<_> = lines.iter().map(|line| parse(line)).collect();
+    let own = lines.iter().filter(|line| line["type"] == "request").count() as u64;
     let counted = lines.iter().filter(|line| line["type"] == "strangers");
     let counted: u64 = counted.map(|line| line["requests"].as_u64().unwrap()).sum();
     assert_eq!(own + counted, sent);
     assert!(own <= 400, "{own} of {sent}");
     assert!(counted > 0, "{sent} were too few");
+}
+
+/// In a minute, the trail grows by less than 5 MiB, even if each line is as long as a stranger can make it. The lines of one second
+/// may come at once.
+#[test]
+fn a_flood_of_strangers_with_long_lines_takes_few_bytes() {
+    let long = "\u{80}".repeat(128); // 6 bytes each in the trail
+    let Flood { took, lines, .. } = Flood::of(&long);
+    let bytes: usize = lines.iter().map(|line| line.len() + 1).sum();
+    let limit = f64::from(5 << 20) / 60.0 * took.as_secs_f64() + f64::from(40 << 10);
+    assert!(lines.iter().any(|line| line.len() > 1000), "{lines:?}");
+    assert!((bytes as f64) < limit, "{bytes} in {took:?}");
 }
 
 /// The trail continues in another file so soon that a check once a second may not find it stopped.

@@ -435,10 +435,10 @@ impl Drop for StopOnDrop<'_> {
 /// The number of keys, aliases and secrets of each writer.
 const KEYS_OF_A_WRITER: usize = 30;
 
-/// Changes continue, so that each backup has a state in the middle of them. Set BULLA_BACKUPS for more.
+/// Changes continue, so that each backup has a state in the middle of them. Set BULLA_BACKUPS for another number of backups.
 #[test]
 fn backups_that_are_taken_under_write_load_verify_and_restore() {
-    let rounds = std::env::var("BULLA_BACKUPS").map_or(5, |rounds| rounds.parse().unwrap());
+    let rounds = std::env::var("BULLA_BACKUPS").map_or(100, |rounds| rounds.parse().unwrap());
     let bench = Bench::new();
     let kms = bench.kms();
     let stop = AtomicBool::new(false);

@@ -181,8 +181,8 @@ fn lines_lost_while_closed_stay_reported() {
         assert_eq!(again.new_first_key(), None, "{what}");
         let report = verified(&memory, None);
         assert!(!report.is_sound(), "{what}");
-        let told: Vec<_> = report.gaps.iter().map(|(_, gap)| gap.reason).collect();
-        assert!(told.ends_with(reasons), "{what}: {report:?}");
+        let reported: Vec<_> = report.gaps.iter().map(|(_, gap)| gap.reason).collect();
+        assert!(reported.ends_with(reasons), "{what}: {report:?}");
         assert_eq!(report.sealed, Some(sealed), "{what}");
     }
 }

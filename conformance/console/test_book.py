@@ -14,6 +14,7 @@ pytestmark = pytest.mark.skipif(not (BOOK / "index.html").is_file(), reason="the
 
 def search(driver, text):
     """Returns the titles and excerpts of the results of a search, as the reader of a page sees them."""
+    driver.cdp("Emulation.setScriptExecutionDisabled", value=False)  # a test before may have disabled it
     driver.ask("POST", "/url", url=f"{BOOK.as_uri()}/index.html?search={quote(text)}")
     deadline = time.monotonic() + 20
     while not (header := driver.execute("return document.getElementById('mdbook-searchresults-header').innerText")):

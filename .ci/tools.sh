@@ -11,6 +11,7 @@ chromedriver 123   chromium-driver
 chromium     123   chromium
 cpio         -     cpio
 cryptsetup   2.4   cryptsetup-bin
+curl         -     curl
 git          -     git
 go           1.19  golang-go
 javac        11    default-jdk-headless
@@ -23,6 +24,7 @@ node         16    nodejs
 noto-cjk     -     fonts-noto-cjk
 npm          8     npm
 openssl      3.0   openssl
+prometheus   2.40  prometheus
 promtool     2.40  prometheus
 python3      3.11  python3
 python3-venv -     python3-venv

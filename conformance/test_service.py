@@ -1,4 +1,4 @@
-"""The systemd unit in contrib/, checked by systemd-analyze. It is not run, which would need a booted system."""
+"""The systemd unit in contrib/, checked by systemd-analyze. test_first_day.py runs it."""
 
 import shutil
 import subprocess

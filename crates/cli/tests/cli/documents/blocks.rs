@@ -7,6 +7,8 @@ pub(super) struct Block<'a> {
     pub(super) line: usize,
     /// The title of the section that holds the block.
     pub(super) heading: &'a str,
+    /// The title of the section of the second level that holds this section, or is it.
+    pub(super) part: &'a str,
     /// The number of the block in its section, from 1.
     pub(super) number: usize,
     /// The first word after the fence, such as `console`.
@@ -36,7 +38,7 @@ impl Block<'_> {
 /// All fenced blocks of a page, in order.
 pub(super) fn blocks(page: &str) -> Vec<Block<'_>> {
     let mut blocks = Vec::<Block<'_>>::new();
-    let (mut heading, mut number, mut introduction) = ("", 0, "");
+    let (mut heading, mut part, mut number, mut introduction) = ("", "", 0, "");
     // The indentation of the block that is being read.
     let mut open = None;
     for (index, line) in page.lines().enumerate() {
@@ -58,6 +60,7 @@ pub(super) fn blocks(page: &str) -> Vec<Block<'_>> {
                 blocks.push(Block {
                     line: index + 1,
                     heading,
+                    part,
                     number,
                     language,
                     number_of_language,
@@ -68,6 +71,9 @@ pub(super) fn blocks(page: &str) -> Vec<Block<'_>> {
             }
             (None, None) if line.starts_with('#') => {
                 (heading, number) = (line.trim_start_matches('#').trim(), 0);
+                if !line.starts_with("###") {
+                    part = heading;
+                }
             }
             (None, None) if !bare.is_empty() => introduction = bare,
             (None, None) => {}
@@ -111,7 +117,7 @@ pub(super) fn indented_commands(page: &str) -> Vec<(usize, &str)> {
 
 #[test]
 fn blocks_are_found_with_their_place_and_notes() {
-    let page = "# A\n\nIt prints:\n\n```console norun it needs root\n$ a\n\n# no heading\n```\n\n1. x\n\n   ```sh\n   b\n     c\n   ```\n\n## B\n```json\n{}\n```\n";
+    let page = "# A\n\nIt prints:\n\n```console norun it needs root\n$ a\n\n# no heading\n```\n\n1. x\n\n   ```sh\n   b\n     c\n   ```\n\n## B\n```json\n{}\n```\n\n### C\n```sh\nc\n```\n";
     let found = blocks(page);
     let places: Vec<_> = found
         .iter()
@@ -122,9 +128,11 @@ fn blocks_are_found_with_their_place_and_notes() {
         [
             (5, "A", 1, "console", "$ a\n\n# no heading\n"),
             (13, "A", 2, "sh", "b\n  c\n"),
-            (19, "B", 1, "json", "{}\n")
+            (19, "B", 1, "json", "{}\n"),
+            (24, "C", 1, "sh", "c\n")
         ]
     );
+    assert_eq!(found.iter().map(|block| block.part).collect::<Vec<_>>(), ["A", "A", "B", "B"]);
     assert_eq!((found[0].introduction, found[0].notes), ("It prints:", "norun it needs root"));
     assert!(found[0].has_note("norun") && !found[1].has_note("norun"));
     assert!(found[1].has_commands() && !found[2].has_commands());

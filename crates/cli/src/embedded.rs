@@ -10,10 +10,8 @@ use std::time::Duration;
 
 use bulla_client::{CallError, KmsApi, Refusal};
 use bulla_envelope::LocalFailure;
-use bulla_kms::{
-    AuditOptions, DescribeKeyUses, KeyUses, Kms, OpenError, Options, Role, StoreError, SystemClock,
-};
-use bulla_wire::kms::{CreateAlias, CreateKey, DescribeKey};
+use bulla_kms::{AuditOptions, Kms, OpenError, Options, Role, StoreError, SystemClock};
+use bulla_wire::kms::{CreateAlias, CreateKey, DescribeKey, DescribeKeyUses, DescribeKeyUsesReply};
 use bulla_wire::{Action, Error, Parameters, Product, ReplyFormat, Request, SecretText, render_reply};
 
 use self::shared::{Exclusive, Shared};
@@ -84,9 +82,8 @@ impl EmbeddedKms {
     }
 
     /// Returns how often a key was used.
-    pub(crate) fn key_uses(&self, key_id: &str) -> Result<KeyUses, CallError> {
-        let query = DescribeKeyUses { key_id: key_id.to_owned() };
-        self.with(|kms| pollster::block_on(kms.query(query, &kms.owner())))
+    pub(crate) fn key_uses(&self, key_id: &str) -> Result<DescribeKeyUsesReply, CallError> {
+        self.call(&DescribeKeyUses { key_id: key_id.to_owned() })
     }
 
     /// Runs `run` on the engine, after opening the store if it is closed.

@@ -10,8 +10,7 @@ use bulla_client::{
 use bulla_envelope::native::AllowedKeys;
 use bulla_files::output::directory_of;
 use bulla_files::threads::all_cores;
-use bulla_kms::KeyUses;
-use bulla_wire::kms::DescribeKey;
+use bulla_wire::kms::{DescribeKey, DescribeKeyUsesReply};
 use bulla_wire::{Action, Parameters, Product, SecretText};
 
 use crate::args::{KmsFlags, RunOptions};
@@ -123,7 +122,7 @@ impl KmsConnection {
     }
 
     /// Returns how often a key was used; `None` from a server, whose API does not report it.
-    pub(crate) fn key_uses(&self, key_id: &str) -> Result<Option<KeyUses>, CallError> {
+    pub(crate) fn key_uses(&self, key_id: &str) -> Result<Option<DescribeKeyUsesReply>, CallError> {
         match self {
             Self::Embedded(kms) => kms.key_uses(key_id).map(Some),
             Self::Remote(_) => Ok(None),

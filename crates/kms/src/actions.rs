@@ -12,7 +12,9 @@ mod data_keys;
 mod filters;
 mod import;
 mod json;
+mod key_backups;
 mod key_change;
+mod key_uses;
 mod keys;
 mod mac;
 mod new_secret_version;
@@ -137,6 +139,8 @@ answers! {
     DescribeKeyVersion => versions::describe,
     ListKeyVersions => versions::list,
     UpdateRotationPolicy => versions::update_policy,
+    DescribeKeyUses => key_uses::describe,
+    DescribeKeyBackups => key_backups::describe,
     GetParametersForImport => import::parameters,
     ImportKeyMaterial => import::import,
     DeleteKeyMaterial => import::delete,

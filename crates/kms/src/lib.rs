@@ -142,11 +142,10 @@ pub use people::{PasswordFault, Quotas};
 pub use policy_action::{AlsoNeeded, NoPolicyAction, PolicyAction, PolicyProduct};
 pub use provider_error::{KeyLocation, ProviderError};
 pub use queries::{
-    Ahead, Answer, Ask, Creator, DescribeBackups, DescribeKeyBackups, DescribeKeyUses, DescribeLimits,
-    Explain, Explained, FindGroups, FindKeys, FindPolicies, FindRoles, FindSecrets, FindUsers, Found,
-    FoundKeys, KeptBackups, KeyBackups, KeyCounts, KeyEntry, KeyOrder, KeyUses, LimitsInForce, MadeCounts,
-    NoQuestion, NoResource, On, Overview, Query, RecordCounts, Scheduled, ScheduledEvent, ScheduledOf,
-    SearchTrail, TrailPage, VersionUses, WantedTag,
+    Ahead, Answer, Ask, Creator, DescribeBackups, DescribeLimits, Explain, Explained, FindGroups, FindKeys,
+    FindPolicies, FindRoles, FindSecrets, FindUsers, Found, FoundKeys, KeptBackups, KeyCounts, KeyEntry,
+    KeyOrder, LimitsInForce, MadeCounts, NoQuestion, NoResource, On, Overview, Query, RecordCounts,
+    Scheduled, ScheduledEvent, ScheduledOf, SearchTrail, TrailPage, WantedTag,
 };
 pub use readiness::Unready;
 pub use request_id::new_request_id;

@@ -34,6 +34,10 @@ pub enum NoPolicyAction {
     FromAndTo,
     /// `kms:BatchGetSecretValue`, which needs `kms:GetSecretValue` on each secret.
     EachSecret,
+    /// `kms:DescribeKeyUses`, which needs `kms:DescribeKey`.
+    DescribeKey,
+    /// `kms:DescribeKeyBackups`, which needs `kms:DescribeKey` and `kms:DescribeBackups`.
+    DescribeKeyAndBackups,
     /// Every caller with a valid signature is allowed to call it.
     EveryCaller,
     /// `sts:AssumeRoleWithOIDC`, which no user or role calls; the trust policy alone decides.
@@ -179,7 +183,8 @@ impl PolicyProduct {
 
 const KMS: PolicyProduct = PolicyProduct::Served(Product::Kms);
 
-/// Permissions that belong to no action: ReEncrypt needs the first two, and pages of the console the others.
+/// Permissions that belong to no action: ReEncrypt needs the first two, pages of the console the others, and DescribeKeyBackups
+/// `kms:DescribeBackups`.
 const PERMISSIONS: [(PolicyProduct, &str); 5] = [
     (KMS, "ReEncryptFrom"),
     (KMS, "ReEncryptTo"),
@@ -189,9 +194,11 @@ const PERMISSIONS: [(PolicyProduct, &str); 5] = [
 ];
 
 /// Actions without a permission of their name, and why.
-const NO_PERMISSIONS: [(&str, NoPolicyAction); 7] = [
+const NO_PERMISSIONS: [(&str, NoPolicyAction); 9] = [
     ("kms:ReEncrypt", NoPolicyAction::FromAndTo),
     ("kms:BatchGetSecretValue", NoPolicyAction::EachSecret),
+    ("kms:DescribeKeyUses", NoPolicyAction::DescribeKey),
+    ("kms:DescribeKeyBackups", NoPolicyAction::DescribeKeyAndBackups),
     ("kms:DescribeRegions", NoPolicyAction::EveryCaller),
     ("kms:DescribeAccountKmsStatus", NoPolicyAction::EveryCaller),
     ("kms:OpenKmsService", NoPolicyAction::EveryCaller),

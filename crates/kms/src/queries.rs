@@ -16,15 +16,14 @@ mod overview;
 mod subject;
 mod text;
 mod trail;
-mod uses;
 
 use bulla_wire::Error;
-use bulla_wire::kms::{DescribeKey, ListKeys, ListSecrets, SecretEntry};
+use bulla_wire::kms::{ListKeys, ListSecrets, SecretEntry};
 use bulla_wire::ram::{
     Group, ListGroups, ListPolicies, ListPoliciesForUser, ListRoles, ListUsers, Policy, Role, User,
 };
 
-pub use self::backups::{DescribeBackups, DescribeKeyBackups, KeptBackups, KeyBackups};
+pub use self::backups::{DescribeBackups, KeptBackups};
 pub use self::explain::{Explain, Explained, NoQuestion};
 pub use self::keys::{FindKeys, FoundKeys, KeyEntry, KeyOrder, WantedTag};
 pub use self::limits::{Creator, DescribeLimits, LimitsInForce, MadeCounts, RecordCounts};
@@ -33,7 +32,6 @@ pub use self::named::{FindGroups, FindPolicies, FindRoles, FindSecrets, FindUser
 pub use self::overview::{Ahead, KeyCounts, Overview, Scheduled, ScheduledEvent, ScheduledOf};
 pub use self::subject::NoResource;
 pub use self::trail::{SearchTrail, TrailPage};
-pub use self::uses::{DescribeKeyUses, KeyUses, VersionUses};
 use crate::Kms;
 use crate::authorize::{Inquiry, Permission, Requested};
 use crate::origin::Origin;
@@ -129,16 +127,12 @@ queries! {
     FindPolicies => Found<Policy>, Permission::of::<ListPolicies>(), named::policies;
     /// Explains whether a request of a user or role would be allowed, and why.
     Explain => Result<Explained, NoQuestion>, Permission::of::<ListPoliciesForUser>(), explain::explain;
-    /// Returns how often the versions of a key were used.
-    DescribeKeyUses => KeyUses, Permission::of::<DescribeKey>(), uses::describe;
     /// Returns lines of the audit trail, and the health of the trail.
     SearchTrail => Option<TrailPage>, Permission::LOOK_UP_EVENTS, trail::search;
     /// Returns quotas and limits, and their usage.
     DescribeLimits => Box<LimitsInForce>, Permission::READ_QUOTAS, limits::describe;
     /// Returns the state of scheduled backups.
     DescribeBackups => Option<KeptBackups>, Permission::READ_BACKUPS, backups::describe;
-    /// Returns which scheduled backups contain a key.
-    DescribeKeyBackups => Option<KeyBackups>, Permission::of::<DescribeKey>(), backups::of_key;
 }
 
 /// The product of queries in the audit trail.

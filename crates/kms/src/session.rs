@@ -12,8 +12,8 @@ use bulla_wire::{Action, Error, ErrorCode, SecretText, Timestamp};
 use crate::Kms;
 use crate::auditor::TrailInUse;
 use crate::authorize::{
-    Allowed, AnyPolicy, AssumableRole, Container, Holders, Inquiry, KeyCatalogue, Listing, Permission,
-    QuotaUse, SecretCatalogue, View,
+    Allowed, AnyPolicy, AssumableRole, CheckedResource, Container, Holders, Inquiry, KeyCatalogue, Listing,
+    Permission, QuotaUse, SecretCatalogue, View,
 };
 use crate::backup::{BackupState, HoldingBackup};
 use crate::crypto::{AsymmetricSpec, KeyPair};
@@ -222,13 +222,17 @@ impl<'s, A> Session<'s, A> {
     }
 
     /// Returns the scheduled backups that contain a key, oldest first, if the caller may read the state of backups; none
-    /// without a schedule.
+    /// without a schedule. Checks that permission before it reveals whether the key exists.
     ///
     /// # Errors
-    /// Forbidden.NoPermission.
-    pub(crate) fn backups_of(&self, key: &Allowed<&Row<Key>>) -> Result<Option<Vec<HoldingBackup>>, Error> {
+    /// Forbidden.NoPermission; the error of `key`.
+    pub(crate) fn backups_of(
+        &self,
+        key: CheckedResource<&Row<Key>>,
+    ) -> Result<Option<Vec<HoldingBackup>>, Error> {
         let is_scheduled = self.backup_state()?.is_some();
-        Ok(is_scheduled.then(|| self.kms.backups_since(key.record.created)))
+        let created = key?.record.created;
+        Ok(is_scheduled.then(|| self.kms.backups_since(created)))
     }
 
     /// Returns the limits on requests. Needs the permission to read them.

@@ -4,17 +4,20 @@
 
 mod support;
 
-use bulla_kms::{DescribeKeyUses, KeyUses, Role};
+use bulla_kms::Role;
+use bulla_wire::Action;
+use bulla_wire::kms::{DescribeKeyUses, DescribeKeyUsesReply};
 use support::{Bench, DAY, text};
 
-fn uses(bench: &Bench, key: &str) -> KeyUses {
-    let query = DescribeKeyUses { key_id: key.into() };
-    pollster::block_on(bench.kms.query(query, &bench.kms.owner())).unwrap()
+fn uses(bench: &Bench, key: &str) -> DescribeKeyUsesReply {
+    let request = DescribeKeyUses { key_id: key.into() };
+    let reply = pollster::block_on(bench.kms.call(request.into(), &bench.kms.owner())).unwrap();
+    DescribeKeyUses::reply(reply).unwrap()
 }
 
 /// Returns the encryptions and other operations of each version, newest first.
 fn counts(bench: &Bench, key: &str) -> Vec<(u64, u64)> {
-    let versions = uses(bench, key).versions;
+    let versions = uses(bench, key).key_version_uses.key_version_use;
     versions.iter().map(|version| (version.encryptions, version.other_operations)).collect()
 }
 
@@ -27,7 +30,7 @@ fn each_operation_counts_for_the_version_that_does_it() {
     let bench = Bench::new();
     let key = bench.key();
     assert_eq!(counts(&bench, &key), [(0, 0)]);
-    assert_eq!(uses(&bench, &key).last_used(), None);
+    assert_eq!(uses(&bench, &key).last_use_date(), None);
     let blob = text(&bench.ok("Encrypt", &[("KeyId", &key), ("Plaintext", "aGk=")])["CiphertextBlob"]);
     bench.ok("GenerateDataKey", &[("KeyId", &key)]);
     bench.ok("Decrypt", &[("CiphertextBlob", &blob)]);
@@ -36,18 +39,20 @@ fn each_operation_counts_for_the_version_that_does_it() {
     bench.ok("ReEncrypt", &[("CiphertextBlob", &blob), ("DestinationKeyId", &key)]);
     assert_eq!(counts(&bench, &key), [(2, 0), (2, 2)]);
 
-    for action in ["DescribeKey", "ListKeyVersions", "DisableKey"] {
+    for action in ["DescribeKey", "DescribeKeyUses", "DescribeKeyBackups", "ListKeyVersions", "DisableKey"] {
         bench.ok(action, &[("KeyId", &key)]);
     }
     assert_eq!(bench.code("Encrypt", &[("KeyId", &key), ("Plaintext", "aGk=")]), "409 Rejected.Disabled");
-    assert_eq!(counts(&bench, &key), [(2, 0), (2, 2)], "none of these is a use");
+    assert_eq!(counts(&bench, &key), [(2, 0), (2, 2)], "none of these is a use, and the key is disabled");
+    bench.ok("ScheduleKeyDeletion", &[("KeyId", &key), ("PendingWindowInDays", "7")]);
+    assert_eq!(counts(&bench, &key), [(2, 0), (2, 2)], "its deletion is scheduled");
 }
 
 #[test]
 fn operations_with_key_pairs_and_macs_count() {
     let bench = Bench::new();
     let pair = bench.key_with(&[("KeySpec", "EC_SM2"), ("KeyUsage", "ENCRYPT/DECRYPT")]);
-    let version = uses(&bench, &pair).versions[0].key_version_id.clone();
+    let version = uses(&bench, &pair).key_version_uses.key_version_use[0].key_version_id.clone();
     let of_pair = [("KeyId", &*pair), ("KeyVersionId", &*version)];
     bench.ok("GetPublicKey", &of_pair);
     let algorithm = ("Algorithm", "SM2PKE");
@@ -72,12 +77,12 @@ fn counts_are_written_once_a_minute_and_at_the_end_and_add_up() {
         bench.run_due();
         encrypt(&bench);
         assert_eq!(counts(&bench, &key), [(2, 0)], "in the store and not yet");
-        let last_used = uses(&bench, &key).last_used();
+        let last_used = uses(&bench, &key).last_use_date();
         assert_eq!(last_used.unwrap().unix(), bench.clock.unix());
         let bench = bench.restarted(role, false);
         bench.clock.pass(DAY);
         assert_eq!(counts(&bench, &key), [(2, 0)]);
-        assert_eq!(uses(&bench, &key).last_used(), last_used);
+        assert_eq!(uses(&bench, &key).last_use_date(), last_used);
         assert_eq!(uses(&bench, &key).counted_since, began);
         encrypt(&bench);
         let bench = bench.restarted(role, false);

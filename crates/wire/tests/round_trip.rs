@@ -62,6 +62,8 @@ fn every_action_parses_what_it_prints() {
         texts::<DescribeKeyVersion>("KeyId=k&KeyVersionId=v"),
         texts::<ListKeyVersions>("KeyId=k&PageNumber=2&PageSize=101"),
         texts::<UpdateRotationPolicy>("EnableAutomaticRotation=true&KeyId=k&RotationInterval=7d"),
+        texts::<DescribeKeyUses>("KeyId=k"),
+        texts::<DescribeKeyBackups>("KeyId=k"),
         texts::<GetParametersForImport>("KeyId=k&WrappingAlgorithm=a&WrappingKeySpec=s"),
         texts::<ImportKeyMaterial>(
             "EncryptedKeyMaterial=m&ImportToken=t&KeyId=k&KeyMaterialExpireUnix=1893456000",
@@ -391,6 +393,56 @@ fn replies_render_as_json_and_xml() {
         *render_reply(ReplyFormat::Xml, &enabled, "r-1"),
         "<EnableKeyResponse><RequestId>r-1</RequestId></EnableKeyResponse>"
     );
+}
+
+#[test]
+fn replies_about_uses_and_backups_render_as_json_and_xml() {
+    let at = bulla_wire::Timestamp::from_unix;
+    let version = |id: &str, encryptions, last_use_date| KeyVersionUse {
+        key_version_id: id.into(),
+        encryptions,
+        other_operations: 1,
+        last_use_date,
+    };
+    let used =
+        vec![version("b", 0, None), version("a", u64::MAX, Some(at(60))), version("c", 0, Some(at(9)))];
+    let uses = DescribeKeyUsesReply {
+        counted_since: at(0),
+        key_version_uses: KeyVersionUseList { key_version_use: used },
+    };
+    assert_eq!(uses.last_use_date(), Some(at(60)));
+    let rendered = |format| render_reply(format, &Reply::Kms(kms::Reply::DescribeKeyUses(uses.clone())), "r");
+    let json = rendered(ReplyFormat::Json);
+    assert_eq!(
+        *json,
+        "{\"CountedSince\":\"1970-01-01T00:00:00Z\",\"KeyVersionUses\":{\"KeyVersionUse\":[\
+         {\"KeyVersionId\":\"b\",\"Encryptions\":0,\"OtherOperations\":1},\
+         {\"KeyVersionId\":\"a\",\"Encryptions\":18446744073709551615,\"OtherOperations\":1,\
+         \"LastUseDate\":\"1970-01-01T00:01:00Z\"},\
+         {\"KeyVersionId\":\"c\",\"Encryptions\":0,\"OtherOperations\":1,\
+         \"LastUseDate\":\"1970-01-01T00:00:09Z\"}]},\"RequestId\":\"r\"}"
+    );
+    assert_eq!(serde_json::from_str::<DescribeKeyUsesReply>(&json).unwrap(), uses);
+    assert!(rendered(ReplyFormat::Xml).contains("<KeyVersionUse><KeyVersionId>b</KeyVersionId>"));
+
+    let scheduled = DescribeKeyBackupsReply {
+        scheduled: true,
+        backups: Some(2),
+        newest: Some(at(0)),
+        kept_until: Some(at(60)),
+    };
+    let some = r#""Backups":2,"Newest":"1970-01-01T00:00:00Z","KeptUntil":"1970-01-01T00:01:00Z","#;
+    let none = DescribeKeyBackupsReply { scheduled: true, backups: Some(0), ..Default::default() };
+    for (reply, expected) in [
+        (scheduled, format!(r#"{{"Scheduled":true,{some}"RequestId":"r"}}"#)),
+        (none, r#"{"Scheduled":true,"Backups":0,"RequestId":"r"}"#.into()),
+        (DescribeKeyBackupsReply::default(), r#"{"Scheduled":false,"RequestId":"r"}"#.into()),
+    ] {
+        let rendered = Reply::Kms(kms::Reply::DescribeKeyBackups(reply.clone()));
+        let json = render_reply(ReplyFormat::Json, &rendered, "r");
+        assert_eq!(*json, expected);
+        assert_eq!(serde_json::from_str::<DescribeKeyBackupsReply>(&json).unwrap(), reply);
+    }
 }
 
 #[test]

@@ -164,6 +164,9 @@ fn cases(s: &Subject, public_key: &str) -> Vec<Case> {
     let version = ("KeyVersionId", &*s.version);
     let digest = BASE64_STANDARD.encode([7; 32]);
     let policy = r#"{"Version":"1","Statement":[{"Effect":"Allow","Principal":{"RAM":"acs:ram::111122223333:root"},"Action":"kms:*","Resource":"*"}]}"#;
+    case("DescribeKeyUses", &[key], &[on("DescribeKey", &s.name_resource)]);
+    let backups = [on("DescribeKey", &s.name_resource), on("DescribeBackups", "*")];
+    case("DescribeKeyBackups", &[key], &backups);
     let by_name: [(_, &[_]); 15] = [
         ("DescribeKey", &[key]),
         ("GetKeyPolicy", &[key]),

@@ -4,6 +4,8 @@ mod aliases;
 mod asymmetric;
 mod data_keys;
 mod import;
+mod key_backups;
+mod key_uses;
 mod keys;
 mod mac;
 mod policies;
@@ -17,6 +19,8 @@ pub use aliases::*;
 pub use asymmetric::*;
 pub use data_keys::*;
 pub use import::*;
+pub use key_backups::*;
+pub use key_uses::*;
 pub use keys::*;
 pub use mac::*;
 pub use policies::*;
@@ -45,6 +49,8 @@ actions! {
     DescribeKeyVersion => KeyVersionReply,
     ListKeyVersions => ListKeyVersionsReply,
     UpdateRotationPolicy => Done,
+    DescribeKeyUses => DescribeKeyUsesReply,
+    DescribeKeyBackups => DescribeKeyBackupsReply,
     GetParametersForImport => GetParametersForImportReply,
     ImportKeyMaterial => Done,
     DeleteKeyMaterial => Done,

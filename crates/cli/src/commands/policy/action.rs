@@ -39,6 +39,10 @@ fn refusal(typed: &str, why: NoPolicyAction) -> (String, String) {
             "it needs kms:ReEncryptFrom on the key of the source, and kms:ReEncryptTo on the next key",
         ),
         NoPolicyAction::EachSecret => undecided("it needs kms:GetSecretValue on each secret"),
+        NoPolicyAction::DescribeKey => undecided("it needs kms:DescribeKey on the key"),
+        NoPolicyAction::DescribeKeyAndBackups => {
+            undecided("it needs kms:DescribeKey on the key, and kms:DescribeBackups")
+        }
         NoPolicyAction::EveryCaller => undecided("every caller with a valid signature may do it"),
         NoPolicyAction::TrustAlone => {
             undecided("no user or role sends it: only the trust policy of the role decides")
@@ -87,6 +91,8 @@ mod tests {
             ("kms:Decript", "did you mean kms:Decrypt?"),
             ("ram:decrypt", "docs/compatibility.md lists the actions"),
             ("kms:BatchGetSecretValue", "it needs kms:GetSecretValue on each secret"),
+            ("kms:DescribeKeyUses", "it needs kms:DescribeKey on the key"),
+            ("kms:DescribeKeyBackups", "it needs kms:DescribeKey on the key, and kms:DescribeBackups"),
         ] {
             let failure = parse(typed).unwrap_err();
             assert_eq!((failure.exit, failure.texts().1), (Exit::Usage, hint), "{typed}");

@@ -1,8 +1,9 @@
 //! The page of one key.
 
-use bulla_kms::{DescribeKeyBackups, DescribeKeyUses, KeyBackups, KeyUses, On};
+use bulla_kms::On;
 use bulla_wire::kms::{
-    DescribeKey, KeyMetadata, KeyVersionEntry, ListAliasesByKeyId, ListAliasesReply, ListKeyVersions,
+    DescribeKey, DescribeKeyBackups, DescribeKeyBackupsReply, DescribeKeyUses, DescribeKeyUsesReply,
+    KeyMetadata, KeyVersionEntry, ListAliasesByKeyId, ListAliasesReply, ListKeyVersions,
     ListKeyVersionsReply, ListResourceTags,
 };
 use bulla_wire::{Error, Product, Timestamp};
@@ -35,7 +36,7 @@ pub(in crate::pages) async fn one(context: &Context<'_>, id: &str) -> Result<Pag
         page_size: Some(VERSIONS.size()),
     };
     let versions = context.ask(versions).await;
-    let uses = context.find(DescribeKeyUses { key_id: key_id() }).await.ok();
+    let uses = context.ask(DescribeKeyUses { key_id: key_id() }).await.ok();
     let backups = backups(context, &key.key_id).await;
     let tags = context
         .ask(ListResourceTags { key_id: key_id() })
@@ -64,7 +65,7 @@ pub(in crate::pages) fn is_pair(key: &KeyMetadata) -> bool {
     key.key_spec.starts_with("RSA") || key.key_spec.starts_with("EC")
 }
 
-fn details(context: &Context<'_>, key: &KeyMetadata, backups: Option<&KeyBackups>) -> Markup {
+fn details(context: &Context<'_>, key: &KeyMetadata, backups: Option<&DescribeKeyBackupsReply>) -> Markup {
     let named = |table: &[(&str, Text)], value: &str| match table.iter().find(|(name, _)| *name == value) {
         Some((_, words)) => html! { (context.say(*words)) },
         None => foreign(value),
@@ -92,21 +93,22 @@ fn details(context: &Context<'_>, key: &KeyMetadata, backups: Option<&KeyBackups
 }
 
 /// Returns which scheduled backups contain the key, if the caller may read the state of backups and there is a schedule.
-async fn backups(context: &Context<'_>, key_id: &str) -> Option<KeyBackups> {
+async fn backups(context: &Context<'_>, key_id: &str) -> Option<DescribeKeyBackupsReply> {
     if !may_read_backups(context) {
         return None;
     }
-    context.find(DescribeKeyBackups { key_id: key_id.to_owned() }).await.ok()?
+    let reply = context.ask(DescribeKeyBackups { key_id: key_id.to_owned() }).await.ok()?;
+    reply.scheduled.then_some(reply)
 }
 
 /// Shows the backups that contain the key, which its deletion does not change.
-fn held(context: &Context<'_>, backups: &KeyBackups) -> Markup {
+fn held(context: &Context<'_>, backups: &DescribeKeyBackupsReply) -> Markup {
     let Some(newest) = backups.newest else {
         return html! { (context.say(text("none holds the key", "没有备份包含此密钥"))) };
     };
     html! {
         (context.say(text("holding the key:", "包含此密钥的备份数：")))
-        " " (backups.count) "; "
+        " " (backups.backups.unwrap_or_default()) "; "
         (context.say(text("the newest is of", "最新备份时间："))) " " (time(newest))
         @if let Some(until) = backups.kept_until {
             "; " (context.say(text("kept at least until", "至少保留到"))) " " (time(until))
@@ -191,7 +193,7 @@ fn versions_of(
     context: &Context<'_>,
     key: &KeyMetadata,
     reply: &Result<ListKeyVersionsReply, Error>,
-    uses: Option<&KeyUses>,
+    uses: Option<&DescribeKeyUsesReply>,
 ) -> Markup {
     let last = if is_pair(key) { public_key::TITLE } else { text("Use", "用途") };
     section(context, text("Versions", "密钥版本"), reply, |reply| {
@@ -225,10 +227,11 @@ fn versions_of(
 }
 
 /// Shows how often a version was used, and its last use.
-fn counts_of(context: &Context<'_>, uses: Option<&KeyUses>, version: &str) -> [Markup; 3] {
-    let of_version = |uses: &KeyUses| uses.versions.iter().find(|of| of.key_version_id == version).cloned();
-    let Some(counts) = uses.and_then(of_version) else { return [(); 3].map(|()| html! {}) };
-    let last_used = counts.last_used.map_or_else(|| html! { (context.say(text("never", "从未"))) }, time);
+fn counts_of(context: &Context<'_>, uses: Option<&DescribeKeyUsesReply>, version: &str) -> [Markup; 3] {
+    let mut versions = uses.into_iter().flat_map(|uses| &uses.key_version_uses.key_version_use);
+    let counts = versions.find(|of| of.key_version_id == version);
+    let Some(counts) = counts else { return [(); 3].map(|()| html! {}) };
+    let last_used = counts.last_use_date.map_or_else(|| html! { (context.say(text("never", "从未"))) }, time);
     [html! { (counts.encryptions) }, html! { (counts.other_operations) }, last_used]
 }
 

@@ -58,6 +58,14 @@ fn of_action(fault: NoPolicyAction) -> Text {
             "No policy decides about kms:BatchGetSecretValue: it needs kms:GetSecretValue on each secret.",
             "没有策略针对 kms:BatchGetSecretValue：它需要每个凭据的 kms:GetSecretValue 权限。",
         ),
+        NoPolicyAction::DescribeKey => text(
+            "No policy decides about kms:DescribeKeyUses: it needs kms:DescribeKey on the key.",
+            "没有策略针对 kms:DescribeKeyUses：它需要密钥的 kms:DescribeKey 权限。",
+        ),
+        NoPolicyAction::DescribeKeyAndBackups => text(
+            "No policy decides about kms:DescribeKeyBackups: it needs kms:DescribeKey on the key, and kms:DescribeBackups.",
+            "没有策略针对 kms:DescribeKeyBackups：它需要密钥的 kms:DescribeKey 权限和 kms:DescribeBackups 权限。",
+        ),
         NoPolicyAction::EveryCaller => text(
             "Every caller with a valid signature may do that, regardless of policies.",
             "任何签名有效的调用者都可以执行该操作，与策略无关。",

@@ -1,8 +1,10 @@
-//! The answers of DescribeBackups and DescribeKeyBackups, and which callers get them.
+//! The answers of the query DescribeBackups and the action DescribeKeyBackups, and which callers get them.
+
+use bulla_wire::kms::{DescribeKeyBackups, DescribeKeyBackupsReply};
 
 use super::people::{Account, allowing, by};
 use super::*;
-use crate::queries::{DescribeBackups, DescribeKeyBackups, KeptBackups, KeyBackups};
+use crate::queries::{DescribeBackups, KeptBackups};
 use crate::{BackupSchedule, On};
 
 /// An account with a key, and a schedule of backups.
@@ -25,9 +27,14 @@ impl Scheduled {
         pollster::block_on(self.account.kms.query(DescribeBackups {}, by))
     }
 
-    fn of_key(&self, by: &Origin) -> Result<Option<KeyBackups>, Error> {
-        let query = DescribeKeyBackups { key_id: self.key.clone() };
-        pollster::block_on(self.account.kms.query(query, by))
+    fn of_key(&self, by: &Origin) -> Result<DescribeKeyBackupsReply, Error> {
+        self.of(&self.key, by)
+    }
+
+    fn of(&self, key: &str, by: &Origin) -> Result<DescribeKeyBackupsReply, Error> {
+        let request = DescribeKeyBackups { key_id: key.to_owned() };
+        let reply = pollster::block_on(self.account.kms.call(request.into(), by))?;
+        Ok(DescribeKeyBackups::reply(reply).unwrap())
     }
 
     fn user(&self, name: &str, actions: &str) -> Origin {
@@ -43,16 +50,17 @@ fn the_state_of_backups_names_no_file() {
     let kms = &scheduled.account.kms;
     let owner = kms.owner();
     assert_eq!(scheduled.backups(&owner).unwrap(), Some(KeptBackups::default()));
-    assert_eq!(scheduled.of_key(&owner).unwrap(), Some(KeyBackups::default()));
+    let none = DescribeKeyBackupsReply { scheduled: true, backups: Some(0), ..Default::default() };
+    assert_eq!(scheduled.of_key(&owner).unwrap(), none);
     kms.back_up_if_due().unwrap();
     let backups = scheduled.backups(&owner).unwrap().unwrap();
     assert_eq!((backups.count, backups.verified, backups.damaged, backups.has_failed), (1, 1, 0, false));
     assert!(backups.newest.is_some() && backups.oldest_verification.is_some());
-    let of_key = scheduled.of_key(&owner).unwrap();
-    assert_eq!(of_key, Some(KeyBackups { count: 1, newest: backups.newest, kept_until: None }));
+    let one = DescribeKeyBackupsReply { backups: Some(1), newest: backups.newest, ..none };
+    assert_eq!(scheduled.of_key(&owner).unwrap(), one);
     kms.set_backup_schedule(None);
     assert_eq!(scheduled.backups(&owner).unwrap(), None);
-    assert_eq!(scheduled.of_key(&owner).unwrap(), None);
+    assert_eq!(scheduled.of_key(&owner).unwrap(), DescribeKeyBackupsReply::default());
 }
 
 #[test]
@@ -73,4 +81,9 @@ fn backups_take_a_permission_of_their_own_and_those_of_a_key_both() {
     for denied in [scheduled.backups(&keys).map(drop), scheduled.of_key(&keys).map(drop)] {
         assert_eq!(denied.unwrap_err().code(), ErrorCode::ForbiddenNoPermission);
     }
+    let missing = "11111111-2222-4333-8444-555555555555";
+    for caller in [&backups, &keys] {
+        assert_eq!(scheduled.of(missing, caller).unwrap_err().code(), ErrorCode::ForbiddenNoPermission);
+    }
+    assert_eq!(scheduled.of(missing, &both).unwrap_err().code(), ErrorCode::ForbiddenKeyNotFound);
 }

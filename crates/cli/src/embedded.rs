@@ -11,7 +11,7 @@ use std::time::Duration;
 use bulla_client::{CallError, KmsApi, Refusal};
 use bulla_envelope::LocalFailure;
 use bulla_kms::{AuditOptions, Kms, OpenError, Options, Role, StoreError, SystemClock};
-use bulla_wire::kms::{CreateAlias, CreateKey, DescribeKey, DescribeKeyUses, DescribeKeyUsesReply};
+use bulla_wire::kms::{CreateAlias, CreateKey, DescribeKey};
 use bulla_wire::{Action, Error, Parameters, Product, ReplyFormat, Request, SecretText, render_reply};
 
 use self::shared::{Exclusive, Shared};
@@ -79,11 +79,6 @@ impl EmbeddedKms {
             let reply = pollster::block_on(kms.call(request, &origin))?;
             Ok(render_reply(ReplyFormat::Json, &reply, &origin.connection().request_id).into())
         })
-    }
-
-    /// Returns how often a key was used.
-    pub(crate) fn key_uses(&self, key_id: &str) -> Result<DescribeKeyUsesReply, CallError> {
-        self.call(&DescribeKeyUses { key_id: key_id.to_owned() })
     }
 
     /// Runs `run` on the engine, after opening the store if it is closed.

@@ -10,7 +10,7 @@ use bulla_client::{
 use bulla_envelope::native::AllowedKeys;
 use bulla_files::output::directory_of;
 use bulla_files::threads::all_cores;
-use bulla_wire::kms::{DescribeKey, DescribeKeyUsesReply};
+use bulla_wire::kms::DescribeKey;
 use bulla_wire::{Action, Parameters, Product, SecretText};
 
 use crate::args::{KmsFlags, RunOptions};
@@ -105,6 +105,11 @@ impl KmsConnection {
         }
     }
 
+    /// Whether it is the cloud's KMS.
+    pub(crate) fn is_cloud(&self) -> bool {
+        matches!(self, Self::Remote(client) if client.endpoint().is_cloud())
+    }
+
     /// Returns the region that a file stores with its wrapped keys; empty if the KMS has no region that other machines
     /// know.
     pub(crate) fn region(&self) -> String {
@@ -118,14 +123,6 @@ impl KmsConnection {
         match self {
             Self::Embedded(kms) => kms.call(request),
             Self::Remote(client) => client.call(request),
-        }
-    }
-
-    /// Returns how often a key was used; `None` from a server, whose API does not report it.
-    pub(crate) fn key_uses(&self, key_id: &str) -> Result<Option<DescribeKeyUsesReply>, CallError> {
-        match self {
-            Self::Embedded(kms) => kms.key_uses(key_id).map(Some),
-            Self::Remote(_) => Ok(None),
         }
     }
 

@@ -31,12 +31,12 @@ pub(crate) enum Key {
     /// List all keys with their aliases
     #[command(after_help = example("bulla key list --unused-since 2026-01-01"))]
     List {
-        /// Only keys that were created before this day or time (UTC) and not used since; embedded KMS only, because the
-        /// API of a server does not report uses
+        /// Only keys that were created before this day or time (UTC) and not used since; not in the cloud, which does not
+        /// report uses
         #[arg(long, value_name = "DATE")]
         unused_since: Option<Date>,
     },
-    /// Show a key; with the embedded KMS also how often each version was used
+    /// Show a key, and how often each version was used, unless it is in the cloud
     #[command(after_help = example("bulla key show alias/reports"))]
     Show {
         /// Key id, ARN or alias, with or without alias/

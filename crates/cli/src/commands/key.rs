@@ -1,6 +1,7 @@
 //! `bulla key`: creates, shows, changes and deletes keys.
 
 mod backups;
+mod own_actions;
 mod uses;
 
 use std::collections::HashMap;
@@ -164,7 +165,7 @@ fn show(kms: &KmsConnection, key: &str) -> Result<(), Failure> {
     ] {
         print(format_args!("{name:16} {value}"))?;
     }
-    if let Some(uses) = kms.key_uses(&key.key_id)? {
+    if let Some(uses) = uses::reported(kms, &key.key_id)? {
         for line in uses::lines(&uses) {
             print(format_args!("{:16} {line}", "Uses"))?;
         }

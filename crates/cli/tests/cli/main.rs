@@ -28,6 +28,7 @@ mod native_damage;
 mod native_header;
 mod native_keys;
 mod native_trees;
+mod older_server;
 mod outputs;
 mod people;
 mod pressure;

@@ -5,6 +5,7 @@
 //! writing. Buffers of plaintext are wiped. Memory is bounded: a few ranges for each thread.
 
 mod open;
+mod reserve;
 mod scratch;
 mod seal;
 mod threads;

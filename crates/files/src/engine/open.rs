@@ -13,6 +13,7 @@ use bulla_envelope::native::{Header, OpenError};
 use zeroize::Zeroizing;
 
 use super::fill;
+use super::reserve::reserve;
 use super::scratch::{Scratch, with_scratch};
 use super::threads::{on_threads, pipeline};
 use crate::data_keys::NewFile;
@@ -68,6 +69,7 @@ impl<'a> Body<'a> {
         threads: usize,
         progress: &Progress,
     ) -> Result<(), OpenError> {
+        reserve(output, self.len).map_err(OpenError::Write)?;
         self.each_range(threads, progress, |from, plaintext| {
             output.write_all_at(plaintext, from).map_err(OpenError::Write)
         })

@@ -5,12 +5,13 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::Ordering;
 
-use bulla_envelope::cobblestone::{CHUNK_LEN, SEALED_CHUNK_LEN, Sealer};
+use bulla_envelope::cobblestone::{CHUNK_LEN, SEALED_CHUNK_LEN, Sealer, sealed_len};
 use bulla_envelope::native::SealError;
 use zeroize::Zeroizing;
 
 use super::fill;
 use super::open::Body;
+use super::reserve::reserve;
 use super::scratch::{Scratch, with_scratch};
 use super::threads::{on_threads, pipeline};
 use crate::data_keys::NewFile;
@@ -36,6 +37,7 @@ pub(crate) fn seal_file(
     }
     let body_offset = header.len() as u64;
     let ranges = usize::try_from(size / RANGE_LEN as u64 + 1).unwrap_or(usize::MAX);
+    reserve(output, body_offset + sealed_len(size)).map_err(SealError::Write)?;
     output.write_all_at(&head, 0).map_err(SealError::Write)?;
     on_threads(threads.min(ranges), SealError::Thread, |stop| {
         let mut pages = Pages::new(RANGE_LEN);
@@ -121,6 +123,7 @@ pub(crate) fn seal_body(
     let sealer = Sealer::new(key, &header.body_context());
     let mut head = header.to_bytes()?;
     head.extend_from_slice(sealer.prefix());
+    reserve(output, header.len() as u64 + sealed_len(source.len)).map_err(SealError::Write)?;
     output.write_all_at(&head, 0).map_err(SealError::Write)?;
     on_threads(
         threads,

@@ -72,10 +72,14 @@ pub(crate) fn run(kms: &KmsFlags, command: Key) -> Result<(), Failure> {
 fn schedule_deletion(kms: &KmsConnection, key_id: &str, days: u32) -> Result<(), Failure> {
     let used = warn_of_late_use(kms, key_id)?;
     kms.call(&ScheduleKeyDeletion { key_id: key_id.to_owned(), pending_window_in_days: Some(days) })?;
-    let at = describe(kms, key_id)?.delete_date;
+    // The deletion is scheduled, even if the caller may not read the key.
+    let when = match describe(kms, key_id) {
+        Ok(key) => format!("at {}", key.delete_date),
+        Err(_) => format!("in {days} days"),
+    };
     let used = used.map(|used| format!("; it was last used at {used}")).unwrap_or_default();
     print(format_args!(
-        "{key_id} is scheduled for deletion at {at}, and cannot be used meanwhile; what it encrypted is lost then{used}"
+        "{key_id} is scheduled for deletion {when}, and cannot be used meanwhile; what it encrypted is lost then{used}"
     ))?;
     report_backups(kms, key_id)
 }

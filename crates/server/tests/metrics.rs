@@ -68,15 +68,16 @@ fn requests_commits_and_records_are_counted() {
     assert_eq!(samples.get(r#"bulla_refused_requests_total{authenticated="true"}"#), 2.0);
     assert_eq!(samples.get(r#"bulla_refused_requests_total{authenticated="false"}"#), 1.0);
 
-    let duration = |series: &str, le: &str| {
-        let labels = format!(r#"product="Kms",action="GenerateDataKey"{le}"#);
+    let duration = |series: &str, code: &str, le: &str| {
+        let labels = format!(r#"product="Kms",action="GenerateDataKey",code="{code}"{le}"#);
         samples.get(&format!("bulla_request_duration_seconds_{series}{{{labels}}}"))
     };
-    assert_eq!(duration("count", ""), 5.0);
-    assert_eq!(duration("bucket", r#",le="+Inf""#), 5.0);
-    assert!(duration("sum", "") > 0.0);
+    let of_codes = ["OK", "Rejected.*", "SignatureDoesNotMatch"].map(|code| duration("count", code, ""));
+    assert_eq!(of_codes, [3.0, 1.0, 1.0]);
+    assert_eq!(duration("bucket", "OK", r#",le="+Inf""#), 3.0);
+    assert!(duration("sum", "OK", "") > 0.0);
     let bounds = ["0.0001", "0.0003", "0.001", "0.003", "0.01", "0.03", "0.1", "0.3", "1", "3", "10"];
-    let buckets: Vec<_> = bounds.map(|le| duration("bucket", &format!(r#",le="{le}""#))).into();
+    let buckets: Vec<_> = bounds.map(|le| duration("bucket", "OK", &format!(r#",le="{le}""#))).into();
     assert!(buckets.is_sorted(), "they are cumulative: {buckets:?}");
 
     let kind = |kind: &str| samples.get(&format!(r#"bulla_records{{kind="{kind}"}}"#));

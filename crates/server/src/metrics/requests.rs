@@ -38,14 +38,10 @@ pub(super) struct Subject {
     pub(super) action: &'static str,
 }
 
-/// The answers of one action.
+/// The answers of one action: the durations by code. Only codes that occurred, so the first one is nearly always the right
+/// one.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Answers {
-    /// The count of each code; only codes that occurred, so the first one is nearly always the right one.
-    pub(super) codes: Vec<(&'static str, u64)>,
-    /// The durations.
-    pub(super) took: Histogram,
-}
+pub(super) struct Answers(Vec<(&'static str, Histogram)>);
 
 /// Answers with an error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,24 +95,27 @@ impl Requests {
 }
 
 impl Answers {
+    /// Returns the codes that occurred, with the durations of their answers.
+    pub(super) fn by_code(&self) -> impl Iterator<Item = (&'static str, &Histogram)> {
+        self.0.iter().map(|(code, took)| (*code, took))
+    }
+
     fn count(&mut self, code: &'static str, took: Duration) {
-        *self.of(code) += 1;
-        self.took.observe(took);
+        self.of(code).observe(took);
     }
 
     fn merge(&mut self, other: &Self) {
-        for (code, count) in &other.codes {
-            *self.of(code) += count;
+        for (code, took) in other.by_code() {
+            self.of(code).merge(took);
         }
-        self.took.merge(&other.took);
     }
 
-    fn of(&mut self, code: &'static str) -> &mut u64 {
-        let index = self.codes.iter().position(|(known, _)| *known == code).unwrap_or_else(|| {
-            self.codes.push((code, 0));
-            self.codes.len() - 1
+    fn of(&mut self, code: &'static str) -> &mut Histogram {
+        let index = self.0.iter().position(|(known, _)| *known == code).unwrap_or_else(|| {
+            self.0.push((code, Histogram::default()));
+            self.0.len() - 1
         });
-        &mut self.codes[index].1
+        &mut self.0[index].1
     }
 }
 
@@ -197,13 +196,14 @@ mod tests {
             }
         });
         let totals = requests.totals();
-        let answers = |product, action| &totals.answers[&Subject { product, action }];
-        let listed = answers("Kms", "ListKeys");
-        let mut codes = listed.codes.clone();
-        codes.sort_unstable();
-        assert_eq!(codes, [("OK", 8000), ("Throttling.User", 8000)]);
-        assert_eq!(listed.took.count(), 16_000);
-        assert_eq!(answers("Ram", "TagResources").codes, [("OK", 8000)]);
+        let counts = |product, action| {
+            let answers = &totals.answers[&Subject { product, action }];
+            let mut counts: Vec<_> = answers.by_code().map(|(code, took)| (code, took.count())).collect();
+            counts.sort_unstable();
+            counts
+        };
+        assert_eq!(counts("Kms", "ListKeys"), [("OK", 8000), ("Throttling.User", 8000)]);
+        assert_eq!(counts("Ram", "TagResources"), [("OK", 8000)]);
         assert_eq!(totals.answers.len(), 2);
         assert_eq!(totals.refused, Refused { authenticated: 0, unauthenticated: 8000 });
     }
@@ -216,7 +216,8 @@ mod tests {
         let known = Progress { authenticated: true, ..answered(Some("Ram"), None, Some(ErrorCode::Missing)) };
         requests.count(&known);
         let totals = requests.totals();
-        let codes: Vec<_> = totals.answers.values().map(|answers| answers.codes[0].0).collect();
+        let codes: Vec<_> =
+            totals.answers.values().flat_map(Answers::by_code).map(|(code, _)| code).collect();
         assert_eq!(codes, ["4xx", "Rejected.{}", "Missing{}"]);
         assert_eq!(totals.refused, Refused { authenticated: 1, unauthenticated: 2 });
     }

@@ -39,7 +39,7 @@ pub(super) const METRICS: &[Metric] = &[
     Metric {
         name: "bulla_request_duration_seconds",
         help: "Time from a complete request to its answer",
-        labels: &["product", "action"],
+        labels: &["product", "action", "code"],
         values: Values::Histogram(request_durations),
     },
     Metric {
@@ -226,20 +226,23 @@ impl Metric {
 }
 
 fn requests(reading: &Reading) -> Series<u64> {
-    let answers = reading.requests.answers.iter();
-    let series = answers.flat_map(|(subject, answers)| {
-        answers.codes.iter().map(|(code, count)| {
-            (vec![subject.product.into(), subject.action.into(), code.replace("{}", "*")], *count)
-        })
-    });
-    series.collect()
+    by_code(reading, Histogram::count)
 }
 
 fn request_durations(reading: &Reading) -> Series<Histogram> {
+    by_code(reading, Histogram::clone)
+}
+
+/// Returns a value of the durations of each action and code.
+fn by_code<T>(reading: &Reading, value: impl Fn(&Histogram) -> T) -> Series<T> {
     let answers = reading.requests.answers.iter();
-    answers
-        .map(|(subject, answers)| (vec![subject.product.into(), subject.action.into()], answers.took.clone()))
-        .collect()
+    let series = answers.flat_map(|(subject, answers)| {
+        answers.by_code().map(|(code, took)| {
+            let labels = [subject.product.into(), subject.action.into(), code.replace("{}", "*")];
+            (labels.into(), value(took))
+        })
+    });
+    series.collect()
 }
 
 fn refused_requests(reading: &Reading) -> Series<u64> {

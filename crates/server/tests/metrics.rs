@@ -32,6 +32,13 @@ impl Samples {
     fn get(&self, series: &str) -> f64 {
         *self.0.get(series).unwrap_or_else(|| panic!("{series} is not in {:#?}", self.0))
     }
+
+    /// The newest seal, as `bulla audit verify --expect` takes it.
+    fn seal(&self) -> String {
+        let words = (0..8).map(|word| self.get(&format!(r#"bulla_audit_seal_hash{{word="{word}"}}"#)));
+        let hash: String = words.map(|word| format!("{:08x}", word as u32)).collect();
+        format!("{}:{hash}", self.get("bulla_audit_sealed_line"))
+    }
 }
 
 fn plain() -> TestServer {
@@ -228,6 +235,9 @@ fn the_audit_trail_shows_how_far_it_is() {
         samples.get("bulla_audit_lag_seconds") == 0.0
             && samples.get("bulla_audit_sealed_line") >= before + 2.0
     });
+    let samples = Samples::of(&server);
+    let sealed = server.kms.audit_figures().unwrap().sealed;
+    assert_eq!(samples.seal(), sealed.to_string(), "all of one seal, which is still the newest");
     let missed =
         |sink: &str| Samples::of(&server).get(&format!(r#"bulla_audit_lines_missed_total{{sink="{sink}"}}"#));
     assert_eq!((missed("file"), missed("other")), (0.0, 0.0));

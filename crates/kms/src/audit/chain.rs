@@ -58,6 +58,13 @@ impl Hash {
         &self.0
     }
 
+    /// The bytes as big-endian numbers, for systems that store only numbers.
+    #[must_use]
+    pub fn words(&self) -> [u32; 8] {
+        let (words, _) = self.0.as_chunks();
+        std::array::from_fn(|index| u32::from_be_bytes(words[index]))
+    }
+
     fn write(self, out: &mut Vec<u8>) {
         let mut digits = [0; HASH_LEN];
         for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {

@@ -97,6 +97,12 @@ pub(super) const METRICS: &[Metric] = &[
         values: Values::Gauge(|reading| of_audit(reading, |audit| audit.sealed.number as f64)),
     },
     Metric {
+        name: "bulla_audit_seal_hash",
+        help: "The hash of the newest seal, as eight numbers of 32 bits; absent without a trail, and until the first seal of a start",
+        labels: &["word"],
+        values: Values::Gauge(seal_hash),
+    },
+    Metric {
         name: "bulla_audit_lines_missed",
         help: "Lines that the files of the audit trail, or the other sinks together, have missed; absent without a trail",
         labels: &["sink"],
@@ -274,6 +280,13 @@ fn key_uses(reading: &Reading) -> Series<u64> {
 
 fn of_audit(reading: &Reading, value: impl Fn(&AuditFigures) -> f64) -> Series<f64> {
     reading.engine.audit.iter().map(|audit| (vec![], value(audit))).collect()
+}
+
+/// The hash of the seal in numbers that a float holds exactly, because a label with it would begin a series each second.
+fn seal_hash(reading: &Reading) -> Series<f64> {
+    let sealed = reading.engine.audit.iter().map(|audit| audit.sealed).filter(|seal| seal.number > 0);
+    let words = sealed.flat_map(|seal| seal.hash.words().into_iter().enumerate());
+    words.map(|(index, word)| (vec![index.to_string()], f64::from(word))).collect()
 }
 
 /// The names of other sinks are addresses, which must not be in a label.

@@ -141,9 +141,10 @@ const SCRIPTS: [(&str, &str); 5] = [
 ];
 
 /// Sections all of whose blocks a conformance test runs.
-const CONFORMANCE: [(&str, &str, &str); 2] = [
+const CONFORMANCE: [(&str, &str, &str); 3] = [
     ("docs/operations.md", "The first day", "conformance/test_first_day.py"),
     ("docs/sdk.md", "Checking signatures and ciphertexts outside", "conformance/test_openssl.py"),
+    ("docs/operations.md", "A witness of the trail", "conformance/test_witness.py"),
 ];
 
 impl Tests {

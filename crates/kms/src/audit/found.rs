@@ -1,5 +1,5 @@
 //! Finds the lines that the trail has already: after a crash, the outbox of the store may still contain lines that were
-//! written.
+//! written, and so may that of a backup.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use super::chain::Framed;
 use super::files::{Directory, LogFile, first_number};
 use super::line::Members;
 use super::lines::{Lines, Next};
-use super::sources::is_damage;
+use super::sources::{ReadError, TrailFile, is_damage};
 use super::trail::Trail;
 use super::trail_error::TrailError;
 
@@ -46,6 +46,22 @@ impl<D: Directory> Trail<D> {
             names.into_iter().filter_map(|name| Some((first_number(&name)?.0, name))).collect();
         files.sort();
         Ok(files.into_iter().rev().take(2).map(|(_, name)| name).collect())
+    }
+}
+
+impl TrailFile {
+    /// Removes the lines of this file from `wanted`, which holds the members of lines. What cannot be read counts as missing.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub(crate) fn remove_from(&self, wanted: &mut HashSet<Box<str>>) -> Result<(), ReadError> {
+        let read = self.for_each(|line| {
+            if let Some(line) = Framed::parse(line) {
+                wanted.remove(line.members);
+            }
+            !wanted.is_empty()
+        });
+        read.or_else(|error| if is_damage(&error.source) { Ok(()) } else { Err(error) })
     }
 }
 

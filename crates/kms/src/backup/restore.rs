@@ -3,10 +3,12 @@
 //! At each step, a killed run leaves either the existing store or the restored one, and never none (on file systems with
 //! links). The replaced store is kept under another name.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::slice;
 
 use bulla_keys::Anchor;
 use bulla_keys::root::RootKeys;
@@ -20,7 +22,7 @@ use super::since::Since;
 use super::successor::{Differences, Successor};
 use super::verify::Backup;
 use super::{BackupFacts, ChangeSince};
-use crate::audit::{Content, Event, Identity, Line, Members, Resource, Text, Time};
+use crate::audit::{Content, Event, Identity, Line, Members, ReadError, Resource, Text, Time, TrailFile};
 use crate::clock::{Clock, unix_seconds};
 use crate::data::{STORE, lock};
 use crate::header::StoredHeader;
@@ -132,8 +134,31 @@ pub fn restore_backup(
 
 fn trail(options: &Options, facts: &BackupFacts) -> Result<Option<Since>, BackupError> {
     let Some(audit) = &options.audit else { return Ok(None) };
-    let read = Since::read(&audit.directory, facts);
-    read.map_err(|error| BackupError::Open(OpenError::Directory { path: error.path, source: error.source }))
+    Since::read(&audit.directory, facts).map_err(trail_unread)
+}
+
+/// Returns the lines in the outbox of a backup that the trail has. Its seals do not show that: a trail that was begun later has
+/// later ones, and a seal may name a commit whose line follows it. The backup may be of a moment at which the store took no
+/// writes, and the trail did for a long time, so a line may be in any file.
+fn written_lines(options: &Options, backup: &Backup) -> Result<HashSet<Box<str>>, BackupError> {
+    let Some(audit) = options.audit.as_ref().filter(|audit| audit.directory.is_dir()) else {
+        return Ok(HashSet::new());
+    };
+    let mut lines = backup.waiting_lines()?;
+    let mut missing = lines.clone();
+    let files = TrailFile::all(slice::from_ref(&audit.directory)).map_err(trail_unread)?;
+    for file in files.iter().rev() {
+        if missing.is_empty() {
+            break;
+        }
+        file.remove_from(&mut missing).map_err(trail_unread)?;
+    }
+    lines.retain(|line| !missing.contains(line));
+    Ok(lines)
+}
+
+fn trail_unread(ReadError { path, source }: ReadError) -> BackupError {
+    BackupError::Open(OpenError::Directory { path, source })
 }
 
 fn later(existing: &Existing, since: Option<&Since>, facts: &BackupFacts) -> Option<Later> {
@@ -202,10 +227,10 @@ impl Plan<'_> {
         mut put: impl FnMut(&StoredRow) -> Result<(), BackupError>,
     ) -> Result<LockedOut, BackupError> {
         let now = SystemClock.now();
-        let knows_lines = self.since.newest >= Some((self.facts.epoch, self.facts.commit));
+        let written = written_lines(self.options, self.backup)?;
         let roots = &self.backup.roots;
         let anchor = self.backup.anchor()?;
-        let mut revival = Revival::new(roots, anchor, self.since, knows_lines, unix_seconds(now))?;
+        let mut revival = Revival::new(roots, anchor, self.since, written, unix_seconds(now))?;
         self.backup.each_row(|row| match revival.row(row)? {
             Some(row) => put(&row),
             None => Ok(()),

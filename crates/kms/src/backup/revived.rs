@@ -29,8 +29,8 @@ pub(super) struct Revival<'a> {
     distrusted: &'a HashSet<String>,
     /// Users who must not sign in to the console, in lower case.
     locked_out: HashSet<String>,
-    /// Whether the trail has the lines of the outbox, so that they are dropped.
-    drops_lines: bool,
+    /// The lines of the outbox that the trail has, which are dropped.
+    written: HashSet<Box<str>>,
     /// Seconds since 1970.
     now: i64,
     rows: RowSet,
@@ -55,7 +55,7 @@ impl<'a> Revival<'a> {
         roots: &'a RootKeys,
         anchor: Anchor,
         since: &'a Since,
-        drops_lines: bool,
+        written: HashSet<Box<str>>,
         now: i64,
     ) -> Result<Self, BackupError> {
         let hasher = roots.row_hasher(anchor.generation).ok_or(BackupError::HeadDamaged)?;
@@ -65,7 +65,7 @@ impl<'a> Revival<'a> {
             anchor,
             distrusted: &since.access_keys,
             locked_out: since.changed_logins(),
-            drops_lines,
+            written,
             now,
             rows: RowSet::default(),
             last_line: 0,
@@ -79,16 +79,11 @@ impl<'a> Revival<'a> {
     pub(super) fn row(&mut self, row: StoredRow) -> Result<Option<StoredRow>, BackupError> {
         let revived = match &*row.table {
             Anchor::TABLE | StsKey::TABLE => None,
-            OutboxLine::TABLE if self.drops_lines => None,
             AccessKey::TABLE => Some(self.access_key(row)?),
             User::TABLE => Some(self.user(row)?),
             MfaDevice::TABLE => Some(self.device(row)?),
             Private::TABLE => Some(self.private(row)?),
-            OutboxLine::TABLE => {
-                let number = row.primary_key.as_slice().try_into().map(u64::from_be_bytes);
-                self.last_line = self.last_line.max(number.unwrap_or_default());
-                Some(row)
-            }
+            OutboxLine::TABLE => self.waiting_line(row)?,
             _ => Some(row),
         };
         Ok(revived.inspect(|row| self.count(row)))
@@ -127,6 +122,15 @@ impl<'a> Revival<'a> {
 
     fn count(&mut self, row: &StoredRow) {
         self.rows.add(self.hasher.row(&row.table, &row.primary_key, row.revision));
+    }
+
+    fn waiting_line(&mut self, row: StoredRow) -> Result<Option<StoredRow>, BackupError> {
+        let OutboxLine { number, members } = self.open(&row)?;
+        if self.written.contains(&members) {
+            return Ok(None);
+        }
+        self.last_line = self.last_line.max(u64::from_be_bytes(*number));
+        Ok(Some(row))
     }
 
     fn access_key(&mut self, row: StoredRow) -> Result<StoredRow, BackupError> {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::path::PathBuf;
 
 use bulla_wire::Action;
 use bulla_wire::kms::{CreateAlias, ScheduleKeyDeletion};
@@ -14,6 +15,7 @@ use bulla_wire::ram::{
 use super::restore_tests::{ACCEPT, DRY};
 use super::tests::{Bench, call, key, secret};
 use super::*;
+use crate::audit::{Record, TrailFile, verify};
 use crate::state::AccessKey;
 use crate::{AuditOutput, AuditSink};
 
@@ -31,6 +33,76 @@ impl Bench {
         }
         kms
     }
+}
+
+/// The numbers of the lines that have this text, in the trail of the data directory, which has no fault.
+fn lines_with(bench: &Bench, text: &str) -> Vec<u64> {
+    let audit = [bench.path("data/audit")];
+    let report = verify(&audit, None, None).unwrap();
+    assert_eq!(report.faults, []);
+    let mut numbers = Vec::new();
+    for source in TrailFile::all(&audit).unwrap() {
+        let visit = |line: &[u8]| {
+            if str::from_utf8(line).unwrap().contains(text) {
+                numbers.push(Record::parse(line).unwrap().number);
+            }
+            true
+        };
+        source.for_each(visit).unwrap();
+    }
+    numbers
+}
+
+/// Makes a key whose line no file of a trail has, and returns its name in a line, and a backup with the waiting line.
+fn key_with_waiting_line(bench: &Bench) -> (String, PathBuf) {
+    let kms = bench.kms_with_dead_files();
+    let line = format!(r#"{{"type":"key","name":"{}""#, key(&kms));
+    let backup = bench.path("waiting");
+    kms.backup_to(&backup, BackupOutput::default()).unwrap();
+    drop(kms);
+    fs::remove_file(bench.path("data/audit")).unwrap();
+    fs::remove_dir_all(bench.path("data/gone")).unwrap();
+    (line, backup)
+}
+
+#[test]
+fn lines_that_waited_in_a_backup_are_the_first_of_a_new_trail() {
+    let bench = Bench::new();
+    let (line, backup) = key_with_waiting_line(&bench);
+    fs::remove_file(bench.path("data/store.redb")).unwrap();
+    bench.restore(&backup, RestoreOptions::default()).unwrap();
+    for _ in 0..2 {
+        drop(bench.audited_kms());
+        assert_eq!(lines_with(&bench, &line).len(), 1);
+    }
+    let restored = lines_with(&bench, r#""event":"store-restored""#);
+    assert!(lines_with(&bench, &line) < restored, "the change came before the restore");
+}
+
+/// The trail begins with the restore of an older backup, so its seals are later than the newer backup, and it lacks the line.
+#[test]
+fn lines_that_waited_in_a_backup_are_added_to_a_later_trail_without_them() {
+    let bench = Bench::new();
+    let older = bench.backup();
+    let (line, backup) = key_with_waiting_line(&bench);
+    bench.restore(&older, ACCEPT).unwrap();
+    drop(bench.audited_kms());
+    assert_eq!(lines_with(&bench, &line), [0; 0]);
+    bench.restore(&backup, ACCEPT).unwrap();
+    drop(bench.audited_kms());
+    let numbers = lines_with(&bench, &line);
+    assert_eq!(numbers.len(), 1);
+
+    // Each start begins another file, and the line is in an old one.
+    let mut options = bench.audited();
+    options.audit.as_mut().unwrap().limits.file = 1;
+    for _ in 0..4 {
+        drop(Kms::open(&options, SystemClock).unwrap());
+    }
+    assert!(TrailFile::all(&[bench.path("data/audit")]).unwrap().len() > 3);
+    bench.restore(&backup, ACCEPT).unwrap();
+    drop(bench.audited_kms());
+    assert_eq!(lines_with(&bench, &line), numbers, "it is not written again");
 }
 
 struct Takes;

@@ -2,11 +2,13 @@
 //! consistent.
 
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bulla_keys::Anchor;
+use bulla_keys::record::{self, Record};
 use bulla_keys::root::RootKeys;
 
 use super::BackupFacts;
@@ -16,7 +18,7 @@ use super::error::BackupError;
 use crate::header::{HeaderError, StoredHeader};
 use crate::home::Home;
 use crate::provider::Providers;
-use crate::state::{RowFormat, StoreReport, Visit, check_rows};
+use crate::state::{OutboxLine, RowFormat, StoreReport, Visit, check_rows};
 use crate::store::{StoreError, StoredRow};
 use crate::unlock::{UnlockError, Unlocked};
 
@@ -127,6 +129,19 @@ impl Backup {
             if taken.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
         taken
+    }
+
+    /// Returns the members of the lines that waited in the store for the audit trail.
+    pub(super) fn waiting_lines(&self) -> Result<HashSet<Box<str>>, BackupError> {
+        let mut lines = HashSet::new();
+        self.each_row(|StoredRow { table, primary_key, revision, value }| {
+            if table == OutboxLine::TABLE {
+                let line: Result<OutboxLine, _> = record::open(&self.roots, &primary_key, revision, &value);
+                lines.insert(line.map_err(|_| StoreError::Row { table, primary_key })?.members);
+            }
+            Ok(())
+        })?;
+        Ok(lines)
     }
 
     /// Passes all rows to `visit` until it breaks. Returns the number of rows.

@@ -137,14 +137,19 @@ fn trail(options: &Options, facts: &BackupFacts) -> Result<Option<Since>, Backup
     Since::read(&audit.directory, facts).map_err(trail_unread)
 }
 
-/// Returns the lines in the outbox of a backup that the trail has. Its seals do not show that: a trail that was begun later has
-/// later ones, and a seal may name a commit whose line follows it. The backup may be of a moment at which the store took no
-/// writes, and the trail did for a long time, so a line may be in any file.
-fn written_lines(options: &Options, backup: &Backup) -> Result<HashSet<Box<str>>, BackupError> {
+/// Returns those of the waiting lines of a backup and of the replaced store that the trail has. Its seals do not show that: a
+/// trail that was begun later has later ones, and a seal may name a commit whose line follows it. The backup may be of a
+/// moment at which the store took no writes, and the trail did for a long time, so a line may be in any file.
+fn written_lines(
+    options: &Options,
+    backup: &Backup,
+    since: &Since,
+) -> Result<HashSet<Box<str>>, BackupError> {
     let Some(audit) = options.audit.as_ref().filter(|audit| audit.directory.is_dir()) else {
         return Ok(HashSet::new());
     };
     let mut lines = backup.waiting_lines()?;
+    lines.extend(since.waiting.iter().cloned());
     let mut missing = lines.clone();
     let files = TrailFile::all(slice::from_ref(&audit.directory)).map_err(trail_unread)?;
     for file in files.iter().rev() {
@@ -227,7 +232,7 @@ impl Plan<'_> {
         mut put: impl FnMut(&StoredRow) -> Result<(), BackupError>,
     ) -> Result<LockedOut, BackupError> {
         let now = SystemClock.now();
-        let written = written_lines(self.options, self.backup)?;
+        let written = written_lines(self.options, self.backup, self.since)?;
         let roots = &self.backup.roots;
         let anchor = self.backup.anchor()?;
         let mut revival = Revival::new(roots, anchor, self.since, written, unix_seconds(now))?;
@@ -235,6 +240,9 @@ impl Plan<'_> {
             Some(row) => put(&row),
             None => Ok(()),
         })?;
+        for members in &self.since.waiting {
+            revival.waiting_line(members).iter().try_for_each(&mut put)?;
+        }
         let locked_out = LockedOut { access_keys: revival.deactivated(), users: revival.without_password() };
         put(&revival.line(self.event(now.into(), &locked_out)))?;
         revival.anchor(self.epoch)?.iter().try_for_each(put)?;

@@ -29,8 +29,8 @@ pub(super) struct Revival<'a> {
     distrusted: &'a HashSet<String>,
     /// Users who must not sign in to the console, in lower case.
     locked_out: HashSet<String>,
-    /// The lines of the outbox that the trail has, which are dropped.
-    written: HashSet<Box<str>>,
+    /// The lines that must not be written again: those that the trail has, and those that are in the outbox by now.
+    known_lines: HashSet<Box<str>>,
     /// Seconds since 1970.
     now: i64,
     rows: RowSet,
@@ -55,7 +55,7 @@ impl<'a> Revival<'a> {
         roots: &'a RootKeys,
         anchor: Anchor,
         since: &'a Since,
-        written: HashSet<Box<str>>,
+        known_lines: HashSet<Box<str>>,
         now: i64,
     ) -> Result<Self, BackupError> {
         let hasher = roots.row_hasher(anchor.generation).ok_or(BackupError::HeadDamaged)?;
@@ -65,7 +65,7 @@ impl<'a> Revival<'a> {
             anchor,
             distrusted: &since.access_keys,
             locked_out: since.changed_logins(),
-            written,
+            known_lines,
             now,
             rows: RowSet::default(),
             last_line: 0,
@@ -83,7 +83,7 @@ impl<'a> Revival<'a> {
             User::TABLE => Some(self.user(row)?),
             MfaDevice::TABLE => Some(self.device(row)?),
             Private::TABLE => Some(self.private(row)?),
-            OutboxLine::TABLE => self.waiting_line(row)?,
+            OutboxLine::TABLE => self.outbox_line(row)?,
             _ => Some(row),
         };
         Ok(revived.inspect(|row| self.count(row)))
@@ -106,9 +106,15 @@ impl<'a> Revival<'a> {
         self.without_password.clone()
     }
 
+    /// Returns the row of a line that waited in the replaced store; none if it is known. Called after the last row.
+    pub(super) fn waiting_line(&mut self, members: &str) -> Option<StoredRow> {
+        self.known_lines.insert(members.into()).then(|| self.line(members.into()))
+    }
+
     /// Returns the row of a line for the audit trail.
     pub(super) fn line(&mut self, members: Box<str>) -> StoredRow {
-        let number = OutboxNumber::from((self.last_line + 1).to_be_bytes());
+        self.last_line += 1;
+        let number = OutboxNumber::from(self.last_line.to_be_bytes());
         let row = self.resealed(0, &OutboxLine { number, members });
         self.count(&row);
         row
@@ -124,9 +130,9 @@ impl<'a> Revival<'a> {
         self.rows.add(self.hasher.row(&row.table, &row.primary_key, row.revision));
     }
 
-    fn waiting_line(&mut self, row: StoredRow) -> Result<Option<StoredRow>, BackupError> {
+    fn outbox_line(&mut self, row: StoredRow) -> Result<Option<StoredRow>, BackupError> {
         let OutboxLine { number, members } = self.open(&row)?;
-        if self.written.contains(&members) {
+        if !self.known_lines.insert(members) {
             return Ok(None);
         }
         self.last_line = self.last_line.max(u64::from_be_bytes(*number));

@@ -29,6 +29,8 @@ pub(super) struct Since {
     pub(super) logins: HashSet<String>,
     /// The names that users have had: pairs of an old and a new name, in lower case.
     renamings: Vec<Vec<String>>,
+    /// The lines that waited in the replaced store, in order.
+    pub(super) waiting: Vec<Box<str>>,
     /// The resources of all changes, in lower case, because names are found regardless of case.
     named: HashSet<String>,
 }
@@ -196,8 +198,9 @@ impl Since {
 
     /// Prepends the content of an earlier file.
     fn precede(&mut self, earlier: Self) {
-        let Self { reaches_backup, has_gap, mut changes, newest, access_keys, logins, renamings, named } =
-            earlier;
+        let Self {
+            reaches_backup, has_gap, mut changes, newest, access_keys, logins, renamings, named, ..
+        } = earlier;
         self.reaches_backup = reaches_backup;
         self.has_gap |= has_gap;
         changes.append(&mut self.changes);
@@ -237,6 +240,7 @@ impl Since {
 
     /// Adds a line that waited in the store for the trail, which may have it already.
     pub(super) fn take_waiting(&mut self, members: &str, backup: &BackupFacts) {
+        self.waiting.push(members.into());
         let line = format!("{{{members}}}");
         let mut reading = Reading::new(backup);
         match Record::unnumbered(line.as_bytes()) {

@@ -79,12 +79,43 @@ fn lines_that_waited_in_a_backup_are_the_first_of_a_new_trail() {
     assert!(lines_with(&bench, &line) < restored, "the change came before the restore");
 }
 
+/// Also those of changes that the restore undoes: they were answered.
+#[test]
+fn lines_that_waited_in_the_replaced_store_are_in_the_trail_once() {
+    let bench = Bench::new();
+    let kms = bench.audited_kms();
+    let line_of = |key: String| format!(r#"{{"type":"key","name":"{key}""#);
+    let backup = bench.path("backup");
+    kms.backup_to(&backup, BackupOutput::default()).unwrap();
+    drop(kms);
+    let kms = bench.audited_kms();
+    let written = line_of(key(&kms));
+    drop(kms); // the outbox and the trail have the line
+    let kms = bench.kms_with_dead_files();
+    let waiting = [line_of(key(&kms)), line_of(key(&kms))];
+    drop(kms);
+    fs::remove_file(bench.path("data/audit")).unwrap();
+    fs::rename(bench.path("data/gone"), bench.path("data/audit")).unwrap();
+    let newer = bench.backup(); // has the lines too
+    bench.restore(&backup, ACCEPT).unwrap();
+    bench.restore(&newer, ACCEPT).unwrap();
+    bench.restore(&backup, ACCEPT).unwrap();
+    for _ in 0..2 {
+        drop(bench.audited_kms());
+        let numbers = [&written, &waiting[0], &waiting[1], r#""event":"store-restored""#]
+            .map(|text| lines_with(&bench, text));
+        assert_eq!(numbers.each_ref().map(Vec::len), [1, 1, 1, 3]);
+        assert!(numbers.is_sorted(), "the changes came before the restore: {numbers:?}");
+    }
+}
+
 /// The trail begins with the restore of an older backup, so its seals are later than the newer backup, and it lacks the line.
 #[test]
 fn lines_that_waited_in_a_backup_are_added_to_a_later_trail_without_them() {
     let bench = Bench::new();
     let older = bench.backup();
     let (line, backup) = key_with_waiting_line(&bench);
+    fs::remove_file(bench.path("data/store.redb")).unwrap();
     bench.restore(&older, ACCEPT).unwrap();
     drop(bench.audited_kms());
     assert_eq!(lines_with(&bench, &line), [0; 0]);

@@ -19,6 +19,19 @@ pub(crate) fn with_small_disk(world: &World, test: &str, script: &str) -> Option
     Some(world.command("unshare", [flags, "sh", "-c", &format!("{mount} && {{ {script} }}")]).run())
 }
 
+/// Runs a script in which `full` is a file system ext4 of 8 MiB; `None` where it cannot be mounted.
+fn with_small_ext4(world: &World, test: &str, script: &str) -> Option<Outcome> {
+    fs::create_dir(world.path("full")).unwrap();
+    let mount =
+        "truncate -s 8M image && mkfs.ext4 -qm 0 image && mount -o loop image full && rmdir full/lost+found";
+    let in_namespace = |script: &str| world.command("unshare", ["-m", "sh", "-c", script]).run();
+    if in_namespace(mount).code() != Some(0) {
+        skipped(test, "ext4 cannot be mounted here");
+        return None;
+    }
+    Some(in_namespace(&format!("{mount} && {{ {script} }}")))
+}
+
 /// Starts a server on the small disk and sets the environment of its clients.
 const SERVE: &str = "
         serve() {
@@ -30,6 +43,30 @@ const SERVE: &str = "
         export ALIBABA_CLOUD_ACCESS_KEY_ID=ci ALIBABA_CLOUD_ACCESS_KEY_SECRET=secret-of-ci
         export BULLA_ROOT_ACCESS_KEY_ID=ci BULLA_ROOT_ACCESS_KEY_SECRET=secret-of-ci
 ";
+
+/// On ext4, blocks of a large output are reserved first.
+#[test]
+fn a_large_output_on_a_full_disk_with_reserved_blocks() {
+    let world = World::new();
+    world.write("big", noise(20_000_000));
+    world.bulla(["encrypt", "big"]).ok();
+    let script = "
+        echo kept > full/old
+        for target in new old; do
+            bulla encrypt big -o full/$target --force; echo $?
+            bulla decrypt big.bulla -o full/$target --force; echo $?
+        done
+        cat full/old; ls -A full
+        head -c 3000000 big > small; bulla encrypt small -o full/small && bulla decrypt full/small -o - | cmp - small; echo $?
+        test $(($(stat -c '%b * 512' full/small))) -lt 3100000; echo $?
+    ";
+    let test = "a_large_output_on_a_full_disk_with_reserved_blocks";
+    let Some(outcome) = with_small_ext4(&world, test, script) else { return };
+    assert_eq!(outcome.text(), "1\n1\n1\n1\nkept\nold\n0\n0\n", "{outcome:?}");
+    let message = "No space left on device (os error 28)\n       \
+                free space or write elsewhere with -o; no partial output is left\n";
+    assert_eq!(outcome.stderr.matches(message).count(), 4, "{outcome:?}");
+}
 
 #[test]
 fn an_output_on_a_full_disk() {

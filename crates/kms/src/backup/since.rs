@@ -186,7 +186,10 @@ impl Since {
         let mut is_of_store = false;
         for source in TrailFile::all(&[directory.to_owned()])?.iter().rev() {
             let mut reading = Reading::new(backup);
-            source.for_each(|line| reading.line(line))?;
+            match source.for_each(|line| reading.line(line)) {
+                Err(error) if error.is_damage() => reading.since.has_gap = true,
+                read => read?,
+            }
             is_of_store |= reading.is_of_store;
             since.precede(reading.since);
             if since.reaches_backup {

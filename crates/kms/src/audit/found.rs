@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::chain::Framed;
+use super::chain::{Framed, Hash};
 use super::files::{Directory, LogFile, first_number};
 use super::line::Members;
 use super::lines::{Lines, Next};
@@ -12,12 +12,12 @@ use super::trail::Trail;
 use super::trail_error::TrailError;
 
 impl<D: Directory> Trail<D> {
-    /// Returns those of `lines` that the trail has. The outbox keeps a line until a seal that covers it is durable, so they
-    /// are in the current file or in the one before.
+    /// Returns those of `lines` that the trail has. The outbox keeps a line until a seal that covers it is durable, and then
+    /// deletes it with the commit that records the seal, so they follow the seal that the store has recorded.
     pub(crate) fn written<'l>(&self, lines: &'l [Members]) -> Result<HashSet<&'l str>, TrailError> {
         let mut wanted: HashSet<&str> = lines.iter().map(Members::as_str).collect();
         let mut found = HashSet::new();
-        for name in self.newest_files()? {
+        for name in self.files_since_noted()? {
             if wanted.is_empty() {
                 break;
             }
@@ -38,30 +38,43 @@ impl<D: Directory> Trail<D> {
         Ok(found)
     }
 
-    /// Returns the current file and the one before.
-    fn newest_files(&self) -> Result<Vec<String>, TrailError> {
+    /// Returns the files with lines after the seal that the store has recorded, and at least the two newest, newest first.
+    fn files_since_noted(&self) -> Result<Vec<String>, TrailError> {
         let names =
             self.directory.names().map_err(|error| TrailError::new(&self.directory.path(""), error))?;
         let mut files: Vec<_> =
             names.into_iter().filter_map(|name| Some((first_number(&name)?.0, name))).collect();
         files.sort();
-        Ok(files.into_iter().rev().take(2).map(|(_, name)| name).collect())
+        let is_old = |(first, _): &&(u64, String)| *first <= self.noted;
+        let old = files.iter().filter(is_old).count().saturating_sub(1).min(files.len().saturating_sub(2));
+        Ok(files.drain(old..).rev().map(|(_, name)| name).collect())
     }
 }
 
 impl TrailFile {
-    /// Removes the lines of this file from `wanted`, which holds the members of lines. What cannot be read counts as missing.
+    /// Removes the lines of this file from `wanted`, which holds the members of lines. A line that does not follow the one
+    /// before counts as missing, with all after it, because opening the trail cuts them off; so does what cannot be read.
     ///
     /// # Errors
     /// [`ReadError`].
     pub(crate) fn remove_from(&self, wanted: &mut HashSet<Box<str>>) -> Result<(), ReadError> {
+        let mut last: Option<(Hash, Box<str>)> = None;
         let read = self.for_each(|line| {
-            if let Some(line) = Framed::parse(line) {
-                wanted.remove(line.members);
+            let framed = Framed::parse(line);
+            let follows = |line: &Framed<'_>| last.as_ref().is_none_or(|(hash, _)| *hash == line.prev);
+            let Some(framed) = framed.filter(follows) else {
+                last = None; // only the next line proves a line
+                return false;
+            };
+            if let Some((_, proven)) = last.replace((Hash::of(line), framed.members.into())) {
+                wanted.remove(&proven);
             }
             !wanted.is_empty()
         });
-        read.or_else(|error| if is_damage(&error.source) { Ok(()) } else { Err(error) })
+        if let Some((_, members)) = last {
+            wanted.remove(&members);
+        }
+        read.or_else(|error| if error.is_damage() { Ok(()) } else { Err(error) })
     }
 }
 

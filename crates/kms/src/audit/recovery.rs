@@ -46,7 +46,7 @@ impl<D: Directory> Trail<D> {
             None => begin(&directory, &opening, held, &mut gaps)?,
         };
         let Begun { current, key, is_old_key_kept, is_first_key } = begun;
-        let Opening { identity, roots, limits, now, .. } = opening;
+        let Opening { identity, roots, limits, noted, now } = opening;
         let mut trail = Self {
             directory,
             identity,
@@ -64,6 +64,7 @@ impl<D: Directory> Trail<D> {
             half_begun: None,
             gaps: Vec::new(),
             lost: 0,
+            noted: noted.map_or(0, |noted| noted.number),
         };
         trail.new_first_key = is_first_key.then(|| trail.public_key());
         trail.destroy_old_key()?;

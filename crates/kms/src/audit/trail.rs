@@ -51,6 +51,8 @@ pub struct Trail<D: Directory = Disk> {
     pub(super) gaps: Vec<Gap>,
     /// The number of lost lines, in those gaps and in later ones.
     pub(super) lost: u64,
+    /// The number of the last seal that the store had recorded when the trail was opened, or 0.
+    pub(super) noted: u64,
 }
 
 /// The parameters of [`Trail::open`].

@@ -285,14 +285,18 @@ impl<D: Directory> Writer<D> {
     /// Completes a synced seal: the outbox deletes the lines before it. Also begins the next file if that is due.
     pub(super) fn finish_seal(&mut self, begun: Begun<D>, is_last: bool) -> Result<(), TrailError> {
         let Begun { sealing, written, changes } = begun;
+        let mut sealed = None;
         if let Some(sealing) = sealing {
-            let sealed = self.trail.finish_seal(sealing)?;
-            self.outbox.note_seal(&self.identity.node, sealed);
+            sealed = Some(self.trail.finish_seal(sealing)?);
         }
         self.waiting.figures(|figures| figures.sealed(self.trail.sealed()));
         self.unsealed.drain(..changes);
         if let Some(last) = written {
             self.outbox.forget(last);
+        }
+        if let Some(sealed) = sealed {
+            // After that, so that a line in the store always follows the seal that it has recorded.
+            self.outbox.note_seal(&self.identity.node, sealed);
         }
         if self.written == written {
             self.written = None;

@@ -375,3 +375,87 @@ fn every_difference_is_explained_by_the_lines_of_a_whole_trail() {
         assert!(names.iter().any(|name| *name == named), "{named}: {names:?}");
     }
 }
+
+/// A power cut lost a page of the trail before the line of a change. The next start cuts the trail off there, and writes the
+/// line again, also after a restore.
+#[test]
+fn a_line_behind_damage_counts_as_missing() {
+    for restores in [false, true] {
+        let bench = Bench::new();
+        let kms = bench.audited_kms();
+        let backup = bench.path("backup");
+        kms.backup_to(&backup, BackupOutput::default()).unwrap();
+        drop(kms);
+        let kms = bench.audited_kms();
+        let made = format!(r#"{{"type":"key","name":"{}""#, key(&kms));
+        let store = fs::read(bench.path("data/store.redb")).unwrap();
+        let file = bench.path("data/audit/audit-00000000000000000001.jsonl");
+        let mut trail = String::new();
+        while !trail.contains(&made) {
+            trail = fs::read_to_string(&file).unwrap();
+        }
+        drop(kms);
+        fs::write(bench.path("data/store.redb"), store).unwrap();
+        let line = trail[..trail.find(&made).unwrap()].rfind('\n').unwrap();
+        trail.replace_range(line - 100..line - 90, &"\0".repeat(10));
+        fs::write(&file, trail).unwrap();
+        if restores {
+            bench.restore(&backup, ACCEPT).unwrap();
+        }
+        drop(bench.audited_kms());
+        let mut times = 0;
+        for source in TrailFile::all(&[bench.path("data/audit")]).unwrap() {
+            let visit = |line: &[u8]| {
+                times += usize::from(str::from_utf8(line).unwrap().contains(&made));
+                true
+            };
+            source.for_each(visit).unwrap();
+        }
+        assert_eq!(times, 1, "restored: {restores}");
+    }
+}
+
+#[test]
+fn lines_of_an_old_trail_that_is_put_back_after_a_restore_are_there_once() {
+    let bench = Bench::new();
+    let kms = bench.audited_kms();
+    let made = format!(r#"{{"type":"key","name":"{}""#, key(&kms));
+    let backup = bench.path("backup");
+    kms.backup_to(&backup, BackupOutput::default()).unwrap();
+    drop(kms);
+    rotate_four_times(&bench);
+    fs::rename(bench.path("data/audit"), bench.path("kept")).unwrap();
+    fs::remove_file(bench.path("data/store.redb")).unwrap();
+    bench.restore(&backup, ACCEPT).unwrap();
+    fs::rename(bench.path("kept"), bench.path("data/audit")).unwrap();
+    drop(bench.audited_kms());
+    assert_eq!(lines_with(&bench, &made), [2]);
+}
+
+#[test]
+fn a_damaged_file_of_the_trail_is_a_gap_and_prevents_no_restore() {
+    let bench = Bench::new();
+    let backup = bench.backup();
+    rotate_four_times(&bench);
+    let compressed = || -> Vec<PathBuf> {
+        let files = fs::read_dir(bench.path("data/audit")).unwrap().map(|file| file.unwrap().path());
+        files.filter(|path| path.extension().is_some_and(|extension| extension == "gz")).collect()
+    };
+    while compressed().is_empty() {
+        drop(bench.audited_kms());
+    }
+    for file in compressed() {
+        let content = fs::read(&file).unwrap();
+        fs::write(&file, &content[..content.len() / 2]).unwrap();
+    }
+    assert_eq!(bench.restore(&backup, ACCEPT).unwrap().trail_is_complete, Some(false));
+}
+
+/// Starts that each begin a file of the trail.
+fn rotate_four_times(bench: &Bench) {
+    let mut options = bench.audited();
+    options.audit.as_mut().unwrap().limits.file = 1;
+    for _ in 0..4 {
+        drop(Kms::open(&options, SystemClock).unwrap());
+    }
+}

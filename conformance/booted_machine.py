@@ -13,6 +13,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Timer
 
 TOOLS = ["mount", "nsenter", "pivot_root", "setpriv", "umount", "unshare"]
 SYSTEMD = Path("/lib/systemd/systemd")
@@ -54,6 +55,7 @@ ROOT = """
         : >$table
     done
     rm -rf etc/rcS.d
+    : >etc/machine-id
     for unit in modprobe@ systemd-modules-load systemd-remount-fs systemd-sysctl; do
         ln -s /dev/null etc/systemd/system/$unit.service
     done
@@ -79,11 +81,13 @@ def obstacle(*programs):
         group = own_group("obstacle")
     except OSError as error:
         return f"no control group can be made: {error}"
-    with TemporaryDirectory() as directory:
-        done = subprocess.run(
-            isolated(group, ROOT, directory), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
-        )
-    remove_group(group)
+    try:
+        with TemporaryDirectory() as directory:
+            done = subprocess.run(
+                isolated(group, ROOT, directory), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+            )
+    finally:
+        remove_group(group)
     return f"no root file system can be made in a namespace: {done.stderr.strip()}" if done.returncode else None
 
 
@@ -159,7 +163,7 @@ class BootedMachine:
 
     def wait_until(self, condition):
         """Waits until a script of bash succeeds. Returns what it prints then."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while True:
             done = self._run(condition)
             if done.returncode == 0:
@@ -199,11 +203,16 @@ class Shell:
         self._process.stdin.write(lines)
         self._process.stdin.flush()
         output = []
-        for line in self._process.stdout:
-            if line.startswith("\1"):
-                return "".join(output).rstrip("\n"), int(line[1:])
-            output.append(line)
-        return "".join(output), self._process.wait()
+        deadline = Timer(300, self._process.kill)
+        deadline.start()
+        try:
+            for line in self._process.stdout:
+                if line.startswith("\1"):
+                    return "".join(output).rstrip("\n"), int(line[1:])
+                output.append(line)
+            return "".join(output), self._process.wait()
+        finally:
+            deadline.cancel()
 
     def close(self):
         """Ends the shell."""
@@ -218,7 +227,11 @@ def control_groups():
 
 
 def own_group(name):
-    """Makes an empty control group."""
+    """Makes an empty control group. Removes those of earlier runs that were killed."""
+    for left in control_groups().glob("bulla-*"):
+        is_running = Path("/proc", left.name.split("-")[1]).exists()
+        if not is_running and "populated 0" in (left / "cgroup.events").read_text():
+            remove_group(left)
     group = control_groups() / f"bulla-{os.getpid()}-{name}"
     group.mkdir()
     return group

@@ -1,5 +1,6 @@
 """The section "A witness of the trail" of the documents: its commands, with a server and the Prometheus that scrapes it."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -41,6 +42,24 @@ def test_prometheus_has_seals_that_verify_the_trail(start_server, tmp_path):
         while verify() <= before:
             assert time.monotonic() < deadline
             time.sleep(0.5)
+
+
+@pytest.mark.parametrize("awk", ["awk", "busybox awk"])
+def test_every_awk_prints_the_same_seal(awk, tmp_path):
+    program, *applet = awk.split()
+    if not (program := shutil.which(program)):
+        pytest.skip(f"{awk} is missing")
+    shim = tmp_path / "awk"
+    shim.write_text(f"#!/bin/sh\nexec {' '.join([program, *applet])} \"$@\"\n")
+    shim.chmod(0o755)
+    words = [0, 1, 65535, 65536, 2**31 - 1, 2**31, 2**32 - 2, 2**32 - 1]
+    scrape = "bulla_audit_sealed_line 12345678\n"
+    scrape += "".join(f'bulla_audit_seal_hash{{word="{number}"}} {word}\n' for number, word in enumerate(words))
+    function = blocks()[0].split("\ncurl ")[0]
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    command = ["bash", "-c", f"{function}\nnewest_seal"]
+    seal = subprocess.run(command, input=scrape, env=environment, capture_output=True, text=True, timeout=60).stdout
+    assert seal == f"12345678:{''.join(f'{word:08x}' for word in words)}\n"
 
 
 def blocks():

@@ -98,7 +98,7 @@ pub(super) const METRICS: &[Metric] = &[
     },
     Metric {
         name: "bulla_audit_seal_hash",
-        help: "The hash of the newest seal, as eight numbers of 32 bits; absent without a trail, and until the first seal of a start",
+        help: "The hash of the newest seal, as eight numbers of 32 bits; absent without a trail",
         labels: &["word"],
         values: Values::Gauge(seal_hash),
     },

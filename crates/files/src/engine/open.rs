@@ -13,7 +13,7 @@ use bulla_envelope::native::{Header, OpenError};
 use zeroize::Zeroizing;
 
 use super::fill;
-use super::reserve::reserve;
+use super::reserve::{is_large, reserve};
 use super::scratch::{Scratch, with_scratch};
 use super::threads::{on_threads, pipeline};
 use crate::data_keys::NewFile;
@@ -69,7 +69,10 @@ impl<'a> Body<'a> {
         threads: usize,
         progress: &Progress,
     ) -> Result<(), OpenError> {
-        reserve(output, self.len).map_err(OpenError::Write)?;
+        if is_large(self.len) {
+            self.check_end()?; // a file that was only made longer takes no room
+            reserve(output, self.len).map_err(OpenError::Write)?;
+        }
         self.each_range(threads, progress, |from, plaintext| {
             output.write_all_at(plaintext, from).map_err(OpenError::Write)
         })

@@ -16,13 +16,18 @@ use rustix::io::Errno;
 /// # Errors
 /// If the file system or a quota has not enough room. A file system that cannot reserve blocks is no error.
 pub(super) fn reserve(output: &File, len: u64) -> io::Result<()> {
-    if len < LEAST || fstatfs(output)?.f_type != EXT4_SUPER_MAGIC {
+    if !is_large(len) || fstatfs(output)?.f_type != EXT4_SUPER_MAGIC {
         return Ok(());
     }
     match fallocate(output, FallocateFlags::KEEP_SIZE, 0, len) {
         Err(error @ (Errno::NOSPC | Errno::DQUOT)) => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// Whether a length is large enough for a reservation.
+pub(super) fn is_large(len: u64) -> bool {
+    len >= LEAST
 }
 
 /// Below this length, what a write gains is less than the system calls cost.

@@ -416,7 +416,7 @@ fn a_line_behind_damage_counts_as_missing() {
 }
 
 #[test]
-fn lines_of_an_old_trail_that_is_put_back_after_a_restore_are_there_once() {
+fn lines_of_an_old_trail_that_is_restored_later_are_there_once() {
     let bench = Bench::new();
     let kms = bench.audited_kms();
     let made = format!(r#"{{"type":"key","name":"{}""#, key(&kms));

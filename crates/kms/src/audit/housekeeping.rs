@@ -5,8 +5,11 @@
 //! line is kept. These certificates link the first key of a trail, which its operator may have noted, to the remaining
 //! files.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::io::{self, BufWriter, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -44,10 +47,37 @@ impl Housekeeping {
     /// # Errors
     /// [`TrailError`], after doing everything that was possible: a full disk does not prevent the deletion of old files.
     pub fn run(&self) -> Result<Tidied, TrailError> {
+        let _turn = Turn::wait(&self.path);
         let directory = Disk::open(&self.path)?;
         tidy(&directory, self.current, self.limits.total).map_err(|error| TrailError::new(&self.path, error))
     }
 }
+
+/// The right to rename and delete closed files of a trail, which one thread of this process has at a time: the next file may be
+/// closed, or the trail opened again, before the work on the last one has ended. Two threads that compressed the same file
+/// would rename and delete each other's files.
+pub(super) struct Turn(PathBuf);
+
+impl Turn {
+    /// Waits until no other thread has it.
+    pub(super) fn wait(path: &Path) -> Self {
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = RETURNED.wait_while(taken, |taken| !taken.insert(path.clone()));
+        drop(wait.unwrap_or_else(PoisonError::into_inner));
+        Self(path)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        TAKEN.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
+        RETURNED.notify_all();
+    }
+}
+
+static TAKEN: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+static RETURNED: Condvar = Condvar::new();
 
 /// A file of the trail, or a part that was cut off one.
 struct Closed {
@@ -162,10 +192,35 @@ const BUFFER: usize = 256 << 10;
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::super::testing::{Memory, Setup, at};
     use super::super::verify::{Report, verify};
     use super::super::{PublicKey, Trail};
     use super::*;
+
+    /// Under load, the next file is closed while the last one is being compressed.
+    #[test]
+    fn work_that_overlaps_is_done_once() {
+        let setup = Setup::new();
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("audit");
+        let mut trail = Trail::open(&path, setup.opening.clone()).unwrap();
+        for round in 0..4 {
+            trail.append(&setup.lines(20_000)).unwrap();
+            assert!(trail.rotate_if_due(round, at(1)).unwrap());
+        }
+        let work = trail.housekeeping();
+        drop(trail);
+        let tidied: Vec<_> = thread::scope(|scope| {
+            let threads = [(); 4].map(|()| scope.spawn(|| work.run().unwrap()));
+            drop(Trail::open(&path, setup.opening.clone()).unwrap());
+            threads.map(|thread| thread.join().unwrap().compressed).into()
+        });
+        assert_eq!(tidied.iter().sum::<usize>(), 4, "{tidied:?}");
+        let report = verify(&[path], None, None).unwrap();
+        assert_eq!(report.faults, []);
+    }
 
     /// A trail of five files.
     fn written(setup: &Setup, memory: &Memory) -> (Trail<Memory>, PublicKey) {

@@ -17,7 +17,7 @@ use self::next_file::keep_next;
 pub(super) use self::next_file::{Beginning, begin_file};
 use super::chain::Position;
 use super::files::{Directory, Disk, LogFile};
-use super::housekeeping::Housekeeping;
+use super::housekeeping::{Housekeeping, Turn};
 use super::line::{Content, Gap, GapReason, Identity, Line, Members, SealLine, Time};
 use super::seal::{PublicKey, SealKey};
 use super::trail_error::TrailError;
@@ -131,6 +131,7 @@ impl Trail {
     /// # Errors
     /// [`TrailError`].
     pub fn open(path: &Path, opening: Opening) -> Result<Self, TrailError> {
+        let _turn = Turn::wait(path); // an earlier trail of this process may still compress files
         Self::open_in(Disk::open(path)?, opening)
     }
 

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use super::chain::{Framed, Hash};
 use super::files::{Directory, LogFile, first_number};
+use super::housekeeping::Turn;
 use super::line::Members;
 use super::lines::{Lines, Next};
 use super::sources::{ReadError, TrailFile, is_damage};
@@ -17,6 +18,7 @@ impl<D: Directory> Trail<D> {
     pub(crate) fn written<'l>(&self, lines: &'l [Members]) -> Result<HashSet<&'l str>, TrailError> {
         let mut wanted: HashSet<&str> = lines.iter().map(Members::as_str).collect();
         let mut found = HashSet::new();
+        let _turn = Turn::wait(&self.directory.path("")); // no file is renamed after it was listed
         for name in self.files_since_noted()? {
             if wanted.is_empty() {
                 break;

@@ -396,11 +396,10 @@ impl Auditor {
 
 impl Running {
     fn set_sinks(&self, is_file_required: bool, sinks: Vec<AuditSink>, now: SystemTime) -> io::Result<()> {
-        let Some(mut writer) = self.shared.lock() else { return Ok(()) };
         let note = |event, name: &str| self.event(event, now, &[("audit-sink", name)], None);
-        let removed = writer.set_sinks(is_file_required, sinks, note)?;
-        drop(writer);
-        removed.into_iter().for_each(sinks::Running::close);
+        let set = |writer: &mut Writer| writer.set_sinks(is_file_required, sinks, note);
+        let Some(removed) = self.shared.with(set) else { return Ok(()) };
+        removed?.into_iter().for_each(sinks::Running::close);
         Ok(())
     }
 
@@ -484,7 +483,7 @@ impl Drop for Running {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join(); // if it panicked, nothing waits for it
         }
-        let sinks = self.shared.lock().map(|mut writer| writer.take_sinks()).unwrap_or_default();
+        let sinks = self.shared.with(Writer::take_sinks).unwrap_or_default();
         sinks.into_iter().for_each(sinks::Running::close);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::syncing::Syncing;
-use super::writer::Shared;
+use super::writer::{Begun, Shared, Writer};
 use crate::audit::TrailError;
 
 pub(super) struct Sealer {
@@ -25,16 +25,14 @@ impl Sealer {
         loop {
             let is_last = self.shared.waiting.wait(next_seal.saturating_duration_since(Instant::now()));
             let wanted = self.shared.waiting.take_seals();
-            let Some(mut writer) = self.shared.lock() else { return };
-            writer.write_waiting();
-            drop(writer);
+            let Some(()) = self.shared.with(Writer::write_waiting) else { return };
             if is_last || !wanted.is_empty() || Instant::now() >= next_seal {
                 self.seal(is_last);
                 next_seal = Instant::now() + SEAL_EACH;
             }
             for request in wanted {
-                let Some(writer) = self.shared.lock() else { return };
-                let sealed = if self.late.is_some() { Err(LATE.into()) } else { writer.sealed() };
+                let Some(sealed) = self.shared.with(|writer| writer.sealed()) else { return };
+                let sealed = if self.late.is_some() { Err(LATE.into()) } else { sealed };
                 let _ = request.send(sealed); // the caller may have been dropped
             }
             if is_last {
@@ -44,27 +42,21 @@ impl Sealer {
     }
 
     fn seal(&mut self, is_last: bool) {
-        if let Err(error) = self.try_to_seal(is_last)
-            && let Some(writer) = self.shared.lock()
-        {
-            writer.stop(&error);
+        if let Err(error) = self.try_to_seal(is_last) {
+            self.shared.with(|writer| writer.stop(&error));
         }
     }
 
     fn try_to_seal(&mut self, is_last: bool) -> Result<(), TrailError> {
         if let Some(late) = self.late.take() {
-            let Some(writer) = self.shared.lock() else { return Ok(()) };
-            writer.check_sinks();
-            drop(writer);
+            let Some(()) = self.shared.with(|writer| writer.check_sinks()) else { return Ok(()) };
             self.finish(late, Duration::ZERO, is_last)?;
         }
         if self.late.is_some() {
             return Ok(());
         }
-        let Some(mut writer) = self.shared.lock() else { return Ok(()) };
-        let begun = writer.begin_seal();
-        let bounds_waits = writer.bounds_waits();
-        drop(writer);
+        let begin = |writer: &mut Writer| (writer.begin_seal(), writer.bounds_waits());
+        let Some((begun, bounds_waits)) = self.shared.with(begin) else { return Ok(()) };
         let mut begun = begun?;
         if bounds_waits {
             let Ok(syncing) = Syncing::start(begun) else { return Ok(()) }; // the next seal covers its lines
@@ -74,8 +66,7 @@ impl Sealer {
         if let Some(sealing) = &mut begun.sealing {
             sealing.sync();
         }
-        let Some(mut writer) = self.shared.lock() else { return Ok(()) };
-        writer.finish_seal(begun, is_last)
+        self.finish_seal(begun, is_last)
     }
 
     /// Waits for a sync on its thread, but no longer than `limit`.
@@ -84,8 +75,11 @@ impl Sealer {
             self.late = Some(syncing);
             return Ok(());
         }
-        let Some(mut writer) = self.shared.lock() else { return Ok(()) };
-        writer.finish_seal(syncing.into_begun(), is_last)
+        self.finish_seal(syncing.into_begun(), is_last)
+    }
+
+    fn finish_seal(&self, begun: Begun, is_last: bool) -> Result<(), TrailError> {
+        self.shared.with(|writer| writer.finish_seal(begun, is_last)).unwrap_or(Ok(()))
     }
 }
 

@@ -222,7 +222,7 @@ fn without_the_files_another_required_sink_is_enough() {
 }
 
 fn latch(kms: &Kms) -> Latch {
-    kms.auditor.trail.as_ref().unwrap().shared.lock().unwrap().latch()
+    kms.auditor.trail.as_ref().unwrap().shared.with(|writer| writer.latch()).unwrap()
 }
 
 /// At a check of the file, at a write, or at the sync of a seal, depending on the timing.

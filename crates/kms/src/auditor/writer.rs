@@ -64,8 +64,8 @@ impl Shared {
         Self { waiting: Arc::clone(&writer.waiting), writer: Mutex::new(writer) }
     }
 
-    /// Writes the waiting lines, unless another thread is writing: that one checks for more lines afterwards, so none is
-    /// left.
+    /// Writes the waiting lines, unless another thread holds the trail: when it releases it, it checks for more lines, so
+    /// none is left.
     pub(super) fn write(&self) {
         while !self.waiting.is_empty() {
             match self.writer.try_lock() {
@@ -76,14 +76,17 @@ impl Shared {
         }
     }
 
-    /// Returns the trail when it is free. None after a panic, whose effect is unknown.
-    pub(super) fn lock(&self) -> Option<Held<'_>> {
-        Some(Held::new(self.writer.lock().ok()?, &self.waiting))
+    /// Uses the trail when it is free, and then writes the lines that came meanwhile: their requests found it held, and wait.
+    /// Returns `None` after a panic, whose effect is unknown.
+    pub(super) fn with<T>(&self, use_it: impl FnOnce(&mut Writer) -> T) -> Option<T> {
+        let result = use_it(&mut Held::new(self.writer.lock().ok()?, &self.waiting));
+        self.write();
+        Some(result)
     }
 }
 
 /// The trail while a thread holds it. The queue records that, because a write to a disk that hangs does not return.
-pub(super) struct Held<'a> {
+struct Held<'a> {
     writer: MutexGuard<'a, Writer>,
     waiting: &'a Waiting,
 }

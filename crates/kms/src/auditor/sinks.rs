@@ -66,6 +66,13 @@ struct State {
     has_ended: bool,
 }
 
+impl State {
+    /// Releases the requests whose lines wait or are being written.
+    fn refuse_all(&mut self) {
+        self.parts.iter_mut().chain(&mut self.writing).for_each(Part::refuse);
+    }
+}
+
 enum Part {
     Lines {
         bytes: Arc<[u8]>,
@@ -115,7 +122,7 @@ impl Running {
         let state = &mut *self.queue.lock();
         if state.writes_since.is_some_and(|since| since.elapsed() > PATIENCE) {
             self.queue.health.set_fault(&self.name, Some("lines have waited for five seconds".into()));
-            state.parts.iter_mut().chain(&mut state.writing).for_each(Part::refuse);
+            state.refuse_all();
         }
     }
 
@@ -172,7 +179,7 @@ impl Sender {
         let bytes = self.take();
         while let Err(error) = self.output.write(&bytes) {
             self.queue.health.set_fault(&self.queue.name, Some(error.to_string())); // before the requests are refused
-            self.queue.lock().writing.iter_mut().for_each(Part::refuse);
+            self.queue.lock().refuse_all();
             if !self.queue.pause() {
                 return false;
             }

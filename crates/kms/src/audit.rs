@@ -48,6 +48,6 @@ pub use sources::{ReadError, Record, TrailFile};
 #[cfg(test)]
 pub(crate) use testing::Memory;
 pub use text::{Text, to_json};
-pub use trail::{Limits, Opening, Sealing, Trail};
+pub use trail::{Limits, Opening, Sealing, Trail, Unwritten};
 pub use trail_error::TrailError;
 pub use verify::{Fault, FaultKind, Report, verify};

@@ -61,8 +61,7 @@ use self::waiting::Waiting;
 use self::writer::{Shared, Writer};
 use crate::Kms;
 use crate::audit::{
-    Content, Event, Gap, Identity, Line, Members, Opening, Position, PublicKey, ReadError, Time, Trail,
-    first_key,
+    Content, Event, Gap, Identity, Line, Members, Opening, PublicKey, ReadError, Time, Trail, first_key,
 };
 use crate::authorize::Inquiry;
 use crate::clock::EngineClock;
@@ -124,6 +123,7 @@ impl Prepared {
         clock: &EngineClock,
         accept_rollback: bool,
     ) -> Result<Auditor, OpenError> {
+        let noted = noted(&state.published());
         let mut identity = Identity {
             store: roots.store(),
             node: options.node.clone(),
@@ -133,7 +133,8 @@ impl Prepared {
             identity: identity.clone(),
             roots: Arc::clone(roots),
             limits: options.limits,
-            noted: noted(&state.published()),
+            noted: noted.as_ref().map(SealNote::position),
+            unwritten: noted.as_ref().and_then(SealNote::unwritten),
             now: Time::from(clock.raw()),
         };
         location::claim(data, &options.directory)?;
@@ -489,9 +490,9 @@ impl Drop for Running {
 }
 
 /// The newest seal that the store has noted, also under another name of this machine.
-fn noted(snapshot: &Snapshot) -> Option<Position> {
-    let notes = snapshot.rows_after::<SealNote>(None).map(|row| row.record.position());
-    notes.max_by_key(|position| position.number)
+fn noted(snapshot: &Snapshot) -> Option<SealNote> {
+    let notes = snapshot.rows_after::<SealNote>(None).map(|row| SealNote::clone(&row.record));
+    notes.max_by_key(|note| note.position().number)
 }
 
 /// Returns the rollback of a store that is older than its trail. A restored store has fewer commits than before, and a later

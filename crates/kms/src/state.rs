@@ -77,7 +77,7 @@ pub(crate) use self::records::{
 #[cfg(test)]
 pub(crate) use self::sample::Sample;
 pub(crate) use self::snapshot::Snapshot;
-use crate::audit::Position;
+use crate::audit::{Position, Unwritten};
 use crate::statistics::CommitCounts;
 use crate::store::{Conflict, Frozen, Rollback, RowChange, Store, StoreError};
 use crate::unlock::HeaderChange;
@@ -117,7 +117,14 @@ impl OutboxDoor {
 
     /// Records the newest seal of the trail with the next commit.
     pub(crate) fn note_seal(&self, node: &str, seal: Position) {
-        self.stager.note_seal(SealNote::new(node, seal));
+        self.stager.note_seal(SealNote::new(node, seal, None));
+    }
+
+    /// Records that lines have numbers up to this one which the files do not have. Begins a commit, and does not wait for it:
+    /// the disk may hang.
+    pub(crate) fn note_unwritten(&self, node: &str, seal: Position, unwritten: Unwritten) {
+        self.stager.note_seal(SealNote::new(node, seal, Some(unwritten)));
+        self.stager.sweep(true);
     }
 
     /// Deletes the lines now, if no change has; does not wait for the commit. If this is the last call, it records the newest

@@ -70,6 +70,7 @@ fn a_trail_that_is_being_written_verifies() {
         roots: Arc::new(RootKey::random(&SystemRandom).keys(store(), 1)),
         limits: Limits { file: 20_000, total: 60_000 },
         noted: None,
+        unwritten: None,
         now: time,
     };
     let mut trail = Trail::open(&path, opening).unwrap();
@@ -113,6 +114,7 @@ fn a_file_that_is_being_begun_is_waited_for() {
         roots: Arc::new(RootKey::random(&SystemRandom).keys(store(), 1)),
         limits: Limits { file: 1, total: 60_000 },
         noted: None,
+        unwritten: None,
         now: time,
     };
     let mut trail = Trail::open(&path, opening).unwrap();
@@ -267,6 +269,7 @@ fn make_the_golden_trail() {
         roots,
         limits: Limits { file: 5000, total: 8000 },
         noted: None,
+        unwritten: None,
         now: next(),
     };
     let mut trail = Trail::open(&golden, opening).unwrap();

@@ -134,6 +134,11 @@ impl Latch {
         self.0.store(operations, Ordering::SeqCst);
     }
 
+    /// Whether an operation hangs, or the next one will.
+    pub(crate) fn has_hung(&self) -> bool {
+        self.0.load(Ordering::SeqCst) == 0
+    }
+
     /// Lets all operations return.
     pub(crate) fn release(&self) {
         self.0.store(u64::MAX, Ordering::SeqCst);

@@ -46,7 +46,7 @@ impl<D: Directory> Trail<D> {
             None => begin(&directory, &opening, held, &mut gaps)?,
         };
         let Begun { current, key, is_old_key_kept, is_first_key } = begun;
-        let Opening { identity, roots, limits, noted, now } = opening;
+        let Opening { identity, roots, limits, noted, unwritten: _, now } = opening;
         let mut trail = Self {
             directory,
             identity,
@@ -130,6 +130,9 @@ impl Found {
         let found = self.scan.as_ref().and_then(|scan| scan.wanted);
         if found.is_some_and(|hash| opening.noted.is_some_and(|noted| noted.hash != hash)) {
             gaps.push(Gap::lost(noted, noted));
+        }
+        if let Some(unwritten) = opening.unwritten {
+            unwritten.add_to(&mut gaps, last, end);
         }
         gaps
     }

@@ -258,7 +258,7 @@ impl Setup {
         let roots = Arc::new(RootKey::random(&SystemRandom).keys(store, 1));
         let identity = Identity { store, node: "test".into(), epoch: 1 };
         let limits = Limits { file: 4096, total: 1 << 20 };
-        Self { opening: Opening { identity, roots, limits, noted: None, now: at(0) } }
+        Self { opening: Opening { identity, roots, limits, noted: None, unwritten: None, now: at(0) } }
     }
 
     pub(super) fn open(&self, memory: &Memory, noted: Option<Position>) -> Result<Trail<Memory>, TrailError> {

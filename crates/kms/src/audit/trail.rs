@@ -66,8 +66,33 @@ pub struct Opening {
     pub limits: Limits,
     /// The last seal that the store has recorded. A trail that does not reach it has lost lines.
     pub noted: Option<Position>,
+    /// Lines of earlier runs that the files did not accept, as the store has recorded.
+    pub unwritten: Option<Unwritten>,
     /// The current time.
     pub now: Time,
+}
+
+/// Lines that the files did not accept before the process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unwritten {
+    /// The highest number that other sinks may have. Without other sinks, the number of the last line in the files.
+    pub up_to: u64,
+    /// The number of such lines; 0 if it is unknown.
+    pub lines: u64,
+}
+
+impl Unwritten {
+    /// Adds their gap to those after the line `last`, unless the trail has continued since. Lines up to `end` were written.
+    pub(super) fn add_to(self, gaps: &mut Vec<Gap>, last: u64, end: u64) {
+        let lines = (self.lines > 0).then_some(self.lines);
+        let missed = |from, to| Gap { reason: GapReason::Missed, from, to, lines };
+        if self.up_to > end {
+            // First, because its line follows the numbers that it names.
+            gaps.insert(0, missed(Some(last + 1), Some(self.up_to)));
+        } else if self.up_to == end && self.lines > 0 {
+            gaps.push(missed(None, None));
+        }
+    }
 }
 
 /// The limits on the size of files.
@@ -343,6 +368,12 @@ impl<D: Directory> Trail<D> {
     /// The last line that other sinks have after those of the file, if there is one.
     fn elsewhere(&self) -> Option<Position> {
         self.elsewhere.filter(|last| last.number > self.current.last.number)
+    }
+
+    /// The last line that the files or other sinks have.
+    #[must_use]
+    pub fn last_anywhere(&self) -> u64 {
+        self.elsewhere().unwrap_or(self.current.last).number
     }
 
     /// Returns the work on closed files, for any thread: after a rotation, and once after the trail was opened.

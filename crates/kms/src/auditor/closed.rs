@@ -12,10 +12,11 @@ use super::health::FILES;
 use super::{AuditOptions, behind, noted};
 use crate::Kms;
 use crate::audit::{
-    Conditions, Content, Event, Identity, Line, Members, NewestFirst, Opening, Position, ReadError, Record,
-    Resource, Text, Time, Trail, TrailFile,
+    Conditions, Content, Event, Identity, Line, Members, NewestFirst, Opening, ReadError, Record, Resource,
+    Text, Time, Trail, TrailFile,
 };
 use crate::open_error::OpenError;
+use crate::state::SealNote;
 use crate::store::StoreError;
 
 impl Kms {
@@ -55,8 +56,8 @@ fn records_the_shutdown_of_the_trail(line: &str) -> bool {
     event.event == REMOVED && event.resources.iter().any(|it| it.name.as_str() == FILES)
 }
 
-/// Writes and seals the line of an event, while no other process can write to the trail. `noted` is the last seal that the
-/// store has recorded.
+/// Writes and seals the line of an event, while no other process can write to the trail. `noted` is what the store has
+/// recorded of it.
 ///
 /// # Errors
 /// [`OpenError::Audit`]; [`OpenError::Store`] if the store is older than its trail, because a seal must not hide that.
@@ -64,14 +65,20 @@ pub(crate) fn note_closed(
     options: &AuditOptions,
     roots: &Arc<RootKeys>,
     anchor: Anchor,
-    noted: Option<Position>,
+    noted: Option<SealNote>,
     time: SystemTime,
     event: Event<'_>,
 ) -> Result<(), OpenError> {
     let identity = Identity { store: roots.store(), node: options.node.clone(), epoch: anchor.epoch };
     let now = Time::from(time);
-    let opening =
-        Opening { identity: identity.clone(), roots: Arc::clone(roots), limits: options.limits, noted, now };
+    let opening = Opening {
+        identity: identity.clone(),
+        roots: Arc::clone(roots),
+        limits: options.limits,
+        noted: noted.as_ref().map(SealNote::position),
+        unwritten: noted.as_ref().and_then(SealNote::unwritten),
+        now,
+    };
     let mut trail = Trail::open(&options.directory, opening).map_err(OpenError::Audit)?;
     if let Some(rollback) = behind(&trail, Some(anchor)) {
         let path = options.directory.clone();

@@ -54,7 +54,14 @@ impl Machine {
             State::start(shared, watch, Arc::clone(&roots), opened.format, OnRollback::Refuse, follower)
                 .unwrap();
         let identity = Identity { store: roots.store(), node: NODE.into(), epoch: 1 };
-        let opening = Opening { identity: identity.clone(), roots, limits: LIMITS, noted: None, now: now() };
+        let opening = Opening {
+            identity: identity.clone(),
+            roots,
+            limits: LIMITS,
+            noted: None,
+            unwritten: None,
+            now: now(),
+        };
         let memory = Memory::default();
         let trail = Trail::open_in(memory.clone(), opening).unwrap();
         let door = state.outbox_door();

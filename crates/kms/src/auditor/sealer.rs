@@ -36,6 +36,7 @@ impl Sealer {
                 let _ = request.send(sealed); // the caller may have been dropped
             }
             if is_last {
+                self.shared.with(Writer::note_missed_at_end);
                 return;
             }
         }
@@ -59,7 +60,10 @@ impl Sealer {
         let Some((begun, bounds_waits)) = self.shared.with(begin) else { return Ok(()) };
         let mut begun = begun?;
         if bounds_waits {
-            let Ok(syncing) = Syncing::start(begun) else { return Ok(()) }; // the next seal covers its lines
+            let Ok(syncing) = Syncing::start(begun) else {
+                self.shared.with(Writer::release_lines);
+                return Ok(()); // the next seal covers its lines
+            };
             return self.finish(syncing, SYNC_PATIENCE, is_last);
         }
         // Lines are written meanwhile, because a sync takes as long as the disk needs.
@@ -73,6 +77,7 @@ impl Sealer {
     fn finish(&mut self, mut syncing: Syncing, limit: Duration, is_last: bool) -> Result<(), TrailError> {
         if !syncing.wait(limit) {
             self.late = Some(syncing);
+            self.shared.with(Writer::release_lines);
             return Ok(());
         }
         self.finish_seal(syncing.into_begun(), is_last)

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use bulla_wire::kms::{CreateAlias, DescribeKey};
 use bulla_wire::{ErrorCode, Reply};
 use serde_json::Value;
 
-use super::tests::{call, create_key, open, requests};
+use super::tests::{call, copy, create_key, open, requests};
 use super::{AuditOptions, AuditOutput, AuditSink};
 use crate::audit::{GapReason, Latch, verify};
 use crate::{Kms, Options, Role, SystemClock};
@@ -219,6 +220,151 @@ fn without_the_files_another_required_sink_is_enough() {
     let in_files = requests(data.path());
     let count = |action: &str| in_files.iter().filter(|line| line["action"] == action).count();
     assert_eq!((count("CreateAlias"), count("DescribeKey")), (1, 1), "the line of a change is written later");
+}
+
+/// The process ends while the file is stopped: as planned, or killed.
+#[test]
+fn lines_that_only_another_sink_has_are_named_at_the_next_start() {
+    for is_killed in [false, true] {
+        let data = tempfile::tempdir().unwrap();
+        let kms = open(data.path());
+        let key = create_key(&kms);
+        let output = Output::default();
+        kms.set_audit_sinks(true, vec![output.sink("other", true)]).unwrap();
+        let trail = data.path().join("audit");
+        let away = data.path().join("away");
+        fs::rename(&trail, &away).unwrap();
+        fs::write(&trail, "not a directory").unwrap();
+        wait(|| kms.audit_sinks()[0].fault.is_some());
+        (0..5).for_each(|_| drop(describe(&kms, &key).unwrap()));
+        // Durable before it is answered, and so is what the store has recorded before.
+        create_key(&kms);
+        let restarted = if is_killed { copy(data.path()) } else { data };
+        drop(kms);
+        let last = output.lines().iter().filter_map(|line| line["seq"].as_u64()).max().unwrap();
+        let trail = restarted.path().join("audit");
+        fs::remove_file(&trail).unwrap();
+        fs::rename(restarted.path().join("away"), &trail).unwrap();
+
+        let kms = open(restarted.path());
+        let [gap] = kms.audit_gaps() else { panic!("{is_killed}: {:?}", kms.audit_gaps()) };
+        let from = gap.from.unwrap();
+        let to = gap.to.unwrap();
+        assert!(gap.reason == GapReason::Missed && from <= last, "{is_killed}: {gap:?}");
+        if is_killed {
+            assert!(to >= last && gap.lines.is_none(), "{gap:?} {last}");
+        } else {
+            assert!(to == last && gap.lines.is_some_and(|lines| lines >= 5), "{gap:?} {last}");
+        }
+        describe(&kms, &key).unwrap();
+        drop(kms);
+        let kms = open(restarted.path());
+        assert_eq!(kms.audit_gaps(), [], "it is told once");
+        drop(kms);
+        let report = verify(std::slice::from_ref(&trail), None, None).unwrap();
+        assert!(report.is_sound() && report.gaps.len() == 1, "{report:?}");
+        let numbers = requests(restarted.path()).into_iter().map(|line| line["seq"].as_u64().unwrap());
+        assert!(
+            numbers.filter(|number| *number >= from).all(|number| number > to),
+            "no number is given twice"
+        );
+    }
+}
+
+/// The thread that writes may be that of no request. The lines of some are being written, and others wait for theirs.
+#[test]
+fn requests_are_refused_while_the_write_of_their_lines_does_not_return() {
+    let data = tempfile::tempdir().unwrap();
+    let mut options = Options::new(data.path(), Role::Command);
+    let mut audit = AuditOptions::new(data.path().join("audit"), "node");
+    audit.sync_always = true;
+    options.audit = Some(audit);
+    let kms = Kms::open(&options, SystemClock).unwrap();
+    let key = create_key(&kms);
+    let latch = latch(&kms);
+    latch.hang_after(0);
+    std::thread::scope(|scope| {
+        let requests: Vec<_> = (0..3).map(|_| scope.spawn(|| describe(&kms, &key))).collect();
+        while kms.is_ready() {
+            sleep(Duration::from_millis(50));
+        }
+        wait(|| requests.iter().all(|request| request.is_finished()));
+        for request in requests {
+            let refused = request.join().unwrap().unwrap_err();
+            assert_eq!(refused.code(), ErrorCode::ServiceUnavailableTemporary);
+        }
+        latch.release();
+    });
+    wait(|| kms.is_ready());
+    describe(&kms, &key).unwrap();
+}
+
+/// A seal in another place proves to its reader which lines the files must have, after a power cut too.
+#[test]
+fn other_sinks_get_no_seal_before_it_is_durable() {
+    let data = tempfile::tempdir().unwrap();
+    let kms = open(data.path());
+    let key = create_key(&kms);
+    let output = Output::default();
+    kms.set_audit_sinks(true, vec![output.sink("other", false)]).unwrap();
+    let latch = latch(&kms);
+    for operations in 0.. {
+        pollster::block_on(kms.seal_audit()).unwrap();
+        latch.hang_after(operations);
+        let has_hung = std::thread::scope(|scope| {
+            let seal = scope.spawn(|| {
+                describe(&kms, &key).unwrap();
+                pollster::block_on(kms.seal_audit()).unwrap();
+            });
+            wait(|| latch.has_hung() || seal.is_finished());
+            sleep(Duration::from_millis(50));
+            let in_output = output.lines().into_iter().filter(|line| line["type"] == "seal");
+            let newest = in_output.filter_map(|line| line["seq"].as_u64()).max().unwrap_or(0);
+            let durable = kms.audit_figures().unwrap().sealed.number;
+            assert!(newest <= durable, "{operations}: {newest} {durable}");
+            let has_hung = !seal.is_finished();
+            latch.release();
+            has_hung
+        });
+        if !has_hung {
+            assert!(operations > 3, "{operations}");
+            break;
+        }
+    }
+    let sealed = kms.audit_figures().unwrap().sealed.number;
+    output.lines_with(|line| line["type"] == "seal" && line["seq"] == sealed);
+}
+
+/// Some are being written when a write fails after a while, and others wait for theirs.
+#[test]
+fn no_request_waits_for_a_required_sink_that_has_failed() {
+    struct SlowThenBroken(Arc<AtomicUsize>);
+    impl AuditOutput for SlowThenBroken {
+        fn write(&mut self, _: &[u8]) -> io::Result<()> {
+            match self.0.fetch_add(1, Ordering::SeqCst) {
+                0 => Ok(()),
+                1 => {
+                    sleep(Duration::from_secs(1));
+                    Err(io::Error::other("no route"))
+                }
+                _ => Err(io::Error::other("no route")),
+            }
+        }
+    }
+    let data = tempfile::tempdir().unwrap();
+    let kms = open(data.path());
+    let key = create_key(&kms);
+    let writes = Arc::<AtomicUsize>::default();
+    let output = Box::new(SlowThenBroken(Arc::clone(&writes)));
+    kms.set_audit_sinks(false, vec![AuditSink { name: "other".into(), is_required: true, output }]).unwrap();
+    wait(|| writes.load(Ordering::SeqCst) >= 2);
+    std::thread::scope(|scope| {
+        let requests: Vec<_> = (0..3).map(|_| scope.spawn(|| describe(&kms, &key))).collect();
+        for request in requests {
+            let refused = request.join().unwrap().unwrap_err();
+            assert_eq!(refused.code(), ErrorCode::ServiceUnavailableTemporary);
+        }
+    });
 }
 
 fn latch(kms: &Kms) -> Latch {

@@ -117,7 +117,7 @@ fn the_line_of_a_change_is_written_once_wherever_the_process_ends() {
 }
 
 /// Returns a copy of the data directory with its trail.
-fn copy(data: &Path) -> tempfile::TempDir {
+pub(super) fn copy(data: &Path) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
     copy_all(data, copy.path());
     copy

@@ -18,6 +18,8 @@ use crate::state::OutboxNumber;
 pub(super) struct Waiting {
     queue: Mutex<Queue>,
     changed: Condvar,
+    /// The requests whose lines are being written.
+    writing: Mutex<Vec<oneshot::Sender<()>>>,
     pub(super) health: Arc<Health>,
     started: Instant,
     /// Since when a thread holds the trail to write to it: milliseconds after `started`, or [`FREE`]. Outside of the queue,
@@ -136,8 +138,19 @@ impl Waiting {
         }
     }
 
+    /// Keeps the requests whose lines are about to be written, so that they are refused if the write does not return.
+    pub(super) fn begin_write(&self, requests: Vec<oneshot::Sender<()>>) {
+        *self.writing.lock().unwrap_or_else(PoisonError::into_inner) = requests;
+    }
+
+    /// Returns those of these requests that still wait.
+    pub(super) fn end_write(&self) -> Vec<oneshot::Sender<()>> {
+        mem::take(&mut self.writing.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Refuses the waiting requests, if the trail has been held for too long. The line of a request that no longer waits,
-    /// such as an operator's request for the status, is written when the trail is free.
+    /// such as an operator's request for the status, is written when the trail is free, and so may be a line that is being
+    /// written.
     pub(super) fn check_write(&self) {
         if !self.is_stalled() {
             return;
@@ -146,6 +159,7 @@ impl Waiting {
         if !self.is_stalled() {
             return self.health.set_stalled(false); // it returned meanwhile, and may have been recorded as stalled after that
         }
+        drop(self.end_write());
         let mut queue = self.lock();
         let before = queue.lines.len();
         queue.lines.retain(|line| !matches!(&line.then, Then::Answer(answer) if !answer.is_canceled()));
@@ -174,7 +188,7 @@ impl Waiting {
 
     /// Waits for lines for the thread, or a request for a seal, for at most `limit`. Returns whether the queue is closed.
     pub(super) fn wait(&self, limit: Duration) -> bool {
-        let is_idle = |queue: &mut Queue| !queue.is_for_thread && !queue.is_closed;
+        let is_idle = |queue: &mut Queue| !queue.is_for_thread && queue.seals.is_empty() && !queue.is_closed;
         let waited = self.changed.wait_timeout_while(self.lock(), limit, is_idle);
         waited.unwrap_or_else(PoisonError::into_inner).0.is_closed
     }
@@ -190,6 +204,14 @@ impl Waiting {
     /// Whether no line waits.
     pub(super) fn is_empty(&self) -> bool {
         self.lock().lines.is_empty()
+    }
+
+    /// Leaves the waiting lines to the thread of the trail, if there are any.
+    pub(super) fn leave_to_thread(&self) {
+        let queue = self.lock();
+        if !queue.lines.is_empty() {
+            self.wake(queue);
+        }
     }
 
     /// Closes the queue.
@@ -237,6 +259,7 @@ impl Default for Waiting {
         Self {
             queue: Mutex::default(),
             changed: Condvar::new(),
+            writing: Mutex::default(),
             health: Arc::default(),
             started: Instant::now(),
             held_since: AtomicU64::new(FREE),

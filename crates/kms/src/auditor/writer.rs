@@ -6,7 +6,7 @@ use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_channel::oneshot;
 use rustix::process::nice;
@@ -18,7 +18,7 @@ use super::waiting::{Then, Waiter, Waiting};
 #[cfg(test)]
 use crate::audit::Latch;
 use crate::audit::{
-    Content, Directory, Disk, Identity, Line, Members, Position, Sealing, Time, Trail, TrailError,
+    Content, Directory, Disk, Identity, Line, Members, Position, Sealing, Time, Trail, TrailError, Unwritten,
 };
 use crate::clock::Clock;
 use crate::state::{OutboxDoor, OutboxNumber};
@@ -47,6 +47,12 @@ pub(super) struct Writer<D: Directory = Disk> {
     unsealed: Vec<(OutboxNumber, Members)>,
     /// The number of lines of requests that could not be written to the files since these stopped.
     missed: u64,
+    /// Whether there is a seal that is not durable yet.
+    is_sealing: bool,
+    /// The requests of lines that other sinks get after that seal.
+    held: Vec<oneshot::Sender<()>>,
+    /// The highest number up to which the store knows that the files lack lines which other sinks have; 0 if it does not.
+    reserved: u64,
     /// Whether the files must not delay other sinks.
     bounds_waits: bool,
 }
@@ -65,9 +71,13 @@ impl Shared {
     }
 
     /// Writes the waiting lines, unless another thread holds the trail: when it releases it, it checks for more lines, so
-    /// none is left.
+    /// none is left. While new lines keep coming, it leaves them to the thread of the trail after a moment.
     pub(super) fn write(&self) {
+        let begun = Instant::now();
         while !self.waiting.is_empty() {
+            if begun.elapsed() >= TURN {
+                return self.waiting.leave_to_thread();
+            }
             match self.writer.try_lock() {
                 Ok(writer) => Held::new(writer, &self.waiting).write_waiting(),
                 Err(TryLockError::WouldBlock) => return,
@@ -143,6 +153,9 @@ impl<D: Directory> Writer<D> {
             written: None,
             unsealed: vec![],
             missed: 0,
+            is_sealing: false,
+            held: vec![],
+            reserved: 0,
             bounds_waits: false,
         }
     }
@@ -159,24 +172,27 @@ impl<D: Directory> Writer<D> {
         if batch.is_empty() {
             return;
         }
+        let requests = batch.answers.len() as u64 + batch.others;
+        self.waiting.begin_write(mem::take(&mut batch.answers));
         let written = self.append(&batch.members);
+        let mut answers = self.waiting.end_write();
         match written {
             Ok(()) => {
                 self.written = batch.changes.last().map(|(number, ..)| *number).or(self.written);
                 if self.health().is_file_required() {
-                    mem::take(&mut batch.answers).into_iter().for_each(answer);
+                    mem::take(&mut answers).into_iter().for_each(answer);
                 }
-                self.pass_on(mem::take(&mut batch.answers));
+                self.pass_on(answers);
                 self.unsealed.extend(batch.into_changes());
             }
             Err(error) => {
                 self.stop(&error); // before the requests are refused
-                let requests = batch.answers.len() as u64 + batch.others;
                 self.missed += requests;
                 self.health().add_missed(FILES, requests);
                 if self.health().has_other() {
                     self.trail.append_elsewhere(&batch.members);
-                    self.pass_on(mem::take(&mut batch.answers));
+                    self.reserve_numbers();
+                    self.pass_on(answers);
                 }
                 self.kept.extend(batch.into_changes());
             }
@@ -184,16 +200,49 @@ impl<D: Directory> Writer<D> {
     }
 
     /// Passes written lines to the other sinks. The first required one that has the lines answers the requests that still
-    /// wait.
+    /// wait. While a seal is not durable, it and the lines after it are held: a power cut may take them, and who has a seal
+    /// can expect to find it in the files.
     fn pass_on(&mut self, answers: Vec<oneshot::Sender<()>>) {
         if self.sinks.is_empty() {
             return;
         }
+        self.held.extend(answers);
+        if self.is_sealing {
+            return;
+        }
         let bytes: Arc<[u8]> = self.trail.take_copy().into();
+        let answers = mem::take(&mut self.held);
         let answers = (!answers.is_empty()).then(|| Answers::new(answers.into()));
         for sink in &self.sinks {
             sink.push(&bytes, answers.as_ref().filter(|_| sink.is_required));
         }
+    }
+
+    /// Passes on the held lines: the seal is durable, or its sync takes so long that the other sinks cannot wait for it.
+    pub(super) fn release_lines(&mut self) {
+        self.is_sealing = false;
+        self.pass_on(vec![]);
+    }
+
+    /// Lets the store know, well ahead, which numbers other sinks get and the files do not, so that no number is given twice
+    /// and the next start tells which are missing, even if this process is killed.
+    fn reserve_numbers(&mut self) {
+        let last = self.trail.last_anywhere();
+        if last + RESERVE / 2 > self.reserved {
+            self.reserved = last + RESERVE;
+            self.note_unwritten(Unwritten { up_to: self.reserved, lines: 0 });
+        }
+    }
+
+    /// Lets the store know, at the end, which lines the files lack. The next start writes it to them.
+    pub(super) fn note_missed_at_end(&mut self) {
+        if self.is_stopped() && (self.missed > 0 || self.reserved > 0) {
+            self.note_unwritten(Unwritten { up_to: self.trail.last_anywhere(), lines: self.missed });
+        }
+    }
+
+    fn note_unwritten(&self, unwritten: Unwritten) {
+        self.outbox.note_unwritten(&self.identity.node, self.trail.sealed(), unwritten);
     }
 
     fn append(&mut self, members: &[Members]) -> Result<(), TrailError> {
@@ -215,6 +264,7 @@ impl<D: Directory> Writer<D> {
         wanted: Vec<AuditSink>,
         note: impl Fn(&'static str, &str) -> Members,
     ) -> io::Result<Vec<sinks::Running>> {
+        self.release_lines(); // removed sinks get no later ones
         let bounds_waits = wanted.iter().any(|sink| sink.is_required);
         self.trail.bound_waits(bounds_waits.then_some(DISK_PATIENCE))?;
         self.bounds_waits = bounds_waits;
@@ -279,19 +329,19 @@ impl<D: Directory> Writer<D> {
             let members = counted.into_iter().map(|strangers| Members::new(&self.identity, &line(strangers)));
             self.trail.append(&members.collect::<Vec<_>>())?;
         }
+        self.pass_on(vec![]);
         self.waiting.figures(Figures::seal_begins);
         let sealing = self.trail.begin_seal(self.outbox.commit_number(), now)?;
-        self.pass_on(vec![]);
+        self.is_sealing = sealing.is_some();
         Ok(Begun { sealing, written: self.written, changes: self.unsealed.len() })
     }
 
     /// Completes a synced seal: the outbox deletes the lines before it. Also begins the next file if that is due.
     pub(super) fn finish_seal(&mut self, begun: Begun<D>, is_last: bool) -> Result<(), TrailError> {
         let Begun { sealing, written, changes } = begun;
-        let mut sealed = None;
-        if let Some(sealing) = sealing {
-            sealed = Some(self.trail.finish_seal(sealing)?);
-        }
+        let sealed = sealing.map(|sealing| self.trail.finish_seal(sealing)).transpose();
+        self.release_lines();
+        let sealed = sealed?;
         self.waiting.figures(|figures| figures.sealed(self.trail.sealed()));
         self.unsealed.drain(..changes);
         if let Some(last) = written {
@@ -304,8 +354,9 @@ impl<D: Directory> Writer<D> {
         if self.written == written {
             self.written = None;
         }
-        if is_last || written.is_none() {
-            self.outbox.sweep(is_last); // no further change will do it
+        let has_reserved = mem::take(&mut self.reserved) > 0; // and the files have the line about it now
+        if is_last || has_reserved || written.is_none() {
+            self.outbox.sweep(is_last || has_reserved); // no further change will do it
         }
         if self.trail.rotate_if_due(self.outbox.commit_number(), Time::from(self.clock.now()))? {
             self.tidy();
@@ -417,6 +468,10 @@ impl Batch {
     }
 }
 
+/// How long a thread writes the lines of others before it returns to its own work.
+const TURN: Duration = Duration::from_millis(20);
+/// The numbers that are reserved at a time for lines that the files do not accept: enough for many seconds.
+const RESERVE: u64 = 1 << 20;
 /// How long another required sink waits for the files. Shorter than the time that requests wait for a write.
 const DISK_PATIENCE: Duration = Duration::from_secs(2);
 const LOW_PRIORITY: i32 = 19;

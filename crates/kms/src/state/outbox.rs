@@ -10,7 +10,7 @@ use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 
 use super::snapshot::Snapshot;
-use crate::audit::{Hash, Position};
+use crate::audit::{Hash, Position, Unwritten};
 use crate::store::{Store, StoreError, StoredRow};
 
 /// The number of a line, big-endian, so that lines are in the order of their changes.
@@ -44,29 +44,37 @@ pub(crate) struct SealNote {
     number: u64,
     #[n(2)]
     hash: ByteArray<32>,
+    /// Lines that the files accepted no more, if there are such lines: the highest number that one may have, and a count.
+    #[n(3)]
+    unwritten: Option<(u64, u64)>,
 }
 
 impl SealNote {
-    pub(crate) fn new(node: &str, seal: Position) -> Self {
-        Self { node: node.into(), number: seal.number, hash: (*seal.hash.as_bytes()).into() }
+    pub(crate) fn new(node: &str, seal: Position, unwritten: Option<Unwritten>) -> Self {
+        let unwritten = unwritten.map(|Unwritten { up_to, lines }| (up_to, lines));
+        Self { node: node.into(), number: seal.number, hash: (*seal.hash.as_bytes()).into(), unwritten }
     }
 
-    /// Reads the seal that the store has recorded for this process. No engine has the store open.
+    /// Reads what the store has recorded for this process. No engine has the store open.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub(crate) fn read(store: &Store, roots: &RootKeys, node: &str) -> Result<Option<Position>, StoreError> {
+    pub(crate) fn read(store: &Store, roots: &RootKeys, node: &str) -> Result<Option<Self>, StoreError> {
         let found = store.get(&[(Self::TABLE, node.as_bytes())])?;
         let Some(StoredRow { table, primary_key, revision, value }) = found.into_iter().flatten().next()
         else {
             return Ok(None);
         };
         let note: Result<Self, _> = record::open(roots, &primary_key, revision, &value);
-        note.map(|note| Some(note.position())).map_err(|_| StoreError::Row { table, primary_key })
+        note.map(Some).map_err(|_| StoreError::Row { table, primary_key })
     }
 
     pub(crate) fn position(&self) -> Position {
         Position { number: self.number, hash: Hash::from_bytes(*self.hash) }
+    }
+
+    pub(crate) fn unwritten(&self) -> Option<Unwritten> {
+        self.unwritten.map(|(up_to, lines)| Unwritten { up_to, lines })
     }
 }
 

@@ -258,3 +258,43 @@ fn numbers_that_only_another_sink_has_are_missing_in_the_file() {
     let report = verify(&[directory.path().to_owned()], None, None).unwrap();
     assert!(report.is_sound() && report.gaps.len() == 1, "{report:?}");
 }
+
+/// Also beside lines that a power cut took, and without a file.
+#[test]
+fn lines_of_an_earlier_run_that_the_files_did_not_accept_are_named() {
+    let setup = Setup::new();
+    let opened = |memory: &Memory, up_to, lines| {
+        let opening = Opening { unwritten: Some(Unwritten { up_to, lines }), ..setup.opening.clone() };
+        let mut trail = Trail::open_in(memory.clone(), opening).unwrap();
+        trail.append(&setup.lines(1)).unwrap();
+        trail.seal(1, at(4)).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        memory.dump(directory.path());
+        let report = verify(&[directory.path().to_owned()], None, None).unwrap();
+        assert_eq!(report.faults, [], "{report:?}");
+        (trail.gaps().to_vec(), trail.last().number)
+    };
+    let missed = |from, to, lines| Gap { reason: GapReason::Missed, from, to, lines };
+    let memory = Memory::default();
+    setup.open(&memory, None).unwrap().append(&setup.lines(5)).unwrap();
+
+    assert_eq!(opened(&memory.after_kill(), 20, 3), (vec![missed(Some(7), Some(20), Some(3))], 23));
+    assert_eq!(opened(&memory.after_kill(), 20, 0), (vec![missed(Some(7), Some(20), None)], 23));
+    assert_eq!(opened(&memory.after_kill(), 6, 3), (vec![missed(None, None, Some(3))], 9));
+    assert_eq!(opened(&memory.after_kill(), 6, 0), (vec![], 8), "none");
+    assert_eq!(opened(&memory.after_kill(), 5, 3), (vec![], 8), "the trail has continued since");
+
+    let damaged = memory.after_kill();
+    damaged.edit("audit-00000000000000000001.jsonl", |content| {
+        let line = content.iter().take_while(|byte| **byte != b'\n').count();
+        content[line + 1] ^= 1; // lines 2 to 6 no longer follow
+    });
+    let cut = Gap { reason: GapReason::Cut, from: Some(2), to: Some(6), lines: None };
+    let key_lost = Gap { reason: GapReason::Key, from: None, to: None, lines: None };
+    assert_eq!(
+        opened(&damaged.after_kill(), 20, 0),
+        (vec![missed(Some(2), Some(20), None), cut.clone()], 24)
+    );
+    assert_eq!(opened(&damaged.after_kill(), 6, 3), (vec![cut, missed(None, None, Some(3))], 10));
+    assert_eq!(opened(&Memory::default(), 20, 0), (vec![missed(Some(1), Some(20), None), key_lost], 25));
+}

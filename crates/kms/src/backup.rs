@@ -1,7 +1,7 @@
 //! Backups of a store. A backup is one file, which gets its name when it is complete and, unless the caller disables that,
 //! verified. The root key of the store opens it.
 //!
-//! A backup holds the header of the store in clear, so that the providers of the store open it too; everything else is
+//! A backup holds the header of the store in plaintext, so that the providers of the store open it too; everything else is
 //! sealed (docs/backup-format.md). It is one consistent state of the store, read while commits continue. The submodules
 //! write, verify, restore and schedule backups, and delete old ones.
 

@@ -6,7 +6,7 @@
 //! previous  = { 0: generation, 1: wrapped root key }
 //! ```
 //!
-//! It is in clear, because it is needed to unseal the rest. Any single slot opens the store; `bulla_keys::root` defines how
+//! It is in plaintext, because it is needed to unseal the rest. Any single slot opens the store; `bulla_keys::root` defines how
 //! slots and records are wrapped and sealed. The seal covers the whole header, so no slot can be added or removed without the
 //! root key. A header names nothing that would be executed or connected to: paths, modules and addresses come from the
 //! configuration.

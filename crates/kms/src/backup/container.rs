@@ -1,4 +1,4 @@
-//! The container of a backup: a head in clear, sealed chunks, and an end mark. docs/backup-format.md defines every byte.
+//! The container of a backup: a head in plaintext, sealed chunks, and an end mark. docs/backup-format.md defines every byte.
 //!
 //! ```text
 //! backup    = head ‖ chunk ... ‖ "bulla-backup-end"
@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 
 use super::error::BackupError;
 
-/// The part in clear.
+/// The part in plaintext.
 #[derive(Debug)]
 pub(super) struct Head {
     /// The bytes in the file.

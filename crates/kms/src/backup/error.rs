@@ -35,7 +35,7 @@ pub enum BackupError {
         /// The version of its format.
         version: u32,
     },
-    /// The part in clear is damaged.
+    /// The part in plaintext is damaged.
     HeadDamaged,
     /// The end is missing.
     Cut,

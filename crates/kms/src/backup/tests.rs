@@ -93,7 +93,7 @@ fn a_backup_describes_its_store_and_is_private() {
     let content = fs::read(&path).unwrap();
     for name in ["alias/", "alice", "key", "secret"] {
         let is_there = content.windows(name.len()).any(|window| window == name.as_bytes());
-        assert!(!is_there, "{name} is in the clear");
+        assert!(!is_there, "{name} is in plaintext");
     }
 }
 

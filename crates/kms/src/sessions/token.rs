@@ -8,7 +8,7 @@
 //! role    = {0: role id, 1: session name, 2: not-before of the role}
 //! ```
 //!
-//! The access key id is in clear, because a token that is used with another access key has an error code of its own.
+//! The access key id is in plaintext, because a token that is used with another access key has an error code of its own.
 
 use std::sync::Arc;
 

@@ -51,7 +51,7 @@ fn raised(roots: &RootKeys, row: &StoredRow) -> Option<AccessKey> {
     Some(AccessKey { id, active, created, owner: AccessKeyOwner::Root, sealed_secret })
 }
 
-/// An access key in stores up to version 3: its secret is in clear inside the sealed record, and its owner is root.
+/// An access key in stores up to version 3: its secret is in plaintext inside the sealed record, and its owner is root.
 #[derive(Encode, Decode)]
 #[cbor(map)]
 struct OldAccessKey {

@@ -18,7 +18,7 @@ use crate::people::{PrincipalId, principal_id};
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct AccessKey {
-    // Field 1 was the secret in clear, up to version 3 of the store.
+    // Field 1 was the secret in plaintext, up to version 3 of the store.
     #[n(0)]
     pub(crate) id: Box<str>,
     #[n(2)]

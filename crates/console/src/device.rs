@@ -158,7 +158,7 @@ impl Own<'_> {
             @if let Some(problem) = problem { (notice(view, problem)) }
             p { (view.say(texts::MFA_DEVICE_SCAN)) }
             (qr::picture(view, &enrolment.qr_code, texts::MFA_DEVICE_QR))
-            p { (view.say(texts::MFA_DEVICE_SEED)) ": " code { (view.secret(enrolment.seed.expose())) } }
+            p { (view.say(texts::MFA_DEVICE_SEED)) (view.say(texts::COLON)) code { (view.secret(enrolment.seed.expose())) } }
             (form(view, "bind", texts::MFA_DEVICE_BIND, &fields))
         };
         answer(view, status(problem), texts::MFA_DEVICE, &content)

@@ -22,7 +22,7 @@ fn filled(chinese: &str, error: &Error) -> Markup {
     match chinese.split_once("{}") {
         Some((before, after)) => html! { (before) (argument(error)) (after) },
         None => {
-            html! { (chinese) @if has_details(error) { " " span lang="en" { (foreign(&error.message())) } } }
+            html! { (chinese) @if has_details(error) { span lang="en" { (foreign(&error.message())) } } }
         }
     }
 }
@@ -219,7 +219,7 @@ mod tests {
         let policy = Error::with(ErrorCode::MalformedPolicyDocument, "line 1, column 2: expected a list");
         assert_eq!(
             shown(&policy),
-            "策略文档有误： <span lang=\"en\"><bdi>line 1, column 2: expected a list</bdi></span>"
+            "策略文档有误：<span lang=\"en\"><bdi>line 1, column 2: expected a list</bdi></span>"
         );
         assert_eq!(shown(&Error::with(ErrorCode::EntityNotExistPolicy, "p")), "权限策略不存在。");
         let english = sentence(Language::English, &policy).into_string();

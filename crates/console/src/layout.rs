@@ -146,7 +146,7 @@ fn is_hidden(letter: char) -> bool {
 pub(crate) fn problem(view: &View, error: &Error, request_id: &str) -> Markup {
     html! {
         div.problem role="alert" {
-            p { strong { (view.say(texts::PROBLEM)) ": " } (sentence(view.language, error)) }
+            p { strong { (view.say(texts::PROBLEM)) (view.say(texts::COLON)) } (sentence(view.language, error)) }
             p.fine { code { (error.code_text()) } " · " (view.say(texts::REQUEST_ID)) " " code { (request_id) } }
         }
     }

@@ -62,5 +62,5 @@ fn may_all(context: &Context<'_>, product: Product, action: &str, on: &[On<'_>])
 }
 
 fn denied(context: &Context<'_>, label: Text) -> Markup {
-    html! { span.action.denied { (context.say(label)) " (" (context.say(texts::NOT_ALLOWED)) ")" } }
+    html! { span.action.denied { (context.say(label)) (context.say(texts::OPEN)) (context.say(texts::NOT_ALLOWED)) (context.say(texts::CLOSE)) } }
 }

@@ -69,6 +69,13 @@ pub(crate) const fn text(english: &'static str, chinese: &'static str) -> Text {
     Text { english, chinese }
 }
 
+/// Punctuation between parts of a sentence, with the blanks around it: Chinese has full-width characters without blanks.
+pub(crate) const COLON: Text = text(": ", "：");
+pub(crate) const COMMA: Text = text(", ", "，");
+pub(crate) const SEMICOLON: Text = text("; ", "；");
+pub(crate) const OPEN: Text = text(" (", "（");
+pub(crate) const CLOSE: Text = text(")", "）");
+
 const COOKIE: &str = "bulla-language";
 
 macro_rules! texts {
@@ -111,7 +118,7 @@ texts! {
     NEW_PASSWORD: "New password", "新密码";
     NEW_PASSWORD_AGAIN: "New password again", "再次输入新密码";
     PASSWORD_RULE: "8 to 128 characters of at least three kinds: lower case, upper case, digits, others. Without your name.", "8 至 128 个字符，至少包含小写字母、大写字母、数字、其他字符中的三种，且不含用户名。";
-    PASSWORD_DUE: "You must choose a password of your own before you continue.", "继续之前，请先设置您自己的密码。";
+    PASSWORD_DUE: "You must choose a password of your own before you continue.", "继续之前，请先设置你自己的密码。";
     PASSWORDS_DIFFER: "The two new passwords are not the same.", "两次输入的新密码不一致。";
     PASSWORD_SAME: "The new password is the old one.", "新密码不能与当前密码相同。";
     PASSWORD_UNFIT: "The new password is not good enough.", "新密码不符合要求。";
@@ -134,7 +141,7 @@ texts! {
     CODE_FIRST: "First code", "第一个验证码";
     CODE_SECOND: "The code after it", "紧接着的验证码";
     MFA_DEVICE_BIND: "Bind the device", "绑定设备";
-    MFA_DEVICE_BOUND: "The sign-in asks for a code of your device.", "登录时需要输入您的设备的验证码。";
+    MFA_DEVICE_BOUND: "The sign-in asks for a code of your device.", "登录时需要输入设备的验证码。";
     MFA_DEVICE_REMOVE: "Remove the device", "移除设备";
     MFA_DEVICE_LIMIT: "The account has reached its limit of MFA devices. An administrator can delete unused ones.", "账号的 MFA 设备数量已达上限，请联系管理员删除不用的设备。";
     SIGN_IN_FAILED: "The server could not check the sign-in. Its log says why.", "服务器无法验证登录，原因见服务器日志。";
@@ -148,7 +155,7 @@ texts! {
     REQUEST_ID: "Request id", "请求 ID";
     BACK: "Back", "返回";
     CANCEL: "Cancel", "取消";
-    DONE: "Done:", "已完成：";
+    DONE: "Done: ", "已完成：";
     NOT_ALLOWED: "not allowed", "无权限";
     NOTHING_HERE: "There is no such page.", "没有这个页面。";
     NOT_OF_THIS_SERVER: "This address is not a name of this server.", "该地址不是本服务器的名称。";

@@ -195,7 +195,7 @@ pub(crate) fn unix(text: &str) -> Option<i64> {
 }
 
 fn optional(context: &Context<'_>, field: &Field) -> Markup {
-    html! { @if !field.needed { span.fine { " (" (context.say(texts::OPTIONAL)) ")" } } }
+    html! { @if !field.needed { span.fine { (context.say(texts::OPEN)) (context.say(texts::OPTIONAL)) (context.say(texts::CLOSE)) } } }
 }
 
 /// Returns the names and values in the rows of a field. A row with a value must have a name.

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use super::{Control, Field};
 use crate::context::Context;
 use crate::indented::indented;
-use crate::texts::text;
+use crate::texts::{self, text};
 
 /// Shows the field with the policy that was entered or is stored, else the template.
 pub(super) fn editor(context: &Context<'_>, field: &Field, fields: &Parameters, template: &str) -> Markup {
@@ -34,7 +34,7 @@ pub(super) fn excerpt(context: &Context<'_>, field: &Field, fields: &Parameters,
         @if let Some((number, column, line)) = shown {
             @let (before, after) = split_before(line, column);
             p {
-                (context.say(text("Line", "第"))) " " (number) (context.say(text("", " 行"))) ": "
+                (context.say(text("Line ", "第 "))) (number) (context.say(text("", " 行"))) (context.say(texts::COLON))
                 code { (before) mark { (after) } }
             }
         }

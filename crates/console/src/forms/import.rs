@@ -16,7 +16,7 @@ pub(super) const FORMS: &[Form] = &[
     Form::kms("GetParametersForImport", text("Import material", "导入密钥材料"))
         .about(
             "First step: the server creates a key pair, and you wrap the material with its public key. The import token is valid for 24 hours.",
-            "第一步：服务器生成一对密钥，您用其中的公钥加密密钥材料。随之返回的导入令牌 24 小时内有效。",
+            "第一步：服务器生成一对密钥，你用其中的公钥加密密钥材料。随之返回的导入令牌 24 小时内有效。",
         )
         .fields(&[
             KEY_ID,
@@ -59,7 +59,7 @@ fn next_step(context: &Context<'_>, reply: &Reply) -> Option<Markup> {
     let hash = if fields.get("WrappingAlgorithm") == Some(OAEP_SHA_1) { "sha1" } else { "sha256" };
     Some(html! {
         p {
-            (context.say(text("Keep this page open. The token expires:", "请不要关闭本页面。令牌过期时间："))) " "
+            (context.say(text("Keep this page open. The token expires: ", "请不要关闭本页面。令牌过期时间：")))
             (time(reply.token_expire_time))
         }
         h2 { (context.say(text("Wrap the material", "加密密钥材料"))) }
@@ -93,7 +93,7 @@ fn import_form(context: &Context<'_>, reply: &GetParametersForImportReply) -> Ma
                 textarea id="EncryptedKeyMaterial" name="EncryptedKeyMaterial" required rows="6" spellcheck="false" {}
             }
             div.field {
-                label for="KeyMaterialExpireUnix" { (context.say(EXPIRES)) span.fine { " (" (context.say(texts::OPTIONAL)) ")" } }
+                label for="KeyMaterialExpireUnix" { (context.say(EXPIRES)) span.fine { (context.say(texts::OPEN)) (context.say(texts::OPTIONAL)) (context.say(texts::CLOSE)) } }
                 input id="KeyMaterialExpireUnix" name="KeyMaterialExpireUnix" type="datetime-local";
             }
             div.buttons { button { (context.say(form.title)) } }

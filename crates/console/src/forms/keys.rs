@@ -57,7 +57,7 @@ pub(super) const FORMS: &[Form] = &[
     of_key("SetKeyPolicy", text("Edit the policy", "编辑密钥策略"))
         .about(
             "The policy of the key allows and denies beside the policies of users and roles. A policy that locks you out can be changed by the account's root only.",
-            "密钥策略与用户、角色的权限策略共同生效。如果策略把您自己也拒之门外，只有主账号能再修改。",
+            "密钥策略与用户、角色的权限策略共同生效。如果策略把你自己也拒之门外，只有主账号能再修改。",
         )
         .fields(&[KEY_ID, Field::needed("Policy", text("Key policy", "密钥策略"), Document(""))])
         .now("GetKeyPolicy", &[("Policy", "/Policy")]),
@@ -123,7 +123,7 @@ pub(crate) const USAGES: &[(&str, Text)] = &[
 
 pub(crate) const ORIGINS: &[(&str, Text)] = &[
     ("Aliyun_KMS", text("Made by this server", "由本服务器生成")),
-    ("EXTERNAL", text("Imported by you", "由您导入")),
+    ("EXTERNAL", text("Imported by you", "由你导入")),
 ];
 
 const LEVELS: &[(&str, Text)] = &[("SOFTWARE", text("Software", "软件"))];

@@ -78,7 +78,7 @@ fn confirmation(context: &Context<'_>, fields: &Parameters, parameter: &str) -> 
     html! {
         div.field {
             label for=(CONFIRMATION) {
-                (context.say(texts::TYPE_TO_CONFIRM)) ": "
+                (context.say(texts::TYPE_TO_CONFIRM)) (context.say(texts::COLON))
                 code { (foreign(fields.get(parameter).unwrap_or_default())) }
             }
             input id=(CONFIRMATION) name=(CONFIRMATION) required spellcheck="false";

@@ -135,7 +135,7 @@ pub(super) const FORMS: &[Form] = &[
     Form::ram("CreateAccessKey", text("Create an access key", "创建访问密钥"))
         .about(
             "Its secret is shown once, here or in the file. It cannot be shown again later.",
-            "访问密钥的密码（AccessKey Secret）只显示一次，之后无法再查看，请立即保存。",
+            "访问密钥 Secret（AccessKey Secret）只显示一次，之后无法再查看，请立即保存。",
         )
         .fields(&[Field::hidden_optional("UserName")])
         .second(Second::Download(access_key_file))

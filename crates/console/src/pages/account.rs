@@ -32,7 +32,7 @@ pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
     let advice = text(
         "You are the account itself, which no policy binds. Create a user for each person and program, and keep the \
          account's access key for emergencies.",
-        "您正以账号（主账号）身份操作，不受任何策略限制。请为每个人和程序创建用户，账号的访问密钥只在紧急情况下使用。",
+        "你正以账号（主账号）身份操作，不受任何策略限制。请为每个人和程序创建用户，账号的访问密钥只在紧急情况下使用。",
     );
     let content = html! {
         (forms::done(context))

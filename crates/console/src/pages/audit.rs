@@ -60,8 +60,8 @@ fn rest(context: &Context<'_>, fields: &Fields, rest: Rest) -> Markup {
         @match rest {
             Rest::Nothing => p.fine { (context.say(text("The trail begins here.", "已到审计日志的开头。"))) },
             Rest::Unsearched { before, back_to } => p {
-                (context.say(SEARCHED_BACK_TO)) " " (time(Timestamp::from_unix(back_to.unix_millis() / 1000)))
-                " (" (before) "). " (context.say(NOT_SEARCHED))
+                (context.say(SEARCHED_BACK_TO)) (time(Timestamp::from_unix(back_to.unix_millis() / 1000)))
+                (context.say(texts::OPEN)) (before) (context.say(texts::CLOSE)) (context.say(NOT_SEARCHED))
             },
             Rest::Older { .. } => {}
         }
@@ -89,8 +89,8 @@ const NO_TRAIL: Text = text(
     "没有审计日志：服务器的配置关闭了审计，或者此密钥库未通过服务器使用。所有操作均不留下日志。",
 );
 const NONE_FOUND: Text = text("No line matches.", "没有符合条件的日志行。");
-const SEARCHED_BACK_TO: Text = text("Searched back to the line of", "已搜索至此时间的日志行：");
-const NOT_SEARCHED: Text = text("Older lines were not searched yet.", "更早的日志尚未搜索。");
+const SEARCHED_BACK_TO: Text = text("Searched back to the line of ", "已搜索至此时间的日志行：");
+const NOT_SEARCHED: Text = text(". Older lines were not searched yet.", "。更早的日志尚未搜索。");
 
 #[cfg(test)]
 mod tests;

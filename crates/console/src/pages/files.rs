@@ -30,7 +30,7 @@ fn reader(context: &Context<'_>) -> Markup {
     let choose = text("Choose files, or drop them here", "选择文件，或将文件拖到此处");
     let local = text(
         "They are read in your browser, the first 64 KiB of each. Nothing is uploaded.",
-        "文件只在您的浏览器中读取，每个文件只读前 64 KiB，不会上传任何内容。",
+        "文件只在你的浏览器中读取，每个文件只读前 64 KiB，不会上传任何内容。",
     );
     html! {
         section #header-reader.drop hidden {

@@ -28,7 +28,7 @@ pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
     let about = text(
         "The server decides about a supposed request as it would about a real one, and shows the statements that decide. \
          It asks that you may read the policies of the user or role, and the policy and tags of the resource.",
-        "服务器按真实请求的方式对假设的请求作出判断，并显示起决定作用的语句。您需要有权读取该用户或角色的权限策略，以及资源的策略和标签。",
+        "服务器按真实请求的方式对假设的请求作出判断，并显示起决定作用的语句。你需要有权读取该用户或角色的权限策略，以及资源的策略和标签。",
     );
     let content = html! {
         p { (context.say(about)) }
@@ -101,7 +101,7 @@ fn line(context: &Context<'_>, name: &str, label: Text, value: &str, is_needed: 
         div.field {
             label for=(name) {
                 (context.say(label))
-                @if !is_needed { span.fine { " (" (context.say(texts::OPTIONAL)) ")" } }
+                @if !is_needed { span.fine { (context.say(texts::OPEN)) (context.say(texts::OPTIONAL)) (context.say(texts::CLOSE)) } }
             }
             input id=(name) name=(name) value=(value) list=[list] required[is_needed] spellcheck="false" autocapitalize="off";
         }

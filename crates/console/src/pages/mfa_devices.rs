@@ -42,7 +42,7 @@ pub(super) fn own(context: &Context<'_>) -> Markup {
     };
     let action = if *mfa { texts::MFA_DEVICE_REMOVE } else { texts::MFA_DEVICE_NEW };
     html! {
-        h2 { (context.say(text("Your MFA device", "您的 MFA 设备"))) }
+        h2 { (context.say(text("Your MFA device", "你的 MFA 设备"))) }
         p { (context.say(if *mfa { texts::MFA_DEVICE_BOUND } else { texts::MFA_DEVICE_ABOUT })) }
         div.buttons { a.action href=(path("device", &[])) { (context.say(action)) } }
     }

@@ -111,6 +111,11 @@ pub(super) fn search(context: &Context<'_>, offers: &Markup) -> Markup {
     }
 }
 
+/// Shows the number of a line of a document.
+pub(super) fn line_number(context: &Context<'_>, line: u32) -> Markup {
+    html! { (context.say(text("line ", "第 "))) (line) (context.say(text("", " 行"))) }
+}
+
 /// Returns the text that is searched for; `None` without a search.
 pub(super) fn searched(context: &Context<'_>) -> Option<String> {
     context.request.queried().non_empty("text").map(str::to_owned)

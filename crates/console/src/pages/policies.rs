@@ -125,7 +125,7 @@ fn document(context: &Context<'_>, version: &PolicyVersion) -> Markup {
         text("not in force", "非默认版本，未生效")
     };
     html! {
-        h2 { (context.say(texts::VERSION)) " " (foreign(&version.version_id)) " (" (context.say(state)) ")" }
+        h2 { (context.say(texts::VERSION)) " " (foreign(&version.version_id)) (context.say(texts::OPEN)) (context.say(state)) (context.say(texts::CLOSE)) }
         pre tabindex="0" { code { (version.policy_document) } }
     }
 }
@@ -260,7 +260,7 @@ mod tests {
         assert!(page.has("<mark>&quot;Acton&quot;: &quot;&lt;i&gt;"), "{page:?}");
         assert_eq!(page.form(to).get("PolicyDocument"), Some(BROKEN));
         let page = owner.in_chinese().post(to, &[("PolicyDocument", BROKEN), ("PolicyName", "p")]);
-        let problem = "策略文档有误： <span lang=\"en\"><bdi>line 3, column 36";
+        let problem = "策略文档有误：<span lang=\"en\"><bdi>line 3, column 36";
         assert!(page.has("第 3 行") && page.has(problem), "{page:?}");
         // The template is a policy.
         assert!(owner.post(to, &[("PolicyName", "p")]).at.starts_with("/console/policies/Custom/p?"));

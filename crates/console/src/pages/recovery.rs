@@ -50,7 +50,7 @@ fn first_key(context: &Context<'_>) -> Markup {
     let key = match context.kms.audit_first_key() {
         Ok(None) => html! {},
         Ok(Some(key)) => html! { code { (key) } },
-        Err(error) => html! { (context.say(KEY_UNREADABLE)) " " (foreign(&error.to_string())) },
+        Err(error) => html! { (context.say(KEY_UNREADABLE)) (foreign(&error.to_string())) },
     };
     html! {
         h2 { (context.say(texts::AUDIT_TRAIL)) }
@@ -69,7 +69,7 @@ const STORE: Text = text("Store", "数据目录");
 const ACCOUNT: Text = text("Account", "账号 ID");
 const REGION: Text = text("Region", "地域");
 const FIRST_KEY: Text = text("First public key", "首个公钥");
-const KEY_UNREADABLE: Text = text("It cannot be read:", "无法读取：");
+const KEY_UNREADABLE: Text = text("It cannot be read: ", "无法读取：");
 const WHY_FIRST_KEY: Text = text(
     "Keep a copy of this key elsewhere, in a file such as first-key. An attacker who changes lines of the audit trail can write a whole new \
      trail with keys of its own; only a copy out of reach shows that it is another one:",

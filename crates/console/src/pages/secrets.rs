@@ -53,7 +53,7 @@ pub(super) async fn list(context: &Context<'_>) -> Result<Page, Error> {
 fn deletion(context: &Context<'_>, secret: &SecretEntry) -> Markup {
     html! {
         @if let Some(at) = secret.planned_delete_time {
-            (context.say(text("to be deleted at", "计划删除："))) " " (time(at))
+            (context.say(text("to be deleted at ", "计划删除："))) (time(at))
         } @else {
             (context.say(text("in use", "使用中")))
         }

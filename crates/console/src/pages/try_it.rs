@@ -68,7 +68,7 @@ async fn with_key(context: &Context<'_>, name: &str) -> Markup {
             }
         } @else {
             p {
-                (context.say(text("The key is not enabled:", "密钥未启用："))) " "
+                (context.say(text("The key is not enabled: ", "密钥未启用：")))
                 a href=(path("keys", &[&key.key_id])) { (super::keys::state(context, &key.key_state)) }
             }
         }

@@ -138,7 +138,7 @@ fn sign_in(context: &Context<'_>, user: &str, reply: Result<LoginProfileReply, E
                 text("Signs in with a password.", "使用密码登录。")
             };
             html! {
-                p { (context.say(reset)) " " (context.say(texts::CREATED)) ": " (time(profile.create_date)) }
+                p { (context.say(reset)) (context.say(text(" ", ""))) (context.say(texts::CREATED)) (context.say(texts::COLON)) (time(profile.create_date)) }
                 @if profile.mfa_bind_required { p { (context.say(text("Has to bind an MFA device.", "必须绑定 MFA 设备。"))) } }
                 div.buttons { (act("UpdateLoginProfile")) (act("DeleteLoginProfile")) }
             }

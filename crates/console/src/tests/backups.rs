@@ -28,7 +28,7 @@ fn tell(browser: &Browser, key: &str) -> [bool; 2] {
     ["/console/".to_owned(), format!("/console/keys/{key}")].map(|path| {
         let page = browser.get(&path);
         assert_eq!(page.status, StatusCode::OK, "{page:?}");
-        let sees_state = page.has("the newest is of");
+        let sees_state = page.has("newest:");
         assert_eq!(page.has("Backups"), sees_state, "{page:?}");
         sees_state
     })

@@ -11,7 +11,7 @@ use maud::{Markup, html};
 use crate::context::Context;
 use crate::layout::foreign;
 use crate::pages::parts::document;
-use crate::texts::{Text, text};
+use crate::texts::{self, Text, text};
 use crate::times::time;
 
 pub(super) fn show(context: &Context<'_>, lines: &[FoundLine]) -> Markup {
@@ -74,11 +74,11 @@ fn of_event(event: &Event<'_>) -> Markup {
 
 fn of_strangers(context: &Context<'_>, strangers: &Strangers) -> Markup {
     html! {
-        (context.say(text("Requests without a valid signature:", "没有有效签名的请求数：")))
-        " " (strangers.requests) " "
+        (context.say(text("Requests without a valid signature: ", "没有有效签名的请求数：")))
+        (strangers.requests)
         @match strangers.source {
-            Some(source) => { "(" (source) ")" },
-            None => { "(" (context.say(text("other addresses", "其他地址"))) ")" },
+            Some(source) => { (context.say(texts::OPEN)) (source) (context.say(texts::CLOSE)) },
+            None => { (context.say(texts::OPEN)) (context.say(text("other addresses", "其他地址"))) (context.say(texts::CLOSE)) },
         }
     }
 }
@@ -102,7 +102,7 @@ fn of_gap(context: &Context<'_>, gap: &Gap) -> Markup {
     html! {
         strong { (context.say(words)) }
         @if let (Some(from), Some(to)) = (gap.from, gap.to) { " #" (from) "–#" (to) }
-        @if let Some(lines) = gap.lines { " (" (lines) ")" }
+        @if let Some(lines) = gap.lines { (context.say(texts::OPEN)) (lines) (context.say(texts::CLOSE)) }
     }
 }
 

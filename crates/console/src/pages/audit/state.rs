@@ -24,7 +24,7 @@ fn row(context: &Context<'_>, sink: &SinkHealth) -> Vec<Markup> {
     let state = match &sink.fault {
         None => html! { (context.say(text("takes lines", "正常"))) },
         Some(fault) => {
-            html! { strong { (context.say(text("takes no lines:", "无法写入："))) } " " (foreign(fault)) }
+            html! { strong { (context.say(text("takes no lines: ", "无法写入："))) } (foreign(fault)) }
         }
     };
     let required = if sink.is_required { text("yes", "是") } else { text("no", "否") };

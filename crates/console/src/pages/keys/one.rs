@@ -107,11 +107,11 @@ fn held(context: &Context<'_>, backups: &DescribeKeyBackupsReply) -> Markup {
         return html! { (context.say(text("none holds the key", "没有备份包含此密钥"))) };
     };
     html! {
-        (context.say(text("holding the key:", "包含此密钥的备份数：")))
-        " " (backups.backups.unwrap_or_default()) "; "
-        (context.say(text("the newest is of", "最新备份时间："))) " " (time(newest))
+        (context.say(text("holding the key: ", "包含此密钥的备份数：")))
+        (backups.backups.unwrap_or_default()) (context.say(texts::SEMICOLON))
+        (context.say(text("newest: ", "最新备份时间："))) (time(newest))
         @if let Some(until) = backups.kept_until {
-            "; " (context.say(text("kept at least until", "至少保留到"))) " " (time(until))
+            (context.say(texts::SEMICOLON)) (context.say(text("kept at least until", "至少保留到"))) " " (time(until))
         }
     }
 }
@@ -124,9 +124,9 @@ fn rotation(context: &Context<'_>, key: &KeyMetadata) -> Markup {
     };
     html! {
         (context.say(words))
-        @if let Some(interval) = &key.rotation_interval { " (" (days(interval)) ")" }
+        @if let Some(interval) = &key.rotation_interval { (context.say(texts::OPEN)) (days(interval)) (context.say(texts::CLOSE)) }
         @if let Some(next) = key.next_rotation_date {
-            "; " (context.say(text("next", "下次"))) " " (time(next))
+            (context.say(texts::SEMICOLON)) (context.say(text("next: ", "下次："))) (time(next))
         }
     }
 }
@@ -145,7 +145,7 @@ fn protection(context: &Context<'_>, key: &KeyMetadata) -> Markup {
     html! {
         (context.say(if is_on { text("on", "已开启") } else { text("off", "未开启") }))
         @if let Some(why) = key.deletion_protection_description.as_deref().filter(|why| !why.is_empty()) {
-            ": " (foreign(why))
+            (context.say(texts::COLON)) (foreign(why))
         }
     }
 }
@@ -219,7 +219,7 @@ fn versions_of(
         html! {
             (table(context, &heads, &rows))
             @if let Some(uses) = uses {
-                p { (context.say(text("Uses are counted since", "使用次数统计开始时间："))) " " (time(uses.counted_since)) }
+                p { (context.say(text("Uses are counted since ", "使用次数统计开始时间："))) (time(uses.counted_since)) }
             }
             (VERSIONS.page_links_if_long(context, reply.total_count))
         }

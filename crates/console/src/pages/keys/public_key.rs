@@ -18,7 +18,7 @@ pub(super) async fn show(context: &Context<'_>, key: &str, version: &str) -> Mar
     let public_key = get(context, key, version).await;
     section(context, TITLE, &public_key, |pem| {
         html! {
-            p { (context.say(text("Of the newest version:", "最新版本："))) " " code { (version) } }
+            p { (context.say(text("Of the newest version: ", "最新版本："))) code { (version) } }
             pre tabindex="0" { code { (pem) } }
         }
     })

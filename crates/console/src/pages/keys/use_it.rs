@@ -62,7 +62,7 @@ pub(super) async fn show(
         h2 { (context.say(text("Use this key", "使用此密钥"))) }
         p {
             a href=(with_query(&path("try", &[]), &[("key", &key.key_id)])) { (context.say(texts::TRY_IT)) }
-            " " (context.say(text("in this console, or from a program:", "（在控制台中），或在程序中使用：")))
+            (context.say(text(" in this console, or from a program:", "（在控制台中），或在程序中使用：")))
         }
         @if is_embedded {
             (lines(context, text("Command line", "命令行"), &use_of.own_commands()))

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use crate::context::Context;
 use crate::layout::{facts, foreign};
 use crate::pages::attached::policy_link;
-use crate::pages::parts::{named, table};
+use crate::pages::parts::{line_number, named, table};
 use crate::texts::{self, Text, text};
 
 pub(super) fn show(context: &Context<'_>, explained: &Explained) -> Markup {
@@ -32,7 +32,7 @@ pub(super) fn show(context: &Context<'_>, explained: &Explained) -> Markup {
         }
         @for question in &explained.questions { (one(context, question)) }
         @if let Some(also) = explained.also_needed {
-            p { (context.say(text("A request also needs:", "请求还需要："))) " " (context.say(also_words(also))) }
+            p { (context.say(text("A request also needs: ", "请求还需要："))) (context.say(also_words(also))) }
         }
     }
 }
@@ -60,12 +60,12 @@ fn decided_by(context: &Context<'_>, question: &ExplainedQuestion) -> Markup {
 
 /// Shows a statement with its policy.
 fn place(context: &Context<'_>, question: &ExplainedQuestion, source: StatementPosition) -> Markup {
-    html! { (policy(context, question.policy(source))) ", " (statement(context, source.statement)) }
+    html! { (policy(context, question.policy(source))) (context.say(texts::COMMA)) (statement(context, source.statement)) }
 }
 
 /// Shows the index and line of a statement, as error messages about policies do.
 fn statement(context: &Context<'_>, place: StatementRef) -> Markup {
-    html! { "Statement[" (place.index) "], " (context.say(text("line ", "第 "))) (place.line) (context.say(text("", " 行"))) }
+    html! { "Statement[" (place.index) "]" (context.say(texts::COMMA)) (line_number(context, place.line)) }
 }
 
 /// Shows a policy, with a link to its page.
@@ -73,7 +73,7 @@ fn policy(context: &Context<'_>, source: Option<&PolicySource>) -> Markup {
     match source {
         Some(PolicySource::Attached { policy_type, name, group }) => html! {
             (policy_link(*policy_type, name))
-            @if let Some(group) = group { " (" (context.say(text("by group", "来自用户组"))) " " (named("groups", group)) ")" }
+            @if let Some(group) = group { (context.say(texts::OPEN)) (context.say(text("by group", "来自用户组"))) " " (named("groups", group)) (context.say(texts::CLOSE)) }
         },
         Some(PolicySource::Session) => html! { (context.say(text("policy of the session", "会话策略"))) },
         Some(PolicySource::Key(id)) => {
@@ -124,7 +124,7 @@ fn applies(context: &Context<'_>, application: &Application) -> Markup {
         @if let Application::Conditions(unmet) = application {
             @for one in unmet {
                 " " code { (one.operator) " " (foreign(&one.key.to_string())) }
-                @if one.is_absent { " (" (context.say(text("the request does not have it", "请求中没有该值"))) ")" }
+                @if one.is_absent { (context.say(texts::OPEN)) (context.say(text("the request does not have it", "请求中没有该值"))) (context.say(texts::CLOSE)) }
             }
         }
     }
@@ -134,7 +134,7 @@ fn applies(context: &Context<'_>, application: &Application) -> Markup {
 fn notes(context: &Context<'_>, question: &ExplainedQuestion) -> Vec<Markup> {
     let missing = question.explanation.missing.iter().map(|missing| match missing {
         Missing::NoDeny(source) => html! {
-            (context.say(text("This statement must not deny it:", "以下语句不得拒绝："))) " " (place(context, question, *source))
+            (context.say(text("This statement must not deny it: ", "以下语句不得拒绝："))) (place(context, question, *source))
         },
         Missing::Allow(layer) => html! { (context.say(lacking(*layer))) },
         Missing::AllowOfEither => html! {
@@ -146,8 +146,8 @@ fn notes(context: &Context<'_>, question: &ExplainedQuestion) -> Vec<Markup> {
     });
     let open = question.depends_on.iter().map(|key| {
         html! {
-            (context.say(text("The answer depends on a value that the question leaves open:", "结果取决于未填写的值：")))
-            " " code { (foreign(&key.to_string())) }
+            (context.say(text("The answer depends on a value that you left empty: ", "结果取决于未填写的值：")))
+            code { (foreign(&key.to_string())) }
         }
     });
     missing.chain(open).collect()

@@ -104,7 +104,7 @@ fn of_resource(fault: NoResource) -> Text {
 fn problem(context: &Context<'_>, words: Text, detail: Option<&str>) -> Markup {
     html! {
         div.problem role="alert" {
-            p { (context.say(words)) @if let Some(detail) = detail { " " code lang="en" { (foreign(detail)) } } }
+            p { (context.say(words)) @if let Some(detail) = detail { code lang="en" { (foreign(detail)) } } }
         }
     }
 }
@@ -114,10 +114,10 @@ const WHO: Text = text(
     "请填写请求的发送者：user/名称 或 role/名称。对于用户组，请填写其中的一个用户。",
 );
 const ONLY: Text = text(
-    "The action is about no single resource. Leave the resource empty: it is",
-    "该操作不针对单个资源，请将资源留空。其资源为",
+    "The action is about no single resource. Leave the resource empty: it is ",
+    "该操作不针对单个资源，请将资源留空。其资源为 ",
 );
-const SESSION_POLICY: Text = text("The policy of the session is wrong:", "会话策略有误：");
+const SESSION_POLICY: Text = text("The policy of the session is wrong: ", "会话策略有误：");
 const SESSION_OF_USER: Text = text(
     "Only a session of a role has a policy of its own. Clear that field, or ask about the role.",
     "只有角色的会话才有会话策略。请清空该字段，或改为检查角色。",

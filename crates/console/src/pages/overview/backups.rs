@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use crate::context::Context;
 use crate::offers::may_read_backups;
-use crate::texts::text;
+use crate::texts::{self, text};
 use crate::times::time;
 
 /// Returns the state of scheduled backups, if the caller may read it and there is a schedule.
@@ -18,23 +18,23 @@ pub(super) async fn find(context: &Context<'_>) -> Result<Option<KeptBackups>, E
 pub(super) fn show(context: &Context<'_>, kept: &KeptBackups) -> Markup {
     html! {
         @if let Some(newest) = kept.newest {
-            (context.say(text("kept:", "保留数："))) " " (kept.count) "; "
-            (context.say(text("the newest is of", "最新备份时间："))) " " (time(newest)) "; "
-            (context.say(text("verified:", "已校验数："))) " " (kept.verified)
+            (context.say(text("kept: ", "保留数："))) (kept.count) (context.say(texts::SEMICOLON))
+            (context.say(text("newest: ", "最新备份时间："))) (time(newest)) (context.say(texts::SEMICOLON))
+            (context.say(text("verified: ", "已校验数："))) (kept.verified)
             @if let Some(oldest) = kept.oldest_verification {
-                ", " (context.say(text("all read since", "最早一次校验时间："))) " " (time(oldest))
+                (context.say(texts::SEMICOLON)) (context.say(text("oldest verification: ", "最早一次校验时间："))) (time(oldest))
             }
         } @else {
             (context.say(text("none yet", "尚无备份")))
         }
         @if kept.damaged > 0 {
-            "; " strong { (context.say(text("damaged:", "已损坏数："))) " " (kept.damaged) }
+            (context.say(texts::SEMICOLON)) strong { (context.say(text("damaged: ", "已损坏数："))) (kept.damaged) }
         }
         @if kept.has_failed {
-            "; " strong { (context.say(text("the last one failed", "最近一次备份失败"))) }
+            (context.say(texts::SEMICOLON)) strong { (context.say(text("the last one failed", "最近一次备份失败"))) }
         }
         @if kept.has_failed || kept.damaged > 0 {
-            " (" (context.say(text("bulla status says why", "原因见 bulla status"))) ")"
+            (context.say(texts::OPEN)) (context.say(text("bulla status says why", "原因见 bulla status"))) (context.say(texts::CLOSE))
         }
     }
 }
@@ -50,13 +50,13 @@ mod tests {
     #[test]
     fn the_overview_shows_the_state_of_backups_without_file_names() {
         let owner = Browser::owner();
-        assert!(!owner.get("/console").has("all read since"), "there is no schedule");
+        assert!(!owner.get("/console").has("oldest verification:"), "there is no schedule");
         let directory = tempfile::tempdir().unwrap();
         owner.site.kms.set_backup_schedule(Some(BackupSchedule::new(directory.path())));
         assert!(owner.get("/console").has("none yet"));
         owner.site.kms.back_up_if_due().unwrap();
         let page = owner.get("/console");
-        assert!(page.has("all read since") && !page.has("damaged:"), "{page:?}");
+        assert!(page.has("oldest verification:") && !page.has("damaged:"), "{page:?}");
         for entry in fs::read_dir(directory.path()).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "backup") {

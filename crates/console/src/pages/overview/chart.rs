@@ -32,15 +32,15 @@ fn chart(context: &Context<'_>, hour: &[Minute; MINUTES]) -> Markup {
             p { (context.say(text("No requests.", "没有请求。"))) }
         } @else {
             figure.chart {
-                div.ends { span { (context.say(text("most in a minute:", "每分钟最多："))) " " (most) } }
+                div.ends { span { (context.say(text("most in a minute: ", "每分钟最多："))) (most) } }
                 (bars(hour, most))
                 div.ends {
                     span { (context.say(text("an hour ago", "一小时前"))) }
                     span { (context.say(text("now", "现在"))) }
                 }
                 figcaption {
-                    span.swatch { (context.say(text("Requests (upwards):", "请求（向上）："))) " " strong { (requests) } } " "
-                    span.swatch.errors { (context.say(text("with an error (downwards):", "出错（向下）："))) " " strong { (errors) } }
+                    span.swatch { (context.say(text("Requests (upwards): ", "请求（向上）："))) strong { (requests) } } " "
+                    span.swatch.errors { (context.say(text("with an error (downwards): ", "出错（向下）："))) strong { (errors) } }
                 }
             }
         }

@@ -5,7 +5,8 @@ use bulla_wire::ram::PolicyType;
 use maud::{Markup, html};
 
 use crate::context::Context;
-use crate::texts::{Language, text};
+use crate::pages::parts::line_number;
+use crate::texts::{self, Language, text};
 
 pub(super) fn show(context: &Context<'_>, policy_type: PolicyType, document: &str) -> Markup {
     let kind = match policy_type {
@@ -40,7 +41,7 @@ fn findings(context: &Context<'_>, findings: &[Finding]) -> Markup {
             ul {
                 @for finding in findings {
                     li {
-                        (context.say(text("line ", "第 "))) (finding.statement.line) (context.say(text("", " 行"))) ": "
+                        (line_number(context, finding.statement.line)) (context.say(texts::COLON))
                         code { (finding.action) } " " (effect(context.view.language, finding.effect))
                     }
                 }

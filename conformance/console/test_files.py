@@ -134,7 +134,7 @@ def of_native(value):
     length, size = value["plaintext_len"], value["size"]
     if length is not None or size is not None:
         differs = None not in (length, size) and length != size
-        damaged = f", damaged: another number of bytes was encrypted: {size}" if differs else ""
+        damaged = f", damaged; length when it was encrypted: {size}" if differs else ""
         lines.append(("Content", f"{size if length is None else length} bytes{damaged}"))
     if value["modified"]:
         lines.append(("Changed", time_of(value["modified"]["seconds"])))
@@ -150,7 +150,7 @@ def of_native(value):
         lines.append((f"Slot {index}", "damaged" if "damaged" in slot else f"generation {slot['generation']}"))
     for wrap in value["wraps"]:
         about = [wrap["key_version_id"], wrap["region"], KINDS[wrap["kind"]]]
-        lines.append(("Opens by key", f"{wrap['key_id']} ({', '.join(filter(None, about))})"))
+        lines.append(("Opens with key", f"{wrap['key_id']} ({', '.join(filter(None, about))})"))
     return lines
 
 

@@ -64,13 +64,13 @@ def create_the_work_key(browser):
     key_id = browser.heading
     assert browser.path == f"/console/keys/{key_id}"
 
-    browser.follow("Give an alias")
+    browser.follow("Create an alias")
     browser.fill("Alias, beginning with alias/", "Apollo/WorkKey")
-    browser.press("Give an alias")
+    browser.press("Create an alias")
     assert "InvalidParameter" in browser.problem or "AliasName" in browser.problem
     assert browser.field("Alias, beginning with alias/").value == "Apollo/WorkKey"
     browser.fill("Alias, beginning with alias/", ALIAS)
-    browser.press("Give an alias")
+    browser.press("Create an alias")
     assert ALIAS in browser.main
     browser.follow("Aliases")
     assert ALIAS in browser.main

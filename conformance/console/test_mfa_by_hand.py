@@ -49,13 +49,13 @@ def test_a_device_is_set_up_used_and_removed(browser, axe):
     look(browser, axe, "device")
     app = Authenticator(re.search(r"\b[A-Z2-7]{32}\b", browser.main)[0])
     browser.fill("First code", app.code(-1))
-    browser.fill("The code after it", "000000")
+    browser.fill("Next code", "000000")
     browser.press("Bind the device")
     assert browser.problem and not browser.is_signed_in
     app = Authenticator(re.search(r"\b[A-Z2-7]{32}\b", browser.main)[0])
     steady()
     browser.fill("First code", app.code(-1))
-    browser.fill("The code after it", app.code())
+    browser.fill("Next code", app.code())
     browser.press("Bind the device")
     assert browser.is_signed_in, browser.problem
     browser.press("Sign out")

@@ -6,7 +6,7 @@ use super::{Field, Form, Then};
 use crate::texts::{Text, text};
 
 pub(super) const FORMS: &[Form] = &[
-    Form::kms("CreateAlias", text("Give an alias", "绑定别名"))
+    Form::kms("CreateAlias", text("Create an alias", "绑定别名"))
         .about(
             "An alias is a name for the key, such as alias/Apollo/WorkKey.",
             "别名是密钥的名字，例如 alias/Apollo/WorkKey。",
@@ -18,7 +18,7 @@ pub(super) const FORMS: &[Form] = &[
         .then(Then::Of("keys", "KeyId")),
     Form::kms("UpdateAlias", text("Move the alias", "更换别名指向的密钥"))
         .about(
-            "The alias then names the other key. Data that was encrypted through the alias before still needs the old key.",
+            "The alias then points to the other key. Data that was encrypted through the alias before still needs the old key.",
             "别名从现在起指向另一个密钥。此前通过该别名加密的数据仍需由原来的密钥解密。",
         )
         .fields(&[Field::needed("AliasName", ALIAS, Line), Field::needed("KeyId", KEY, Known(KEYS))])

@@ -15,35 +15,35 @@ use crate::texts::{Text, text};
 pub(super) const FORMS: &[Form] = &[
     Form::kms("Encrypt", text("Encrypt a text", "加密文本"))
         .about(
-            "For small secrets. For files and records, make a data key and encrypt with that.",
+            "For small secrets. For files and records, generate a data key and encrypt with it.",
             "适用于较小的敏感数据。加密文件和记录时，请生成数据密钥，再用数据密钥加密。",
         )
         .fields(&[KEY, Field::needed("Plaintext", text("Text", "文本"), Base64), CONTEXT]),
     Form::kms("Decrypt", text("Decrypt", "解密"))
         .about(
-            "The ciphertext says which key opens it. The encryption context must be that of the encryption.",
+            "The ciphertext names its key. The encryption context must be the one that it was encrypted with.",
             "密文自身记录了所用的密钥。加密上下文必须与加密时一致。",
         )
         .fields(&[CIPHERTEXT, CONTEXT]),
-    Form::kms("GenerateDataKey", text("Make a data key", "生成数据密钥"))
+    Form::kms("GenerateDataKey", text("Generate a data key", "生成数据密钥"))
         .about(
-            "Encrypt with the plaintext and forget it; keep the ciphertext beside the data. Decrypt gives the plaintext back.",
-            "用明文数据密钥加密数据后立即丢弃，把密文与数据一起保存；解密时用 Decrypt 取回明文。",
+            "Encrypt with the plaintext key, then erase it; keep the ciphertext beside the data. Decrypt returns the plaintext key.",
+            "用明文数据密钥加密数据后立即清除它，并将密文与数据一起保存；解密时用 Decrypt 取回明文数据密钥。",
         )
         .fields(&[KEY, DATA_KEY_SPEC, BYTES, CONTEXT]),
     Form::kms(
         "GenerateDataKeyWithoutPlaintext",
-        text("Make a data key without its plaintext", "生成数据密钥（不返回明文）"),
+        text("Generate a data key without its plaintext", "生成数据密钥（不返回明文）"),
     )
     .about(
-        "For programs that prepare data keys for others to use.",
+        "For programs that generate data keys which other programs use.",
         "适用于只分发数据密钥、自身不使用明文的程序。",
     )
     .fields(&[KEY, DATA_KEY_SPEC, BYTES, CONTEXT]),
     Form::kms("AsymmetricSign", text("Sign a text", "对文本签名"))
         .about(
-            "The server that shows this page makes the digest of the text: SHA-256, or for SM2 the SM3 digest of the signer's identity, the public key and the text. A program makes it itself and sends the digest alone.",
-            "本页面会计算文本的摘要：SHA-256，或 SM2 所要求的 SM3 摘要（包含签名者标识、公钥和文本）。程序应自行计算，只发送摘要。",
+            "The server computes the digest of the text: SHA-256, or for SM2 the SM3 digest of the signer's identity, the public key and the text. A program computes the digest and sends only that.",
+            "服务器计算文本的摘要：SHA-256；对于 SM2，则为签名者标识、公钥和文本的 SM3 摘要。程序应自行计算，只发送摘要。",
         )
         .fields(&[KEY, KEY_VERSION, SIGNATURE, Field::needed("Digest", text("Text", "文本"), Digest)]),
     Form::kms("AsymmetricVerify", text("Verify a signature", "验证签名")).fields(&[
@@ -76,9 +76,9 @@ pub(super) const FORMS: &[Form] = &[
         Field::needed("Message", text("Message", "消息"), Base64),
         Field::needed("Mac", text("Code, as Base64", "认证码（Base64）"), Area),
     ]),
-    Form::kms("GetRandomPassword", text("Make a random password", "生成随机密码")).fields(&[
+    Form::kms("GetRandomPassword", text("Generate a random password", "生成随机密码")).fields(&[
         Field::optional("PasswordLength", text("Length (8 to 128)", "长度（8 至 128）"), Number),
-        Field::optional("ExcludeCharacters", text("Without these characters", "排除的字符"), Line),
+        Field::optional("ExcludeCharacters", text("Excluded characters", "排除的字符"), Line),
         Field::optional("ExcludePunctuation", text("Without punctuation", "不含标点符号"), Check),
         Field::optional("ExcludeUppercase", text("Without upper case", "不含大写字母"), Check),
         Field::optional("ExcludeLowercase", text("Without lower case", "不含小写字母"), Check),

@@ -21,7 +21,7 @@ pub(super) const FORMS: &[Form] = &[
         .fields(&[
             KEY_ID,
             Field::needed("WrappingKeySpec", text("Key pair", "公钥类型"), Choice(&[("RSA_2048", text("RSA 2048", "RSA 2048"))])),
-            Field::needed("WrappingAlgorithm", text("Wrapped by", "加密算法"), Choice(&[
+            Field::needed("WrappingAlgorithm", text("Wrapping algorithm", "加密算法"), Choice(&[
                 (OAEP_SHA_256, text("RSAES_OAEP_SHA_256", "RSAES_OAEP_SHA_256")),
                 (OAEP_SHA_1, text("RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_1")),
             ])),
@@ -64,7 +64,7 @@ fn next_step(context: &Context<'_>, reply: &Reply) -> Option<Markup> {
         }
         h2 { (context.say(text("Wrap the material", "加密密钥材料"))) }
         p { (context.say(text(
-            "Run this where the material is, 32 bytes for AES-256 or 16 for SM4, in the file material.bin. If you have none, make it first with: openssl rand -out material.bin 32",
+            "Run this on the machine that has the material in the file material.bin: 32 bytes for AES-256, 16 for SM4. If you have none, generate it first: openssl rand -out material.bin 32",
             "在保存密钥材料的机器上执行。material.bin 为密钥材料：AES-256 为 32 字节，SM4 为 16 字节；如果还没有，请先用 openssl rand -out material.bin 32 生成。",
         ))) }
         pre tabindex="0" { code { (commands(&reply.public_key, hash)) } }

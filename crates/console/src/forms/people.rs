@@ -57,14 +57,14 @@ pub(super) const FORMS: &[Form] = &[
         .then(Then::Made("users", "/User/UserName")),
     Form::ram("DeleteUser", text("Delete the user", "删除用户"))
         .about(
-            "Before that, remove its groups, policies, access keys and password.",
+            "First remove its groups, policies, access keys and password.",
             "删除前请先移除该用户的用户组、权限策略、访问密钥和登录密码。",
         )
         .fields(USER)
         .confirmed("UserName")
         .then(Then::List("users")),
     Form::ram("CreateLoginProfile", text("Set a password", "设置登录密码"))
-        .about("With it the user signs in to this console.", "用户凭此密码登录本控制台。")
+        .about("The user signs in to this console with it.", "用户凭此密码登录本控制台。")
         .fields(&[
             Field::hidden("UserName"),
             Field::needed("Password", texts::PASSWORD, Secret),
@@ -101,15 +101,15 @@ pub(super) const FORMS: &[Form] = &[
         .then(OF_USER),
     Form::ram("CreateVirtualMFADevice", text("Create an MFA device", "创建 MFA 设备"))
         .about(
-            "The next page shows its key once, for the authenticator app of the user, and binds it by two codes. A user can \
-             also set up a device alone, under “Account”.",
+            "The next page shows the key of the device once, for the authenticator app of the user, and binds the device \
+             by two codes. A user can also set up a device under “Account”.",
             "下一页将显示一次设备密钥，供用户的身份验证器使用，并通过两个验证码完成绑定。用户也可以在“账号”页面自行设置设备。",
         )
         .fields(&[Field::needed("VirtualMFADeviceName", texts::NAME, Line)])
         .then(Then::Shown(mfa_device)),
     Form::ram("BindMFADevice", texts::MFA_DEVICE_BIND)
         .about(
-            "Two codes of the device that follow each other. From then on, the sign-in of the user asks for a code.",
+            "Enter two consecutive codes of the device. From then on, the user needs a code to sign in.",
             "请依次输入设备显示的两个连续的验证码。绑定后，该用户登录时须输入验证码。",
         )
         .fields(&[
@@ -121,14 +121,14 @@ pub(super) const FORMS: &[Form] = &[
         .then(OF_USER),
     Form::ram("UnbindMFADevice", text("Unbind the MFA device", "解绑 MFA 设备"))
         .about(
-            "The sign-in of the user no longer asks for a code. Sessions that used a code of this device end.",
+            "The user then signs in without a code. Sessions that used a code of this device end.",
             "解绑后，该用户登录时不再需要验证码，已通过此设备验证的会话立即结束。",
         )
         .fields(USER)
         .confirmed("UserName")
         .then(OF_USER),
     Form::ram("DeleteVirtualMFADevice", text("Delete the MFA device", "删除 MFA 设备"))
-        .about("Its key is lost. A bound device is unbound first.", "设备密钥将丢失。已绑定的设备须先解绑。")
+        .about("Its key is lost. Unbind a bound device first.", "设备密钥将丢失。已绑定的设备须先解绑。")
         .fields(&[Field::hidden("SerialNumber")])
         .confirmed("SerialNumber")
         .then(Then::List("account")),
@@ -149,7 +149,7 @@ pub(super) const FORMS: &[Form] = &[
         .then(OF_HOLDER),
     Form::ram("DeleteAccessKey", text("Delete the access key", "删除访问密钥"))
         .about(
-            "Programs that use it are refused at once. Disable it first to see whether any still does.",
+            "Requests with it are refused at once. Disable it first to find out whether a program still uses it.",
             "使用该密钥的程序会立即被拒绝。建议先禁用，确认不再有程序使用后再删除。",
         )
         .fields(&[Field::hidden_optional("UserName"), Field::hidden("UserAccessKeyId")])
@@ -174,14 +174,14 @@ pub(super) const FORMS: &[Form] = &[
         .now("GetGroup", &[("NewGroupName", "/Group/GroupName"), ("NewComments", "/Group/Comments")])
         .then(Then::Made("groups", "/Group/GroupName")),
     Form::ram("DeleteGroup", text("Delete the group", "删除用户组"))
-        .about("Before that, remove its users and policies.", "删除前请先移除组内的用户和权限策略。")
+        .about("First remove its users and policies.", "删除前请先移除组内的用户和权限策略。")
         .fields(&[Field::hidden("GroupName")])
         .confirmed("GroupName")
         .then(Then::List("groups")),
     Form::ram("AddUserToGroup", text("Add to a group", "添加到用户组")).fields(MEMBERSHIP).then(OF_USER),
     Form::ram("RemoveUserFromGroup", text("Remove from the group", "移出用户组"))
         .about(
-            "The user loses the policies of the group, also those that deny.",
+            "The user loses the policies of the group, including those that deny.",
             "该用户将失去用户组的权限策略，包括其中的拒绝策略。",
         )
         .fields(MEMBERSHIP)
@@ -221,7 +221,7 @@ fn access_key(context: &Context<'_>, reply: &Reply) -> Option<Markup> {
     let Reply::Ram(ram::Reply::CreateAccessKey(reply)) = reply else { return None };
     let key = &reply.access_key;
     let once = text(
-        "Copy the secret now: it is shown this once. If it is lost, delete this access key and create another one.",
+        "Copy the secret now: it is shown only once. If it is lost, delete this access key and create another one.",
         "请立即复制并妥善保存：AccessKey Secret 只显示这一次。如果丢失，请删除此访问密钥并重新创建。",
     );
     Some(html! {

@@ -8,7 +8,7 @@ use crate::texts::{self, Text, text};
 pub(super) const FORMS: &[Form] = &[
     Form::ram("CreatePolicy", text("Create a policy", "创建权限策略"))
         .about(
-            "What the statements do not allow is denied, and a Deny wins. See “Privilege escalation” on the next page before you \
+            "Anything that no statement allows is denied, and a Deny overrides an Allow. See “Privilege escalation” on the next page before you \
              attach it.",
             "语句没有允许的操作一律拒绝，显式拒绝优先。授权之前，请在下一页查看“提权风险”。",
         )
@@ -37,7 +37,7 @@ pub(super) const FORMS: &[Form] = &[
         .then(OF_POLICY),
     Form::ram("SetDefaultPolicyVersion", text("Put the version in force", "设为默认版本"))
         .about(
-            "All who have the policy get the rights of this version, from the next request on.",
+            "Users, groups and roles with the policy get the rights of this version from the next request on.",
             "拥有该策略的所有身份从下一个请求起按此版本授权。",
         )
         .fields(VERSION)
@@ -52,7 +52,7 @@ pub(super) const FORMS: &[Form] = &[
         .then(OF_POLICY),
     Form::ram("DeletePolicy", text("Delete the policy", "删除权限策略"))
         .about(
-            "Before that, detach it from all who have it.",
+            "First detach it from all users, groups and roles.",
             "删除前请先解除所有授权。",
         )
         .fields(&[
@@ -69,7 +69,7 @@ pub(super) const FORMS: &[Form] = &[
     attach("DetachPolicyFromRole", text("Detach the policy", "移除权限策略"), ROLE_AND_POLICY, OF_ROLE),
     Form::ram("CreateRole", text("Create a role", "创建角色"))
         .about(
-            "The trust policy says who may assume the role. Policies that you attach later define what its sessions may do.",
+            "The trust policy defines who may assume the role. Policies that you attach later define what its sessions may do.",
             "信任策略规定谁可以扮演此角色；角色的会话能做什么，由之后添加的权限策略决定。",
         )
         .fields(&[
@@ -98,7 +98,7 @@ pub(super) const FORMS: &[Form] = &[
         .then(OF_ROLE),
     Form::ram("DeleteRole", text("Delete the role", "删除角色"))
         .about(
-            "Its sessions end at once. Before that, detach its policies.",
+            "First detach its policies. Its sessions end at once.",
             "该角色的会话立即结束。删除前请先移除其权限策略。",
         )
         .fields(&[Field::hidden("RoleName")])

@@ -25,7 +25,7 @@ pub(super) const FORMS: &[Form] = &[
             Field::optional(
                 "EncryptionKeyId",
                 text(
-                    "Key that encrypts it: id or alias; empty for one of the server",
+                    "Key that encrypts the secret: id or alias; if empty, a key of the server",
                     "加密密钥：ID 或别名；留空使用服务器的密钥",
                 ),
                 Line,
@@ -70,7 +70,7 @@ pub(super) const FORMS: &[Form] = &[
         .now("DescribeSecret", &[("Description", "/Description")]),
     of_secret("SetSecretPolicy", text("Edit the policy", "编辑凭据策略"))
         .about(
-            "It says which users and roles may use the secret, besides what their own policies allow.",
+            "It defines which users and roles may use the secret, in addition to their own policies.",
             "除身份自身的权限策略外，凭据策略还可规定哪些用户和角色能使用此凭据。",
         )
         .fields(&[NAME, Field::needed("Policy", text("Policy (JSON)", "策略内容（JSON）"), Document(POLICY))])

@@ -30,7 +30,7 @@ pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
     };
     let is_root = caller.identity_type == IdentityType::Account;
     let advice = text(
-        "You are the account itself, which no policy binds. Create a user for each person and program, and keep the \
+        "You are signed in as the account itself (root), which no policy restricts. Create a user for each person and program, and keep the \
          account's access key for emergencies.",
         "你正以账号（主账号）身份操作，不受任何策略限制。请为每个人和程序创建用户，账号的访问密钥只在紧急情况下使用。",
     );
@@ -65,12 +65,12 @@ mod tests {
         assert!(owner.in_chinese().get("/console/account").has("主账号"));
         assert!(!owner.post("/console/do/ram/ClearAccountAlias", &[]).has("<bdi>apollo</bdi>"));
         let page = owner.post("/console/do/ram/CreateAccessKey", &[]);
-        assert!(page.has("shown this once"), "{page:?}");
+        assert!(page.has("shown only once"), "{page:?}");
         assert!(owner.get("/console/account").has("UserAccessKeyId="));
 
         let policy = r#"{"Version":"1","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}"#;
         let page = owner.user("ann", policy).get("/console/account");
-        assert!(page.has("user/ann") && !page.has("no policy binds"), "{page:?}");
+        assert!(page.has("user/ann") && !page.has("no policy restricts"), "{page:?}");
         assert!(page.has("Create an access key (not allowed)"), "{page:?}");
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn policies(
                     offer_all(context, Product::Ram, holder.detach, None, &[holder.on, on(policy.policy_type, &policy.policy_name)], &detached),
                 ]
             }).collect();
-            let empty = text("No policies: nothing is allowed by them.", "没有权限策略，未授予任何权限。");
+            let empty = text("No policies, so none allows anything.", "没有权限策略，未授予任何权限。");
             table_or(context, &heads, &rows, empty)
         }))
         div.buttons { (offer(context, Product::Ram, holder.attach, holder.on, &[known])) }

@@ -179,7 +179,7 @@ const KEYS_OF_ONE: Text = text("Keys by one creator (the most now)", "单个创�
 const ALIASES_OF_ONE: Text = text("Aliases by one creator (the most now)", "单个创建者的别名（当前最多）");
 const SECRETS_OF_ONE: Text = text("Secrets by one creator (the most now)", "单个创建者的凭据（当前最多）");
 const NO_CREATORS: Text = text(
-    "No user or program has made a key, alias or secret that quotas of creators count.",
+    "No key, alias or secret counts against the quota of a creator yet.",
     "还没有计入创建者配额的密钥、别名或凭据。",
 );
 

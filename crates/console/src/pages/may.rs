@@ -26,8 +26,8 @@ pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
         html! {}
     };
     let about = text(
-        "The server decides about a supposed request as it would about a real one, and shows the statements that decide. \
-         It asks that you may read the policies of the user or role, and the policy and tags of the resource.",
+        "The server evaluates a hypothetical request like a real one, and shows the statements that decide. \
+         You need permission to read the policies of the user or role, and the policy and tags of the resource.",
         "服务器按真实请求的方式对假设的请求作出判断，并显示起决定作用的语句。你需要有权读取该用户或角色的权限策略，以及资源的策略和标签。",
     );
     let content = html! {
@@ -83,7 +83,7 @@ fn more(context: &Context<'_>, fields: &Fields) -> Markup {
         (choice(context, "tls", text("Over TLS", "是否使用 TLS"), &YES_OR_NO, tls))
         (choice(context, "mfa", text("Second factor", "多因素认证"), &SECOND_FACTOR, fields.get("mfa")))
         div.field {
-            label for="time" { (context.say(text("Time (UTC); now, if it is left empty", "时间（UTC），留空为当前时间"))) }
+            label for="time" { (context.say(text("Time (UTC); if empty, now", "时间（UTC），留空为当前时间"))) }
             input id="time" name="time" type="datetime-local" step="1" value=(fields.get("time"));
         }
         (line(context, "context", CONTEXT, fields.get("context"), false))
@@ -161,8 +161,8 @@ const CONTEXT: Text = text(
 );
 const YES_OR_NO: [(&str, Text); 2] = [("yes", text("yes", "是")), ("no", text("no", "否"))];
 const SECOND_FACTOR: [(&str, Text); 3] = [
-    ("", text("not known, as of an access key", "未知（例如使用访问密钥）")),
-    ("no", text("no, a password alone", "否（仅使用密码）")),
+    ("", text("unknown, as with an access key", "未知（例如使用访问密钥）")),
+    ("no", text("no, only a password", "否（仅使用密码）")),
     ("yes", text("yes", "是")),
 ];
 

@@ -113,7 +113,7 @@ mod tests {
         assert!(owner.in_chinese().get("/console/users/ann").has("该用户没有 MFA 设备"));
 
         let page = owner.post("/console/do/ram/CreateVirtualMFADevice?VirtualMFADeviceName=ann", &[]);
-        assert!(page.has("<svg class=\"qr\"") && page.has("shown this once"), "{page:?}");
+        assert!(page.has("<svg class=\"qr\"") && page.has("shown only once"), "{page:?}");
         let seed = seed(&page);
         let bind = "/console/do/ram/BindMFADevice";
         let mut fields = page.form(bind);

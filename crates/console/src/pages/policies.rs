@@ -69,7 +69,7 @@ pub(super) async fn one(context: &Context<'_>, typed: &str, name: &str) -> Resul
         (document(context, &shown))
         (amount::show(context, policy_type, &shown.policy_document))
         (section(context, text("Versions", "版本"), &versions, |reply| versions_of(context, &found.policy, reply)))
-        (section(context, text("Who has it", "授权对象"), &holders, |reply| holders_of(context, &found.policy, reply)))
+        (section(context, text("Attached to", "授权对象"), &holders, |reply| holders_of(context, &found.policy, reply)))
         (attach(context, &found.policy))
         @if is_custom { (tags::of_ram(context, ResourceType::Policy, &found.policy.policy_name, On::Policy(&found.policy.policy_name)).await) }
     };

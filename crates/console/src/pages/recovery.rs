@@ -90,17 +90,17 @@ const STEPS: [Text; 3] = [
         "用 bulla backup create 创建的备份，或者定时备份中的一份。",
     ),
     text(
-        "Once a quarter, start a server on a restored backup with the copy of the root key, and decrypt a file with it.",
+        "Once a quarter, start a server on another machine, on a restored backup with the copy of the root key, and decrypt a file with it.",
         "每季度用备份和根密钥副本在另一台机器上启动服务器，并解密一个文件作为演练。",
     ),
 ];
 
 const LOSSES: [Text; 3] = [
     text(
-        "Without the root key nothing in the store opens, and everything that was encrypted with its keys is lost.",
+        "Without the root key, no key of the store can be used, and everything that was encrypted with them is lost.",
         "没有根密钥，数据目录中的任何密钥都无法打开，用这些密钥加密的数据将全部丢失。",
     ),
-    text("Without the store the root key opens nothing.", "没有数据目录，单有根密钥也无法恢复任何数据。"),
+    text("Without the store, the root key decrypts nothing.", "没有数据目录，单有根密钥也无法恢复任何数据。"),
     text(
         "A person who has both has all keys, regardless of policies.",
         "同时拥有两者的人拥有全部密钥，任何权限策略都不能阻止。",

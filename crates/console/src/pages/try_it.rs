@@ -76,6 +76,6 @@ async fn with_key(context: &Context<'_>, name: &str) -> Markup {
 }
 
 const ABOUT: Text = text(
-    "Each form calls one action of the API. Its result shows the reply, and the command lines that ask the same.",
+    "Each form calls one action of the API. Its result shows the reply, and equivalent command lines.",
     "每个表单调用一个 API 操作。结果页面显示返回内容，以及等效的命令行。",
 );

@@ -221,7 +221,7 @@ mod tests {
         let path = "/console/do/ram/CreateAccessKey";
         let to = format!("{path}?UserName=ci");
         let page = owner.post(&to, &[]);
-        assert!(page.has("shown this once") && page.has("AccessKeySecret"), "{page:?}");
+        assert!(page.has("shown only once") && page.has("AccessKeySecret"), "{page:?}");
 
         let mut fields = owner.get(&to).form(path);
         fields.set("second", "yes");

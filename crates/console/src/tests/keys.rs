@@ -43,7 +43,7 @@ fn an_alias_that_is_taken_shows_its_form_and_the_key_is_there() {
     owner.post("/console/do/kms/CreateKey", &[("AliasName", "alias/a")]);
     let page = owner.post("/console/do/kms/CreateKey", &[("AliasName", "alias/a")]);
     assert_eq!(page.status, StatusCode::BAD_REQUEST, "{}", page.html);
-    assert!(page.has("Give an alias") && page.has("alias/a"), "{}", page.html);
+    assert!(page.has("Create an alias") && page.has("alias/a"), "{}", page.html);
     assert!(owner.get("/console/keys").has("1–2 / 2"));
 }
 

@@ -141,7 +141,7 @@ fn notes(context: &Context<'_>, question: &ExplainedQuestion) -> Vec<Markup> {
             (context.say(text("No statement allows it, neither of the caller's policies nor of the resource's.", "没有语句允许该操作：调用者的权限策略和资源的策略均未允许。")))
         },
         Missing::AllowOnAll => html! {
-            (context.say(text("A statement has to allow it on all resources of the kind, and no policy may deny it on one of them.", "需要有语句允许对该类的全部资源执行此操作，且没有策略拒绝其中任何一个。")))
+            (context.say(text("A statement must allow it on all resources of the kind, and no policy may deny it on one of them.", "需要有语句允许对该类的全部资源执行此操作，且没有策略拒绝其中任何一个。")))
         },
     });
     let open = question.depends_on.iter().map(|key| {
@@ -173,15 +173,15 @@ fn also_words(also: AlsoNeeded) -> Text {
             text("the same for the alias and for its key.", "对别名及其密钥的相同权限。")
         }
         AlsoNeeded::AliasAndBothKeys => text(
-            "the same for the alias, for the key that it gets and for the key that it has.",
+            "the same for the alias, for its new key and for its present key.",
             "对别名、新密钥和原密钥的相同权限。",
         ),
         AlsoNeeded::DecryptBySecretKey => text(
-            "kms:Decrypt on the key of the secret, if it was given one.",
+            "kms:Decrypt on the key of the secret, if the secret names one.",
             "凭据所用密钥的 kms:Decrypt 权限（如指定了密钥）。",
         ),
         AlsoNeeded::GenerateBySecretKey => text(
-            "kms:GenerateDataKey on the key of the secret, if it is given one.",
+            "kms:GenerateDataKey on the key of the secret, if the request names one.",
             "凭据所用密钥的 kms:GenerateDataKey 权限（如指定了密钥）。",
         ),
         AlsoNeeded::UserAndGroup => {
@@ -191,7 +191,7 @@ fn also_words(also: AlsoNeeded) -> Text {
             text("the same for the user and for the device.", "对用户和 MFA 设备的相同权限。")
         }
         AlsoNeeded::NextName => {
-            text("the same for the next name, if it is renamed.", "改名时，对新名称的相同权限。")
+            text("the same for the new name, if it is renamed.", "改名时，对新名称的相同权限。")
         }
         AlsoNeeded::PolicyAndHolder => text(
             "the same for the policy and for the user, group or role.",
@@ -210,6 +210,6 @@ fn who_link(who: &str) -> Markup {
 }
 
 const MISSING: Text = text(
-    "There is no such resource. Only a caller who may do that to all resources of the kind learns so; others are denied.",
+    "There is no such resource. Only a caller who may do that to all resources of the kind gets this error; other callers are denied.",
     "没有这个资源。只有对该类全部资源都有权限的调用者才会得知这一点，其他调用者会被拒绝。",
 );

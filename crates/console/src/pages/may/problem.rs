@@ -50,8 +50,8 @@ fn of_action(fault: NoPolicyAction) -> Text {
             "没有这个操作。输入框会提示所有操作。",
         ),
         NoPolicyAction::FromAndTo => text(
-            "No policy decides about kms:ReEncrypt: it needs kms:ReEncryptFrom on the key of the source, and kms:ReEncryptTo on \
-             the next key.",
+            "No policy decides about kms:ReEncrypt: it needs kms:ReEncryptFrom on the source key, and kms:ReEncryptTo on \
+             the destination key.",
             "没有策略针对 kms:ReEncrypt：它需要源密钥的 kms:ReEncryptFrom 权限和目标密钥的 kms:ReEncryptTo 权限。",
         ),
         NoPolicyAction::EachSecret => text(
@@ -88,14 +88,14 @@ fn of_resource(fault: NoResource) -> Text {
             "请填写单个资源，或用 key/* 表示某一类的全部资源：请求中不会出现其他通配符。",
         ),
         NoResource::Unclear => text(
-            "Say what the resource is: user/NAME, group/NAME, role/NAME, policy/NAME or system/NAME.",
+            "Name the kind of the resource, too: user/NAME, group/NAME, role/NAME, policy/NAME or system/NAME.",
             "请注明资源类型：user/名称、group/名称、role/名称、policy/名称 或 system/名称。",
         ),
         NoResource::OtherKind => {
             text("The action is not about resources of this kind.", "该操作不针对这一类资源。")
         }
         NoResource::Elsewhere => text(
-            "This ARN is of another account, region or service: nothing here has it.",
+            "This ARN belongs to another account, region or service, so no resource here has it.",
             "此 ARN 属于其他账号、地域或服务，这里没有对应的资源。",
         ),
     }
@@ -110,7 +110,7 @@ fn problem(context: &Context<'_>, words: Text, detail: Option<&str>) -> Markup {
 }
 
 const WHO: Text = text(
-    "Say who sends the request: user/NAME or role/NAME. For a group, name one of its users.",
+    "Name the caller: user/NAME or role/NAME. For a group, name one of its users.",
     "请填写请求的发送者：user/名称 或 role/名称。对于用户组，请填写其中的一个用户。",
 );
 const ONLY: Text = text(
@@ -119,6 +119,6 @@ const ONLY: Text = text(
 );
 const SESSION_POLICY: Text = text("The policy of the session is wrong: ", "会话策略有误：");
 const SESSION_OF_USER: Text = text(
-    "Only a session of a role has a policy of its own. Clear that field, or ask about the role.",
+    "Only a session of a role has a policy of its own. Clear that field, or check the role.",
     "只有角色的会话才有会话策略。请清空该字段，或改为检查角色。",
 );

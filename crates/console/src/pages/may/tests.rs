@@ -72,7 +72,7 @@ fn errors_in_a_question_are_explained_and_the_form_keeps_its_fields() {
     let owner = Browser::owner();
     owner.user("ann", POLICY);
     for (who, action, resource, more, words) in [
-        ("ann", "kms:Decrypt", "k", &[][..], "Say who sends the request"),
+        ("ann", "kms:Decrypt", "k", &[][..], "Name the caller"),
         ("user/none", "kms:ListKeys", "", &[], "EntityNotExist.User"),
         ("user/ann", "kms:Decript", "k", &[], "There is no such action"),
         ("user/ann", "kms:ReEncrypt", "k", &[], "kms:ReEncryptFrom"),

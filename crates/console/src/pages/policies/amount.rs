@@ -86,7 +86,7 @@ const EFFECTS: &[(&str, &str)] = &[
         "可以用新凭据的 Policy 参数向任何身份授予对该凭据的任何权限",
     ),
     (
-        "takes data keys out, encrypted for a key pair of the caller",
+        "exports data keys, encrypted for a key pair of the caller",
         "可以导出数据密钥，并以调用者自己的密钥对加密",
     ),
     (

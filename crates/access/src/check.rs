@@ -140,7 +140,7 @@ const GRANTS: &[Grant] = &[
     grant("kms:SetSecretPolicy", "decides who may read a secret"),
     creation("kms:CreateKey", "grants any caller any right on the new key, with its Policy"),
     creation("kms:CreateSecret", "grants any caller any right on the new secret, with its Policy"),
-    grant("kms:ExportDataKey", "takes data keys out, encrypted for a key pair of the caller"),
+    grant("kms:ExportDataKey", "exports data keys, encrypted for a key pair of the caller"),
     grant("kms:ReEncryptFrom", "moves data to another key, which the caller may be able to use"),
     grant("kms:UpdateAlias", "moves an alias to another key, for every caller who uses the alias"),
     grant("kms:TagResource", "sets tags, which conditions of other policies may read"),

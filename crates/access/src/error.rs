@@ -149,9 +149,8 @@ impl fmt::Display for Reason {
                 Quoted(text)
             ),
             Self::ForeignPrincipal(text) => write!(formatter, "{} belongs to another account", Quoted(text)),
-            Self::AccountDenied => {
-                formatter.write_str("the account cannot be denied: it means its root, which no policy binds")
-            }
+            Self::AccountDenied => formatter
+                .write_str("the account cannot be denied: it means its root, which no policy restricts"),
             Self::UnknownPrincipal(name) => write!(formatter, "there is no {name}"),
             Self::Operator(text) => write!(formatter, "there is no condition operator {}", Quoted(text)),
             Self::ConditionKey(text) => {

@@ -62,7 +62,7 @@ impl<'a> Node<'a> {
         let mut from = self.offset() + 1;
         let mut members = Vec::with_capacity(entries.len());
         for (name, raw) in entries {
-            let at = from + self.document[from..].find('"').expect("a name stands between two values");
+            let at = from + self.document[from..].find('"').expect("a name is between two values");
             let name: Rc<str> = name.into();
             let value = self.below(raw, Part::Name(Rc::clone(&name)));
             from = value.offset() + value.raw.len();

@@ -119,7 +119,7 @@ fn validate(device: &Device, json: Option<&str>) -> c_int {
     let problem = match json.map_or(Err(Malformed::NotAnObject), token::check) {
         Ok(()) => return 0,
         Err(Malformed::NotAnObject) => "it is no JSON object of at most 16 KiB".to_owned(),
-        Err(Malformed::Type) => "it is of another type".to_owned(),
+        Err(Malformed::Type) => "it has another type".to_owned(),
         Err(Malformed::Version) => {
             "a later version of bulla wrote it; update bulla on this machine".to_owned()
         }

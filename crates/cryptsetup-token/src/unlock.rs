@@ -205,7 +205,7 @@ impl fmt::Display for Failure {
             Self::TimeLimit(limit) => {
                 write!(f, "it was killed after {} s without an answer", limit.as_secs())
             }
-            Self::Interrupted => f.write_str("it was killed because this program is asked to stop"),
+            Self::Interrupted => f.write_str("it was killed because this program must stop"),
             Self::Exit(code) => write!(f, "it failed with exit code {code}"),
             Self::Signal(signal) => write!(f, "signal {signal} ended it"),
             Self::Answer(Unreadable::Incomplete) => f.write_str("it gave no whole answer"),

@@ -237,7 +237,7 @@ mod tests {
         ] {
             assert_ne!(other, all);
         }
-        assert_ne!(hasher.row("t", b"uc", 1), hasher.row("tu", b"c", 1), "the parts are told apart");
+        assert_ne!(hasher.row("t", b"uc", 1), hasher.row("tu", b"c", 1), "the parts are distinguished");
         assert_ne!(set([RowHasher::new(&[8; 32]).row("t", b"a", 1)]), set([rows[0]]), "under another key");
     }
 

@@ -342,7 +342,7 @@ mod tests {
     fn decode(bytes: &[u8]) -> Result<Header, HeaderError> {
         match StoredHeader::decode(bytes)? {
             StoredHeader::Current(header) => Ok(header),
-            StoredHeader::Old(_) => panic!("it is of this version"),
+            StoredHeader::Old(_) => panic!("it has this version"),
         }
     }
 

@@ -300,7 +300,7 @@ mod tests {
         let tasks = std::fs::read_dir("/proc/self/task").unwrap();
         let names = tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok());
         let waiting = names.filter(|name| name.trim_end() == "queue").count();
-        assert!(waiting < 50, "{waiting} threads: some are of other tests");
+        assert!(waiting < 50, "{waiting} threads: some belong to other tests");
     }
 
     /// Where directories cannot be locked, as on NFS, a holder that assumed an empty queue would never release the store.

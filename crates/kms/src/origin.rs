@@ -129,7 +129,7 @@ impl RoleSession {
 
     /// The role that the session acts as.
     pub(crate) fn role(&self) -> &AssumedRole {
-        self.roles.last().expect("a session is of a role")
+        self.roles.last().expect("a session has a role")
     }
 }
 

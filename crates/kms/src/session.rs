@@ -270,7 +270,7 @@ impl<'s, A> Session<'s, A> {
     pub(crate) fn listed_keys(&self) -> Result<Listing<Key>, Error> {
         let keys = self.container(Container::Keys)?;
         let settled = self.kms.state.settled(self.published, self.now());
-        Ok(Listing::keys(&keys, settled).expect("keys were asked about"))
+        Ok(Listing::keys(&keys, settled).expect("the query was about keys"))
     }
 
     /// Returns all keys with the details that the caller may see, in lists by state at the time of the request. Checks the
@@ -287,19 +287,19 @@ impl<'s, A> Session<'s, A> {
     /// Returns all secrets. Checks the permission to list them.
     pub(crate) fn listed_secrets(&self) -> Result<Listing<Secret>, Error> {
         let secrets = self.container(Container::Secrets)?;
-        Ok(Listing::secrets(&secrets, Arc::clone(self.published)).expect("secrets were asked about"))
+        Ok(Listing::secrets(&secrets, Arc::clone(self.published)).expect("the query was about secrets"))
     }
 
     /// Returns all keys. Checks the permission for every key.
     pub(crate) fn every_key(&self) -> Result<Listing<Key>, Error> {
         let keys = self.every(Container::Keys)?;
-        Ok(Listing::keys(&keys, Arc::clone(self.published)).expect("keys were asked about"))
+        Ok(Listing::keys(&keys, Arc::clone(self.published)).expect("the query was about keys"))
     }
 
     /// Returns all secrets. Checks the permission for every secret.
     pub(crate) fn every_secret(&self) -> Result<Listing<Secret>, Error> {
         let secrets = self.every(Container::Secrets)?;
-        Ok(Listing::secrets(&secrets, Arc::clone(self.published)).expect("secrets were asked about"))
+        Ok(Listing::secrets(&secrets, Arc::clone(self.published)).expect("the query was about secrets"))
     }
 
     /// Returns the outcome, or for a DryRun the error that reports whether the request would have succeeded.

@@ -79,7 +79,7 @@ impl Daily {
 
 fn clock_is_behind(seconds: u64) -> String {
     format!(
-        "deletions are suspended: the clock is {seconds} seconds behind what it was; tokens and policies go by the \
+        "deletions are suspended: the clock is {seconds} seconds behind what it was; tokens and policies use the \
          time that has passed since; if the clock is right, start once with: bulla serve --accept-clock"
     )
 }
@@ -100,6 +100,6 @@ fn clock_was_set(step: i64) -> String {
 /// An operator may have missed the first event.
 const DAY: Duration = Duration::from_secs(86_400);
 const PERIOD: Duration = Duration::from_secs(1);
-const JUMPED: &str = "deletions are suspended: the clock jumped by more than an hour; tokens and policies go \
-                      by the time that has passed since; if the clock is right, start once with: bulla serve --accept-clock";
+const JUMPED: &str = "deletions are suspended: the clock jumped by more than an hour; tokens and policies use \
+                      the time that has passed since; if the clock is right, start once with: bulla serve --accept-clock";
 const RESUMED: &str = "deletions are resumed: the clock is right again, or no deletion is due";

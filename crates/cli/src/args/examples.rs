@@ -79,7 +79,7 @@ mod tests {
                 taken.push(name.to_owned());
                 found = below.subcommand();
             }
-            assert!(taken.starts_with(&path), "{path:?}: the example is of {taken:?}");
+            assert!(taken.starts_with(&path), "{path:?}: the example has {taken:?}");
         }
     }
 

@@ -102,7 +102,7 @@ fn check_free(kms: &KmsConnection, alias: &AliasName) -> Result<(), Failure> {
     alias.check()?;
     match kms.call(&DescribeKey { key_id: alias.to_string() }) {
         Ok(found) => {
-            let what = format!("{alias} is a name of key {} already", found.key_metadata.key_id);
+            let what = format!("{alias} is already an alias of key {}", found.key_metadata.key_id);
             Err(Failure::new(Exit::Kms, what, "choose another alias, or move it with `bulla alias update`"))
         }
         // The alias does not exist, or the caller may not see it: CreateAlias decides.
@@ -113,10 +113,12 @@ fn check_free(kms: &KmsConnection, alias: &AliasName) -> Result<(), Failure> {
 
 /// Reports the key without an alias: another caller took the alias meanwhile, or the KMS became unavailable.
 fn left_without(alias: &AliasName, key_id: &str, error: &CallError) -> Failure {
-    let what =
-        format!("key {key_id} was created, but giving it the name {alias} failed: {}", with_causes(error));
+    let what = format!(
+        "key {key_id} was created, but the alias {alias} could not be created: {}",
+        with_causes(error)
+    );
     let hint = format!(
-        "name it with `bulla alias create NAME {key_id}`, or remove it with `bulla key schedule-deletion {key_id}`"
+        "create one with `bulla alias create NAME {key_id}`, or remove it with `bulla key schedule-deletion {key_id}`"
     );
     Failure::new(Exit::Kms, what, hint)
 }
@@ -186,7 +188,7 @@ fn show(kms: &KmsConnection, key: &str) -> Result<(), Failure> {
     };
     for (name, value) in [
         ("Next version", &next_rotation),
-        ("Material ends", &key.material_expire_time),
+        ("Material expires", &key.material_expire_time),
         ("Deleted at", &key.delete_date),
     ] {
         if !value.is_empty() {

@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(sealed.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(system.secret().boot_file().unwrap(), Path::new("/etc/bulla/disk-secret.tpm2"));
         without_device(&tpm);
-        assert_eq!(system.read(&tpm).unwrap(), "secret", "no TPM is asked");
+        assert_eq!(system.read(&tpm).unwrap(), "secret", "no TPM is called");
         fs::remove_file(system.place("disk-secret")).unwrap();
         let message = system.read(&tpm).unwrap_err();
         assert!(message.contains("disk-secret.tpm2 is not unsealed: this machine has no TPM"), "{message}");

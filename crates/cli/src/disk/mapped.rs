@@ -31,7 +31,7 @@ pub(super) fn check_mapped(name: &str, device: &Path, volume: &VolumeUuid) -> Re
         return Err(exchanged(&format!("the mapping is encrypted by {:?} with {bits} bits", mapped.cipher)));
     }
     if !is_device(mapped.device, device) {
-        return Err(exchanged(&format!("the mapping is of the device {:?}", mapped.device)));
+        return Err(exchanged(&format!("the mapping uses the device {:?}", mapped.device)));
     }
     Ok(())
 }

@@ -96,7 +96,7 @@ impl Terminal {
         let opened = OpenOptions::new().read(true).write(true).open(TTY);
         opened.map(Self).map_err(|_| {
             let hint = "name a file that has it with --key-file (- for standard input)";
-            Failure::new(Exit::Usage, "there is no terminal to ask at", hint)
+            Failure::new(Exit::Usage, "there is no terminal for a prompt", hint)
         })
     }
 

@@ -64,7 +64,7 @@ fn a_key_that_lost_its_name_in_a_race_is_reported_with_a_hint() {
         outcome.fails_with(
             3,
             &[
-                &format!("key {KEY_ID} was created, but giving it the name alias/work failed: "),
+                &format!("key {KEY_ID} was created, but the alias alias/work could not be created: "),
                 "AliasAlreadyExists",
                 &format!("bulla alias create NAME {KEY_ID}"),
                 &format!("bulla key schedule-deletion {KEY_ID}"),

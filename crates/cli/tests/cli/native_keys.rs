@@ -99,9 +99,9 @@ fn only_allowed_keys_open_files() {
     let mut lying = of_b.wraps(0);
     lying[0].key_id = keys.a.clone();
     keys.write("lying.bulla", &of_b.with_wraps(&lying));
-    refused(&keys, &["lying.bulla", "--allow-key", "alias/a"], 5, "its wrapped key is of");
+    refused(&keys, &["lying.bulla", "--allow-key", "alias/a"], 5, "wrapped its data key");
     refused(&keys, &["lying.bulla", "--allow-key", "alias/b"], 5, "not allowed");
-    refused(&keys, &["lying.bulla"], 5, "its wrapped key is of");
+    refused(&keys, &["lying.bulla"], 5, "wrapped its data key");
 
     // The same in the text format, which names no key: the answer of the KMS decides.
     keys.world.bulla(["encrypt", "file", "--format", "text", "-k", "alias/b"]).ok();

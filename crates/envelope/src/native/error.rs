@@ -174,7 +174,7 @@ impl fmt::Display for UnlockError {
                 write!(f, "the file names only keys that are not allowed: {}", keys.join(", "))
             }
             Self::KeyMismatch { named, answered } => {
-                write!(f, "the header names the key {named}, but its wrapped key is of {answered}")
+                write!(f, "the header names the key {named}, but {answered} wrapped its data key")
             }
             Self::Kms(error) => error.fmt(f),
             Self::Commitment => f.write_str(

@@ -200,7 +200,7 @@ mod tests {
         let is_run = Arc::new(AtomicBool::new(false));
         for limit in [LIMIT, None] {
             disk.bound_waits(limit).unwrap();
-            assert!(disk.is_stuck() && !disk.is_direct(), "also where waits are not bounded any more");
+            assert!(disk.is_stuck() && !disk.is_direct(), "also where waits are no longer bounded");
             let is_run = Arc::clone(&is_run);
             let late = disk.run(move || is_run.store(true, Ordering::SeqCst));
             assert_eq!(kind(late), Some(io::ErrorKind::TimedOut));

@@ -220,7 +220,7 @@ impl fmt::Display for BackupError {
                 write!(f, "{} is not empty, and holds no store: {}", path.display(), name.display())
             }
             Self::OtherStore { found, expected } => {
-                write!(f, "the directory holds the store {found}, and the backup is of {expected}")
+                write!(f, "the directory holds the store {found}, and the backup holds {expected}")
             }
             Self::ForgedEpoch { epoch } => {
                 write!(f, "a seal of the audit trail names epoch {epoch}, which no store reaches")

@@ -45,7 +45,7 @@ impl Kms {
         let until = newest.kept_until.map(Timestamp::from_unix);
         let until = until.map(|until| format!(", which is kept at least until {until}")).unwrap_or_default();
         let count = holding.len();
-        Some(format!("backups that still hold it: {count}, the newest of {time}{until}"))
+        Some(format!("backups that still hold it: {count}, newest {time}{until}"))
     }
 }
 

@@ -453,7 +453,7 @@ fn the_line_of_a_deleted_key_names_the_backups_that_still_hold_it() {
         source.for_each(take).unwrap();
     }
     let line_of = |id: &str| lines.iter().find(|line| line.contains(id)).unwrap();
-    let detail = "backups that still hold it: 1, the newest of 2030-03-18T17:46:40Z, which is kept at least until \
+    let detail = "backups that still hold it: 1, newest 2030-03-18T17:46:40Z, which is kept at least until \
                   2030-04-17T17:46:40Z";
     assert!(line_of(&key_id).contains(detail), "{lines:?}");
     assert!(!line_of(&later).contains("backups"), "{lines:?}");

@@ -499,7 +499,7 @@ fn changes_are_committed_while_a_backup_is_written_slowly() {
     let before = kms.commit_number();
     let mut slow = Slow { kms: &kms, commits: 0 };
     let facts = kms.backup(&mut slow).unwrap();
-    assert_eq!(facts.commit, before, "it is of the state at its beginning");
+    assert_eq!(facts.commit, before, "it has the state at its beginning");
     assert!(slow.commits >= 3 && kms.commit_number() > before);
 }
 

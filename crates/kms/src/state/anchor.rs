@@ -58,7 +58,7 @@ pub(super) struct Keeper<'a> {
 /// Returns the rows of the anchor of an empty store.
 pub(crate) fn of_empty_store(roots: &RootKeys) -> Vec<StoredRow> {
     let anchor = Anchor::first(roots.generation(), RowSet::default());
-    anchor_rows(&anchor, roots).expect("it is of the current root key")
+    anchor_rows(&anchor, roots).expect("it belongs to the current root key")
 }
 
 /// Opens the anchor in a row of its table.

@@ -91,7 +91,7 @@ impl fmt::Display for Rollback {
             }
             Self::BeforeRestore { epoch, sealed } => write!(
                 f,
-                "the whole store was rolled back to an older state: it is of epoch {epoch}, and its audit trail was sealed after it \
+                "the whole store was rolled back to an older state: its epoch is {epoch}, and its audit trail was sealed after it \
                  was restored, in epoch {sealed}"
             ),
             Self::BehindTrail { commit, sealed } => write!(

@@ -207,7 +207,7 @@ impl Refusal {
             ),
             Self::OtherVersion(version) => (
                 format!(
-                    "the request is of version {version} of the control protocol, and the server, bulla \
+                    "the request uses version {version} of the control protocol, and the server, bulla \
                      {SERVER_VERSION}, has version {VERSION}"
                 ),
                 SAME_VERSION,

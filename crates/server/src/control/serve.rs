@@ -96,7 +96,7 @@ impl Control {
         if reported.is_none_or(|reported| reported.elapsed() >= REPORT_INTERVAL) {
             *reported = Some(Instant::now());
             self.log
-                .event(format!("the control socket was closed to user {user}, who is neither ours nor root"));
+                .event(format!("a connection to the control socket was refused: user {user} is neither the user of the server nor root"));
         }
     }
 

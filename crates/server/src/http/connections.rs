@@ -85,7 +85,7 @@ impl Connections {
     /// Returns the connections of the listener of metrics.
     pub(crate) fn of_metrics(limits: Limits, log: Arc<Log>) -> Arc<Self> {
         let mut connections = Self::new(limits, Vec::new(), log);
-        let new = Arc::get_mut(&mut connections).expect("nobody else has it yet");
+        let new = Arc::get_mut(&mut connections).expect("no other thread has it yet");
         new.log.listener = "metrics: ";
         connections
     }

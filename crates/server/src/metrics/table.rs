@@ -160,7 +160,7 @@ pub(super) const METRICS: &[Metric] = &[
     },
     Metric {
         name: "bulla_backup_commit",
-        help: "Number of the commit that the newest scheduled backup is of; absent without one",
+        help: "Number of the commit in the newest scheduled backup; absent without one",
         labels: &[],
         values: Values::Gauge(|reading| newest_backup(reading, |newest| newest.commit as f64)),
     },

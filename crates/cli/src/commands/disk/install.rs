@@ -79,5 +79,5 @@ pub(super) fn boot_files() -> Result<(), Failure> {
 const NOT_SEALED: &str = "a boot image holds the secret of the access key, which no TPM seals: an attacker who has this disk and \
     reaches the KMS can open the volumes; docs/disks.md says how to limit the access key";
 /// What a user must know about a sealed secret before the TPM refuses it.
-const SEALED: &str = "boot images hold the sealed secret. If the boot state changes, the boot asks for the passphrase: run this \
+const SEALED: &str = "boot images hold the sealed secret. If the boot state changes, the boot prompts for the passphrase: run this \
     command again then. The plain secret stays on this system: if its root volume is not encrypted, delete the file";

@@ -45,7 +45,7 @@ fn report_scheduled(kms: &KmsConnection, key_id: &str) -> Result<(), Failure> {
 fn scheduled(count: u64, newest: Option<Timestamp>, kept_until: Option<Timestamp>) -> String {
     let Some(newest) = newest else { return "no backup of the server's schedule holds it".to_owned() };
     let until = kept_until.map(|until| format!(", which is kept at least until {until}")).unwrap_or_default();
-    format!("backups of the server that still hold it: {count}, the newest of {newest}{until}")
+    format!("backups of the server that still hold it: {count}, newest {newest}{until}")
 }
 
 /// Reports on standard error the backups that hold a key, if the KMS no longer has it. Returns the original failure.

@@ -36,7 +36,7 @@ fn refusal(typed: &str, why: NoPolicyAction) -> (String, String) {
             (format!("there is no action {typed}"), hint)
         }
         NoPolicyAction::FromAndTo => undecided(
-            "it needs kms:ReEncryptFrom on the key of the source, and kms:ReEncryptTo on the next key",
+            "it needs kms:ReEncryptFrom on the source key, and kms:ReEncryptTo on the destination key",
         ),
         NoPolicyAction::EachSecret => undecided("it needs kms:GetSecretValue on each secret"),
         NoPolicyAction::DescribeKey => undecided("it needs kms:DescribeKey on the key"),
@@ -54,14 +54,14 @@ fn refusal(typed: &str, why: NoPolicyAction) -> (String, String) {
 pub(super) fn also_needed(action: PolicyAction) -> Option<&'static str> {
     Some(match action.also_needed()? {
         AlsoNeeded::AliasAndKey => "the same for the alias and for its key",
-        AlsoNeeded::AliasAndBothKeys => {
-            "the same for the alias, for the key that it gets and for the key that it has"
+        AlsoNeeded::AliasAndBothKeys => "the same for the alias, for its new key and for its present key",
+        AlsoNeeded::DecryptBySecretKey => "kms:Decrypt on the key of the secret, if the secret names one",
+        AlsoNeeded::GenerateBySecretKey => {
+            "kms:GenerateDataKey on the key of the secret, if the request names one"
         }
-        AlsoNeeded::DecryptBySecretKey => "kms:Decrypt on the key of the secret, if it was given one",
-        AlsoNeeded::GenerateBySecretKey => "kms:GenerateDataKey on the key of the secret, if it is given one",
         AlsoNeeded::UserAndGroup => "the same for the user and for the group",
         AlsoNeeded::UserAndDevice => "the same for the user and for the device",
-        AlsoNeeded::NextName => "the same for the next name, if it is renamed",
+        AlsoNeeded::NextName => "the same for the new name, if it is renamed",
         AlsoNeeded::PolicyAndHolder => "the same for the policy and for the user, group or role",
     })
 }

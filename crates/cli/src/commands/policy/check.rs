@@ -30,7 +30,7 @@ pub(super) fn run(typed: &Check) -> Result<(), Failure> {
         count => format!("{count} statements"),
     };
     let grants = report.findings.iter().any(|finding| finding.grants);
-    let granting = if grants { "" } else { ", none of which amounts to granting rights" };
+    let granting = if grants { "" } else { ", none of which can grant other rights" };
     print(format_args!("{name}: {} policy of {count}{granting}", purpose(policy.kind())))
 }
 

@@ -109,9 +109,9 @@ fn root(question: &PolicyQuestion, json: bool) -> Result<(), Failure> {
         return print_json(&report);
     }
     let (verdict, reason) = if question.assumes {
-        ("denied", "root assumes no roles")
+        ("denied", "root cannot assume roles")
     } else {
-        ("allowed", "no policy binds root")
+        ("allowed", "no policy restricts root")
     };
     print(format_args!("root is {verdict} {} on {}: {reason}", question.action(), question.resource))
 }

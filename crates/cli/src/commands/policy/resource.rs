@@ -46,7 +46,7 @@ impl Resolver<'_> {
             (KMS, "alias") if action.ends_with("Alias") => self.of_kms(typed),
             (KMS, _) => self.key(typed),
             _ => {
-                let what = format!("{typed} does not say what it is");
+                let what = format!("{typed} does not name its kind");
                 Err(Failure::new(
                     Exit::Usage,
                     what,

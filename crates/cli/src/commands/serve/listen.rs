@@ -65,7 +65,7 @@ pub(in crate::commands) fn resolve(flag: &str, typed: &str) -> Result<Resolved, 
     };
     let found: Vec<_> = typed.to_socket_addrs().map_err(|error| failed(&error.to_string()))?.collect();
     let address = found.iter().find(|address| address.is_ipv4()).or(found.first());
-    let address = *address.ok_or_else(|| failed("the resolver gives none"))?;
+    let address = *address.ok_or_else(|| failed("the resolver returns none"))?;
     Ok(Resolved { host: Some(host.to_owned()), address })
 }
 

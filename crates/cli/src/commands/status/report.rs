@@ -94,11 +94,11 @@ fn print_backups(backups: &BackupStatus) -> Result<(), Failure> {
     let BackupStatus { count, verified, newest, oldest_verification, failed, failure, .. } = backups;
     let files = if *count == 1 { "file" } else { "files" };
     match newest {
-        Some(newest) => print_field("backups", format_args!("{count} {files}, the newest of {newest}"))?,
+        Some(newest) => print_field("backups", format_args!("{count} {files}, newest {newest}"))?,
         None => print_field("backups", "none yet")?,
     }
     if let Some(oldest) = oldest_verification {
-        print_field("verified", format_args!("{verified} of {count}, all read since {oldest}"))?;
+        print_field("verified", format_args!("{verified} of {count}, oldest verification {oldest}"))?;
     }
     failed.iter().try_for_each(print_failed_backup)?;
     failure.as_ref().map_or(Ok(()), |failure| print_field("backup failed", failure))

@@ -70,7 +70,7 @@ fn a_group_that_is_made_again_or_renamed_has_no_members_of_another_one() {
     let other = account.group("ops", "bob", EVERYTHING);
     assert_ne!(group, other);
     account.change_user("alice", |user| assert!(user.leave(group)));
-    assert!(!may_use(), "a group of the name that hers had");
+    assert!(!may_use(), "a group with the name of the former one");
 }
 
 #[test]

@@ -50,7 +50,11 @@ fn the_usage_of_quotas_includes_the_makers_of_most_records() {
     assert_eq!(*first, Creator { name: "user/bob".into(), made: made(3, 0, 0) });
     assert_eq!(*second, Creator { name: "user/ann".into(), made: made(1, 1, 0) });
     let id = cid.caller().user_id().unwrap();
-    assert_eq!(*third, Creator { name: format!("user/{id}"), made: made(1, 0, 1) }, "no such name any more");
+    assert_eq!(
+        *third,
+        Creator { name: format!("user/{id}"), made: made(1, 0, 1) },
+        "the name no longer exists"
+    );
 }
 
 #[test]

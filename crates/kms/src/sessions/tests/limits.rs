@@ -41,7 +41,7 @@ fn a_thousand_sessions_of_a_user_get_no_more_than_one() {
 
     limit_users(&world, 7);
     assert_eq!(answered(&world, sessions.iter().rev()), 7);
-    assert_eq!(answered(&world, [&alice]), 0, "they were hers");
+    assert_eq!(answered(&world, [&alice]), 0, "they belonged to the user");
     assert_eq!(answered(&world, [&of_bob; 10]), 7);
     world.pass(1);
     assert_eq!(answered(&world, [&sessions[0]; 10]), 7);

@@ -2,8 +2,9 @@
 """Finds words of a private dialect in comments, documents and names; exits with 1 if there are any.
 
 Reads comments of Rust, C, Go, Java, JavaScript, Python, shell, TOML, YAML and systemd units, docstrings and Markdown. Of the
-code of Rust and Python it reads the names, whose words are separated by underscores or capitals. Other code, string literals,
-inline code and code blocks of Markdown are left out. A phrase is also found where it is wrapped to the next line.
+code of Rust and Python it reads the names, whose words are separated by underscores or capitals. Of string literals it reads
+those of more than one word below `crates/*/src`, which become texts, messages and pages. Other code, other string literals, inline
+code and code blocks of Markdown are left out. A phrase is also found where it is wrapped to the next line.
 """
 
 import functools
@@ -51,6 +52,18 @@ WORDS = [
     (r"tak(?:en|es|e|ing) away", "removed"),
     (r"put back", "rolled back, restored"),
     (r"(?:is|are|was|were|be) asked", "name the caller: calls, requests, prompts"),
+    (r"in (?:the )?clear", "in plaintext"),
+]
+
+# What must not come back in texts for users either. In comments, these words have other uses.
+STRING_WORDS = [
+    (r"asks? (?:that|for a (?:code|passphrase|password)|the same)", "requires, prompts; name what is needed"),
+    (r"(?:is|are) of", "names, uses, belongs to; or a colon: `newest:`"),
+    (r"the newest of", "newest"),
+    (r"that follow each other", "consecutive"),
+    (r"forgets? it", "erase it"),
+    (r"this once", "only once"),
+    (r"go by", "use"),
 ]
 
 # What must not come back in names either. In prose, these words have other uses.
@@ -74,6 +87,7 @@ def compiled(words):
 
 TABLE = compiled(WORDS)
 NAME_TABLE = compiled(WORDS + NAME_WORDS)
+STRING_TABLE = compiled(WORDS + STRING_WORDS)
 
 
 def main():
@@ -104,11 +118,11 @@ def dialect(path):
     """The line, its text, the words and the advice for each match in a file."""
     text = path.read_text()
     lines = text.splitlines()
-    prose = reader(path)(text)
-    for pattern, advice in TABLE:
-        for match in pattern.finditer(prose):
-            line = text.count("\n", 0, match.start())
-            yield line + 1, lines[line].strip(), " ".join(match[0].split()), advice
+    for table, prose in (TABLE, reader(path)(text)), (STRING_TABLE, texts(path, text)):
+        for pattern, advice in table:
+            for match in pattern.finditer(prose):
+                line = text.count("\n", 0, match.start())
+                yield line + 1, lines[line].strip(), " ".join(match[0].split()), advice
     for name, start in names(path, text):
         for advice in advice_on(name):
             line = text.count("\n", 0, start)
@@ -120,6 +134,14 @@ def advice_on(name):
     """The advice for each match in a name; `is_gone`, `IS_GONE` and `isGone` have the same words."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_+", " ", name)
     return [advice for pattern, advice in NAME_TABLE if pattern.search(words)]
+
+
+def texts(path, text):
+    """The string literals of several words in the sources of a crate, in a text of the same length."""
+    if path.suffix != ".rs" or path.relative_to(ROOT).parts[::2][:2] != ("crates", "src"):
+        return ""
+    spans = [match.span() for match in SLASHES.finditer(text) if not match["comment"] and " " in match[0]]
+    return ESCAPE.sub(spaces, keep(text, spans, '"'))
 
 
 def names(path, text):
@@ -151,6 +173,7 @@ SLASHES = re.compile(rf"(?P<comment>//[^\n]*|/\*.*?\*/)|{STRINGS}", re.DOTALL)
 HASHES = re.compile(r"(?P<comment>(?:^|(?<=\s))#(?!!)[^\n]*)", re.MULTILINE)
 NAME = re.compile(r"[A-Za-z_]\w*")
 CODE_SPAN = re.compile(r"(`+)[^`].*?\1", re.DOTALL)
+ESCAPE = re.compile(r"\\(?:\n|.)")
 FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 
 
@@ -193,6 +216,10 @@ def keep(text, spans, markers):
         part = CODE_SPAN.sub(blank, text[start:end])
         prose[start:end] = [" " if letter in markers else letter for letter in part]
     return "".join(prose)
+
+
+def spaces(match):
+    return re.sub(r"[^\n]", " ", match[0])
 
 
 def blank(match):

@@ -10,7 +10,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::context::EncryptionContext;
+use crate::context::CanonicalContext;
 use crate::id::KeyVersionId;
 use crate::material::{Construction, Material};
 use crate::random::Random;
@@ -53,7 +53,7 @@ impl BlobKey {
     pub fn seal(
         &self,
         version: KeyVersionId,
-        context: &EncryptionContext,
+        context: &CanonicalContext,
         plaintext: &[u8],
         random: &impl Random,
     ) -> Vec<u8> {
@@ -75,7 +75,7 @@ impl BlobKey {
     pub fn open(
         &self,
         version: KeyVersionId,
-        context: &EncryptionContext,
+        context: &CanonicalContext,
         blob: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, Damaged> {
         let (named, sealed) = blob.split_at_checked(ID_LEN).ok_or(Damaged)?;
@@ -96,7 +96,7 @@ pub fn version(blob: &[u8]) -> Option<KeyVersionId> {
     str::from_utf8(blob.get(..ID_LEN)?).ok()?.parse().ok()
 }
 
-fn aad(version: KeyVersionId, context: &EncryptionContext) -> Vec<u8> {
+fn aad(version: KeyVersionId, context: &CanonicalContext) -> Vec<u8> {
     [b"bulla/blob/v1\0".as_slice(), &version.to_ascii(), context.canonical()].concat()
 }
 
@@ -114,18 +114,18 @@ mod tests {
     #[test]
     fn a_wrapped_data_key_has_the_length_of_the_documented_layout() {
         let (version, key) = (KeyVersionId::random(&SystemRandom), new_key());
-        let blob = key.seal(version, &EncryptionContext::default(), &[b'A'; 44], &SystemRandom);
+        let blob = key.seal(version, &CanonicalContext::default(), &[b'A'; 44], &SystemRandom);
         assert_eq!(blob.len(), 36 + 24 + 44 + 16);
     }
 
     #[test]
     fn every_other_version_context_or_material_is_refused() {
         let (version, key) = (KeyVersionId::random(&SystemRandom), new_key());
-        let context = EncryptionContext::new([("a", "b")]).unwrap();
+        let context = CanonicalContext::new([("a", "b")]).unwrap();
         let blob = key.seal(version, &context, b"text", &SystemRandom);
         assert_eq!(*key.open(version, &context, &blob).unwrap(), b"text");
 
-        let none = EncryptionContext::default();
+        let none = CanonicalContext::default();
         assert_eq!(key.open(version, &none, &blob), Err(Damaged));
         let other = new_key();
         assert_eq!(other.open(version, &context, &blob), Err(Damaged));

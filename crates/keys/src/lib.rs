@@ -5,17 +5,17 @@
 //!
 //! ```
 //! use bulla_keys::blob::{self, BlobKey};
-//! use bulla_keys::{Construction, EncryptionContext, KeyVersionId, Material, SystemRandom};
+//! use bulla_keys::{CanonicalContext, Construction, KeyVersionId, Material, SystemRandom};
 //!
 //! let version = KeyVersionId::random(&SystemRandom);
 //! let material = Material::random(32, &SystemRandom);
 //! let key = BlobKey::new(Construction::Xaes256Gcm, &material)?;
-//! let context = EncryptionContext::new([("file", "sales.csv")])?;
+//! let context = CanonicalContext::new([("file", "sales.csv")])?;
 //! let sealed = key.seal(version, &context, b"a data key", &SystemRandom);
 //!
 //! assert_eq!(blob::version(&sealed), Some(version));
 //! assert_eq!(*key.open(version, &context, &sealed)?, b"a data key");
-//! assert!(key.open(version, &EncryptionContext::default(), &sealed).is_err());
+//! assert!(key.open(version, &CanonicalContext::default(), &sealed).is_err());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -75,7 +75,7 @@ mod xaes;
 
 pub use alias::{Alias, AliasName, NotAnAlias};
 pub use anchor::{Anchor, SealedCopy};
-pub use context::{EncryptionContext, RepeatedName};
+pub use context::{CanonicalContext, RepeatedContextName};
 pub use id::{KeyId, KeyVersionId, NotAnId, SecretValueId, StoreId};
 pub use key::{Description, Key, KeyVersion, NewKey, RotationInterval};
 pub use maker::Maker;

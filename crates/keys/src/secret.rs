@@ -13,7 +13,7 @@ use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 pub use names::{NotASecretName, SecretName, SecretVersionId, Stage};
 
-use crate::context::EncryptionContext;
+use crate::context::CanonicalContext;
 use crate::id::{KeyId, SecretValueId};
 use crate::key::Description;
 use crate::maker::Maker;
@@ -347,8 +347,8 @@ impl Secret {
 
 /// Returns the encryption context that binds a blob to its secret and version, so that it does not open for any other.
 #[must_use]
-pub fn binding(name: &SecretName, version: &SecretVersionId) -> EncryptionContext {
-    EncryptionContext::new([("bulla/secret", name.as_str()), ("bulla/version", version.as_str())])
+pub fn binding(name: &SecretName, version: &SecretVersionId) -> CanonicalContext {
+    CanonicalContext::new([("bulla/secret", name.as_str()), ("bulla/version", version.as_str())])
         .expect("the two names differ")
 }
 
@@ -542,6 +542,6 @@ mod tests {
         for (name, version) in [("b", "v1"), ("a", "v2"), ("av", "1")] {
             assert_eq!(key.open(by, &bound(name, version), &blob), Err(Damaged), "{name} {version}");
         }
-        assert_eq!(key.open(by, &EncryptionContext::default(), &blob), Err(Damaged));
+        assert_eq!(key.open(by, &CanonicalContext::default(), &blob), Err(Damaged));
     }
 }

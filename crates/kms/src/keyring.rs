@@ -16,7 +16,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use bulla_keys::blob::BlobKey;
 use bulla_keys::root::RootKeys;
 use bulla_keys::{
-    Damaged, EncryptionContext, Key, KeyId, KeyKind, KeySpec, KeyUsage, KeyVersion, KeyVersionId, Material,
+    CanonicalContext, Damaged, Key, KeyId, KeyKind, KeySpec, KeyUsage, KeyVersion, KeyVersionId, Material,
     Operation, SystemRandom, access_key, mfa_seed,
 };
 use bulla_wire::signature::Signature;
@@ -377,7 +377,7 @@ impl OpenKey<'_, EncryptBlob> {
     ///
     /// # Errors
     /// InternalFailure if the material has the wrong type.
-    pub(crate) fn seal(&self, context: &EncryptionContext, plaintext: &[u8]) -> Result<Vec<u8>, Error> {
+    pub(crate) fn seal(&self, context: &CanonicalContext, plaintext: &[u8]) -> Result<Vec<u8>, Error> {
         Ok(self.blob_key()?.seal(self.version.id, context, plaintext, &SystemRandom))
     }
 }
@@ -389,7 +389,7 @@ impl OpenKey<'_, DecryptBlob> {
     /// InternalFailure if the material has the wrong type; [`Damaged`].
     pub(crate) fn open(
         &self,
-        context: &EncryptionContext,
+        context: &CanonicalContext,
         blob: &[u8],
     ) -> Result<Result<Zeroizing<Vec<u8>>, Damaged>, Error> {
         Ok(self.blob_key()?.open(self.version.id, context, blob))

@@ -3,7 +3,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bulla_keys::{EncryptionContext, Key, Random, SystemRandom};
+use bulla_keys::{CanonicalContext, Key, Random, SystemRandom};
 use bulla_wire::kms::{
     Decrypt, DecryptReply, Encrypt, EncryptReply, ExportDataKey, ExportDataKeyReply,
     GenerateAndExportDataKey, GenerateAndExportDataKeyReply, GenerateDataKey, GenerateDataKeyReply,
@@ -67,7 +67,7 @@ pub(super) async fn re_encrypt(session: &Session<'_, ReEncrypt>) -> Result<Encry
     let opened_with = context(source_context, "SourceEncryptionContext")?;
     let sealed_with = context(destination_context, "DestinationEncryptionContext")?;
     let pair = SourcePair::of(request)?;
-    if pair.is_some() && opened_with != EncryptionContext::default() {
+    if pair.is_some() && opened_with != CanonicalContext::default() {
         return Err(Error::invalid("SourceEncryptionContext")); // a key pair cannot check it
     }
     let from = session.with_permission(Permission::RE_ENCRYPT_FROM).with_context(source_context);
@@ -128,7 +128,7 @@ pub(super) async fn generate_and_export(
 fn seal<'v>(
     view: &View<'v>,
     key: &Allowed<&'v Row<Key>>,
-    context: &EncryptionContext,
+    context: &CanonicalContext,
     plaintext: &[u8],
 ) -> Result<EncryptReply, Error> {
     let key: OpenKey<'_, keyring::EncryptBlob> = view.open_primary(key)?;
@@ -149,7 +149,7 @@ struct Unwrapped {
 fn unwrap<'v>(
     view: &View<'v>,
     blob: CheckedResource<SealedBlob<'v>>,
-    context: &EncryptionContext,
+    context: &CanonicalContext,
 ) -> Result<Unwrapped, Error> {
     let blob = blob?;
     let key = view.open_blob(&blob)?;
@@ -261,9 +261,9 @@ fn data_len(plaintext: &str) -> usize {
     crypto::from_base64(plaintext).map_or(plaintext.len(), |data| data.len())
 }
 
-fn context(pairs: Option<&ContextParameter>, parameter: &str) -> Result<EncryptionContext, Error> {
+fn context(pairs: Option<&ContextParameter>, parameter: &str) -> Result<CanonicalContext, Error> {
     let pairs = pairs.iter().flat_map(|context| &context.0);
-    EncryptionContext::new(pairs.map(|(name, value)| (name.as_str(), value.as_str())))
+    CanonicalContext::new(pairs.map(|(name, value)| (name.as_str(), value.as_str())))
         .map_err(|_| Error::invalid(parameter))
 }
 

@@ -15,7 +15,7 @@ use bulla_wire::SecretText;
 use zeroize::{Zeroize, Zeroizing};
 
 pub(crate) use self::hasher::{CheckError, Hasher};
-pub(crate) use self::turns::Source;
+pub(crate) use self::turns::PasswordSource;
 
 /// Maximum bytes of a password. Longer ones cannot be set, so they never match.
 pub(crate) const MAX_PASSWORD: usize = 128;

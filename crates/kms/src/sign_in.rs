@@ -28,7 +28,7 @@ pub(crate) use self::signed_in::SecondFactor;
 pub use self::signed_in::{FirstFactor, HalfSignedIn, SignedIn};
 use crate::Kms;
 use crate::origin::{Connection, Origin};
-use crate::password::{CheckError, Source};
+use crate::password::{CheckError, PasswordSource};
 use crate::people::{Account, PrincipalId, User};
 use crate::state::{AccessKey, Snapshot};
 
@@ -109,8 +109,10 @@ impl Kms {
         };
         let hash = found.as_ref().map(|(_, hash)| hash.clone());
         let is_known = |(user, _): &&(PrincipalId, _)| known == Some(*user);
-        let source =
-            found.as_ref().filter(is_known).map_or(Source::of(from), |(user, _)| Source::User(*user));
+        let source = found
+            .as_ref()
+            .filter(is_known)
+            .map_or(PasswordSource::of(from), |(user, _)| PasswordSource::User(*user));
         let is_right = self.hasher.is_right(password, hash, source).await?;
         let (user, hash) = found.filter(|_| is_right).ok_or(SignInRefusal::Wrong)?;
         let first = {

@@ -6,7 +6,7 @@ use std::sync::{Arc, atomic::AtomicUsize};
 
 use bulla_wire::{Error, ErrorCode, SecretText};
 
-use super::turns::{Busy, Source, Turns};
+use super::turns::{Busy, PasswordSource, Turns};
 use super::{MAX_PASSWORD, hash_password, no_password_hash, verify_password};
 use crate::worker::Worker;
 
@@ -57,7 +57,7 @@ impl Hasher {
         &self,
         password: &SecretText,
         hash: Option<SecretText>,
-        source: Source,
+        source: PasswordSource,
     ) -> Result<bool, CheckError> {
         let hash = hash.filter(|_| password.expose().len() <= MAX_PASSWORD);
         let can_be = hash.is_some();
@@ -80,7 +80,7 @@ impl Hasher {
 impl Hasher {
     /// Blocks all checks until it is dropped.
     pub(crate) async fn held(&self) -> impl Drop + use<> {
-        self.turns.next(Source::Local).await.unwrap()
+        self.turns.next(PasswordSource::Local).await.unwrap()
     }
 }
 
@@ -117,7 +117,8 @@ mod tests {
         ];
         for (number, (password, hash, expected)) in cases.into_iter().enumerate() {
             let is_right =
-                pollster::block_on(hasher.is_right(&text(password), hash.cloned(), Source::Local)).unwrap();
+                pollster::block_on(hasher.is_right(&text(password), hash.cloned(), PasswordSource::Local))
+                    .unwrap();
             assert_eq!((is_right, hasher.checks.load(Ordering::SeqCst)), (expected, number + 1));
         }
     }
@@ -125,8 +126,9 @@ mod tests {
     #[test]
     fn a_hash_that_is_none_is_an_error_and_the_next_password_is_checked() {
         let hasher = Hasher::default();
-        let check =
-            |hash: SecretText| pollster::block_on(hasher.is_right(&text("p"), Some(hash), Source::Local));
+        let check = |hash: SecretText| {
+            pollster::block_on(hasher.is_right(&text("p"), Some(hash), PasswordSource::Local))
+        };
         for bad in [
             "",
             "$argon2i$v=19$m=8,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA",

@@ -37,7 +37,7 @@ pub(super) struct Busy;
 
 /// A source of passwords; each source has one place in the rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Source {
+pub(crate) enum PasswordSource {
     /// A user who has proved the password before: one who is signed in, or whose browser has signed in.
     User(PrincipalId),
     /// An IPv4 address, or the /64 of an IPv6 address.
@@ -50,9 +50,9 @@ pub(crate) enum Source {
 struct Queue {
     is_taken: bool,
     /// The waiters of each source in order of arrival. A source without waiters has no line.
-    lines: HashMap<Source, VecDeque<Waiter>>,
+    lines: HashMap<PasswordSource, VecDeque<Waiter>>,
     /// The number of the last turn of each source, for at least the last [`REMEMBERED`] turns.
-    last_turns: HashMap<Source, u64>,
+    last_turns: HashMap<PasswordSource, u64>,
     turns: u64,
     /// Whether the last turn was a user's.
     was_user: bool,
@@ -72,7 +72,7 @@ impl Turns {
     ///
     /// # Errors
     /// [`Busy`], at once or later: a waiter of the longest line is removed for one of a shorter line.
-    pub(super) async fn next(&self, source: Source) -> Result<Turn, Busy> {
+    pub(super) async fn next(&self, source: PasswordSource) -> Result<Turn, Busy> {
         let entered = lock(&self.0).enter(source)?;
         match entered {
             Some(turn) => turn.await.map_err(|_| Busy),
@@ -101,7 +101,7 @@ impl Drop for Turn {
 
 impl Queue {
     /// Takes the turn if it is free; otherwise joins the line of the source.
-    fn enter(&mut self, source: Source) -> Result<Option<oneshot::Receiver<Turn>>, Busy> {
+    fn enter(&mut self, source: PasswordSource) -> Result<Option<oneshot::Receiver<Turn>>, Busy> {
         if !self.is_taken {
             self.is_taken = true;
             self.note_turn(source);
@@ -126,7 +126,7 @@ impl Queue {
     /// Removes a waiter if the queue is full: the newest one of the longest line of an address; among equal lines, that of
     /// the address served last. That line must be worse than the one of `source` with its new waiter. Users lose a waiter
     /// instead while they have more than half of the queue.
-    fn make_room(&mut self, source: Source) -> Result<(), Busy> {
+    fn make_room(&mut self, source: PasswordSource) -> Result<(), Busy> {
         let length = self.lines.get(&source).map_or(0, VecDeque::len);
         if length >= WAITING_PER_SOURCE {
             return Err(Busy);
@@ -141,7 +141,7 @@ impl Queue {
         }
         let many_users = users > WAITING / 2;
         let badness =
-            |source: Source, length| (source.is_user() == many_users, length, self.last_turn(source));
+            |source: PasswordSource, length| (source.is_user() == many_users, length, self.last_turn(source));
         let lines = self.lines.iter().map(|(source, line)| (badness(*source, line.len()), *source));
         let (worst, victim) = lines.max_by_key(|(badness, _)| *badness).ok_or(Busy)?;
         if worst <= badness(source, length + 1) {
@@ -162,14 +162,14 @@ impl Queue {
     }
 
     /// Returns the source of the password that has waited for longest, if that is for long and this turn is an even one.
-    fn overdue(&self) -> Option<Source> {
+    fn overdue(&self) -> Option<PasswordSource> {
         let oldest = self.lines.iter().filter_map(|(source, line)| Some((*source, line.front()?)));
         let (source, oldest) = oldest.min_by_key(|(_, waiter)| waiter.number)?;
         (self.turns.is_multiple_of(2) && oldest.turns_before + LONG < self.turns).then_some(source)
     }
 
     /// Returns the source that was served least recently, of users and addresses in turns.
-    fn next_source(&self) -> Option<Source> {
+    fn next_source(&self) -> Option<PasswordSource> {
         let oldest = self.lines.iter().filter_map(|(source, line)| Some((*source, line.front()?)));
         let next = oldest.min_by_key(|(source, waiter)| {
             // A source without a recent turn precedes those with one, but no waiter that arrived more than `AHEAD` turns earlier.
@@ -181,7 +181,7 @@ impl Queue {
 
     fn take(
         &mut self,
-        source: Source,
+        source: PasswordSource,
         pop: impl FnOnce(&mut VecDeque<Waiter>) -> Option<Waiter>,
     ) -> Option<Waiter> {
         let line = self.lines.get_mut(&source)?;
@@ -193,11 +193,11 @@ impl Queue {
     }
 
     /// The number of the last turn of a source; 0 without a recent one.
-    fn last_turn(&self, source: Source) -> u64 {
+    fn last_turn(&self, source: PasswordSource) -> u64 {
         self.last_turns.get(&source).copied().unwrap_or(0)
     }
 
-    fn note_turn(&mut self, source: Source) {
+    fn note_turn(&mut self, source: PasswordSource) {
         self.turns += 1;
         self.was_user = source.is_user();
         self.last_turns.insert(source, self.turns);
@@ -208,7 +208,7 @@ impl Queue {
     }
 }
 
-impl Source {
+impl PasswordSource {
     pub(crate) fn of(address: Option<IpAddr>) -> Self {
         address.map_or(Self::Local, |address| Self::Address(counted_as(address)))
     }
@@ -248,15 +248,15 @@ mod tests {
 
     type Waiting<'t> = Pin<Box<dyn Future<Output = Result<Turn, Busy>> + 't>>;
 
-    fn address(number: u32) -> Source {
-        Source::of(Some(IpAddr::from(number.to_be_bytes())))
+    fn address(number: u32) -> PasswordSource {
+        PasswordSource::of(Some(IpAddr::from(number.to_be_bytes())))
     }
 
-    fn user(number: u64) -> Source {
-        Source::User(PrincipalId::from_random(number))
+    fn user(number: u64) -> PasswordSource {
+        PasswordSource::User(PrincipalId::from_random(number))
     }
 
-    fn enter(turns: &Turns, source: Source) -> Waiting<'_> {
+    fn enter(turns: &Turns, source: PasswordSource) -> Waiting<'_> {
         let mut waiting: Waiting<'_> = Box::pin(turns.next(source));
         assert!(poll(&mut waiting).is_pending());
         waiting
@@ -266,7 +266,7 @@ mod tests {
         waiting.as_mut().poll(&mut Context::from_waker(Waker::noop()))
     }
 
-    fn is_busy(turns: &Turns, source: Source) -> bool {
+    fn is_busy(turns: &Turns, source: PasswordSource) -> bool {
         matches!(poll(&mut (Box::pin(turns.next(source)) as Waiting<'_>)), Poll::Ready(Err(Busy)))
     }
 
@@ -283,7 +283,7 @@ mod tests {
 
     /// Lets each source of `flood` wait with the maximum number of passwords, and serves them `rounds` times. Each source
     /// sends another password as soon as one is served.
-    fn flooded<'t>(turns: &'t Turns, flood: &[Source], rounds: usize) -> (Turn, Vec<Waiting<'t>>) {
+    fn flooded<'t>(turns: &'t Turns, flood: &[PasswordSource], rounds: usize) -> (Turn, Vec<Waiting<'t>>) {
         let mut turn = pollster::block_on(turns.next(flood[0])).unwrap();
         let sources: Vec<_> = (0..WAITING_PER_SOURCE).flat_map(|_| flood).take(WAITING).collect();
         let mut waiting: Vec<_> = sources.iter().map(|source| enter(turns, **source)).collect();
@@ -370,7 +370,7 @@ mod tests {
     #[test]
     fn users_who_fill_the_queue_refuse_no_address() {
         let turns = Turns::default();
-        let _turn = pollster::block_on(turns.next(Source::Local)).unwrap();
+        let _turn = pollster::block_on(turns.next(PasswordSource::Local)).unwrap();
         let sources = (0..WAITING as u64).map(|number| user(number / WAITING_PER_SOURCE as u64));
         let mut users: Vec<_> = sources.map(|source| enter(&turns, source)).collect();
         let _addresses: Vec<_> =
@@ -398,7 +398,7 @@ mod tests {
     #[test]
     fn addresses_that_were_never_served_are_served_in_the_order_of_arrival_up_to_the_limit() {
         let turns = Turns::default();
-        let mut turn = pollster::block_on(turns.next(Source::Local)).unwrap();
+        let mut turn = pollster::block_on(turns.next(PasswordSource::Local)).unwrap();
         let mut waiting: Vec<_> = (0..WAITING as u32).map(|number| enter(&turns, address(number))).collect();
         assert!(is_busy(&turns, address(99)));
         for number in 0..WAITING {
@@ -431,7 +431,7 @@ mod tests {
     #[test]
     fn the_longest_line_makes_room_for_a_shorter_one() {
         let turns = Turns::default();
-        let _turn = pollster::block_on(turns.next(Source::Local)).unwrap();
+        let _turn = pollster::block_on(turns.next(PasswordSource::Local)).unwrap();
         let lines = WAITING / WAITING_PER_SOURCE;
         let mut waiting: Vec<_> = (0..lines as u32)
             .flat_map(|number| [(); WAITING_PER_SOURCE].map(|()| address(number)))
@@ -449,7 +449,7 @@ mod tests {
     #[test]
     fn a_waiter_that_is_dropped_leaves_its_place_and_loses_no_turn() {
         let turns = Turns::default();
-        let turn = pollster::block_on(turns.next(Source::Local)).unwrap();
+        let turn = pollster::block_on(turns.next(PasswordSource::Local)).unwrap();
         let dropped = enter(&turns, address(1));
         let dropped_with_turn = enter(&turns, address(2));
         let mut last = enter(&turns, address(3));
@@ -458,7 +458,7 @@ mod tests {
         assert!(poll(&mut last).is_pending());
         drop(dropped_with_turn); // the turn was sent to it
         assert!(matches!(poll(&mut last), Poll::Ready(Ok(_))));
-        drop(pollster::block_on(turns.next(Source::Local)).unwrap());
+        drop(pollster::block_on(turns.next(PasswordSource::Local)).unwrap());
     }
 
     #[test]
@@ -479,12 +479,12 @@ mod tests {
 
     #[test]
     fn a_network_of_ipv6_is_one_source_and_a_mapped_address_is_that_of_ipv4() {
-        let of = |text: &str| Source::of(Some(text.parse().unwrap()));
+        let of = |text: &str| PasswordSource::of(Some(text.parse().unwrap()));
         assert_eq!(of("2001:db8:0:1::1"), of("2001:db8:0:1:ffff::2"));
         assert_ne!(of("2001:db8:0:1::1"), of("2001:db8:0:2::1"));
         assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
         assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
-        assert_ne!(of("0.0.0.0"), Source::of(None));
+        assert_ne!(of("0.0.0.0"), PasswordSource::of(None));
     }
 
     #[test]

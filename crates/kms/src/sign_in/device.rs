@@ -6,7 +6,7 @@ use bulla_wire::{Error, SecretText};
 use super::{CodeRefusal, SignedIn};
 use crate::Kms;
 use crate::mfa::{Code, Enrolment, Seed};
-use crate::password::{CheckError, Source};
+use crate::password::{CheckError, PasswordSource};
 use crate::people::{MfaDevice, PrincipalId};
 
 /// A device that is offered to a user for binding: it has no row in the store, and its seed is sealed.
@@ -80,7 +80,7 @@ impl Kms {
         let (source, hash) = {
             let snapshot = self.state.snapshot()?;
             let (row, profile) = signed_in.user_by_password(&snapshot).ok_or(DeviceRefusal::Ended)?;
-            (Source::User(row.record.id), profile.password_hash.clone())
+            (PasswordSource::User(row.record.id), profile.password_hash.clone())
         };
         if !signed_in.must_bind_device() {
             let password = password.ok_or(DeviceRefusal::WrongPassword)?;

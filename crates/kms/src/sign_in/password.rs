@@ -4,7 +4,7 @@ use bulla_wire::{Error, SecretText};
 
 use super::SignedIn;
 use crate::Kms;
-use crate::password::{CheckError, Source};
+use crate::password::{CheckError, PasswordSource};
 use crate::people::{LoginProfile, PasswordFault};
 
 /// Why a password cannot be replaced.
@@ -39,7 +39,7 @@ impl Kms {
         let (name, source, hash) = {
             let snapshot = self.state.snapshot()?;
             let (row, profile) = signed_in.user_by_password(&snapshot).ok_or(PasswordRefusal::Ended)?;
-            (row.record.name.clone(), Source::User(row.record.id), profile.password_hash.clone())
+            (row.record.name.clone(), PasswordSource::User(row.record.id), profile.password_hash.clone())
         };
         LoginProfile::check_password(new.expose(), name.as_str()).map_err(PasswordRefusal::Unfit)?;
         if signed_in.must_choose_password() {

@@ -90,7 +90,7 @@ struct Content<'b> {
     #[n(1)]
     expires: i64,
     #[b(2)]
-    source: Source<'b>,
+    source: EncodedSource<'b>,
     #[b(3)]
     roles: Vec<Link<'b>>,
     #[b(4)]
@@ -102,7 +102,7 @@ struct Content<'b> {
 }
 
 #[derive(Encode, Decode)]
-enum Source<'b> {
+enum EncodedSource<'b> {
     #[n(0)]
     User {
         #[n(0)]
@@ -135,8 +135,12 @@ struct Link<'b> {
 impl<'b> Content<'b> {
     fn of(session: &'b RoleSession, policy: Option<&'b str>, secret: &'b SecretText) -> Self {
         let source = match &session.source {
-            SessionSource::User { id, access_key_id } => Source::User { id: id.as_u64(), access_key_id },
-            SessionSource::Oidc { provider, issuer, subject } => Source::Oidc { provider, issuer, subject },
+            SessionSource::User { id, access_key_id } => {
+                EncodedSource::User { id: id.as_u64(), access_key_id }
+            }
+            SessionSource::Oidc { provider, issuer, subject } => {
+                EncodedSource::Oidc { provider, issuer, subject }
+            }
         };
         let link = |role: &'b AssumedRole| Link {
             role: role.id.as_u64(),
@@ -156,10 +160,10 @@ impl<'b> Content<'b> {
 
     fn session(&self, access_key_id: &str, account: &str) -> Option<RoleSession> {
         let source = match self.source {
-            Source::User { id, access_key_id } => {
+            EncodedSource::User { id, access_key_id } => {
                 SessionSource::User { id: id.try_into().ok()?, access_key_id: access_key_id.into() }
             }
-            Source::Oidc { provider, issuer, subject } => SessionSource::Oidc {
+            EncodedSource::Oidc { provider, issuer, subject } => SessionSource::Oidc {
                 provider: provider.into(),
                 issuer: issuer.into(),
                 subject: subject.into(),

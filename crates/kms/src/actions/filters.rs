@@ -52,9 +52,9 @@ pub(super) enum SecretFilter {
     TagValue,
 }
 
-/// Where the matches of a filter are found.
+/// How the matches of a filter are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Source {
+pub(super) enum Lookup {
     /// Each value identifies at most one record.
     Name,
     /// Each value matches whole classes of records.
@@ -64,7 +64,7 @@ pub(super) enum Source {
 }
 
 pub(super) trait FilterName: Copy + Ord + DeserializeOwned {
-    fn source(self) -> Source;
+    fn lookup(self) -> Lookup;
 }
 
 #[derive(Deserialize)]
@@ -96,11 +96,11 @@ impl<N: FilterName> Filters<N> {
         self.0.is_empty()
     }
 
-    /// Returns the filters with this source, each with its values.
-    pub(super) fn of(&self, source: Source) -> impl Iterator<Item = (N, &[Value])> {
+    /// Returns the filters with this lookup, each with its values.
+    pub(super) fn of(&self, lookup: Lookup) -> impl Iterator<Item = (N, &[Value])> {
         self.0
             .iter()
-            .filter(move |(name, _)| name.source() == source)
+            .filter(move |(name, _)| name.lookup() == lookup)
             .map(|(name, values)| (*name, &**values))
     }
 
@@ -111,33 +111,33 @@ impl<N: FilterName> Filters<N> {
 }
 
 impl FilterName for KeyFilter {
-    fn source(self) -> Source {
+    fn lookup(self) -> Lookup {
         match self {
-            Self::KeyId | Self::Alias | Self::DKMSInstanceId => Source::Name,
+            Self::KeyId | Self::Alias | Self::DKMSInstanceId => Lookup::Name,
             Self::KeyState
             | Self::KeySpec
             | Self::KeyUsage
             | Self::ProtectionLevel
             | Self::CreatorType
-            | Self::Creator => Source::Class,
-            Self::TagKey | Self::TagValue => Source::Label,
+            | Self::Creator => Lookup::Class,
+            Self::TagKey | Self::TagValue => Lookup::Label,
         }
     }
 }
 
 impl KeyFilter {
     pub(super) fn matches(self, value: &Value, key: &Key, keys: &Listing<Key>, now: i64) -> bool {
-        match self.source() {
-            Source::Name => self.key(value, keys).is_some_and(|row| row.record.id == key.id),
-            Source::Class => self.matches_class(value, &KeyClass::of(key, now)),
-            Source::Label => match self {
+        match self.lookup() {
+            Lookup::Name => self.key(value, keys).is_some_and(|row| row.record.id == key.id),
+            Lookup::Class => self.matches_class(value, &KeyClass::of(key, now)),
+            Lookup::Label => match self {
                 Self::TagKey => key.tags.get(&value.text).is_some(),
                 _ => key.tags.iter().any(|(_, tag)| tag == value.text),
             },
         }
     }
 
-    /// Returns the key that a value of a filter of [`Source::Name`] identifies.
+    /// Returns the key that a value of a filter of [`Lookup::Name`] identifies.
     pub(super) fn key<'s>(self, value: &Value, keys: &'s Listing<Key>) -> Option<&'s Row<Key>> {
         match self {
             Self::KeyId => keys.key(value.id?),
@@ -146,7 +146,7 @@ impl KeyFilter {
         }
     }
 
-    /// Whether keys of this class match a filter of [`Source::Class`].
+    /// Whether keys of this class match a filter of [`Lookup::Class`].
     pub(super) fn matches_class(self, value: &Value, class: &KeyClass) -> bool {
         let value = &*value.text;
         match self {
@@ -159,7 +159,7 @@ impl KeyFilter {
         }
     }
 
-    /// Returns the label of the keys that match a filter of [`Source::Label`].
+    /// Returns the label of the keys that match a filter of [`Lookup::Label`].
     pub(super) fn label(self, value: &Value) -> Label {
         match self {
             Self::TagKey => Label::tag_key(&value.text),
@@ -169,11 +169,11 @@ impl KeyFilter {
 }
 
 impl FilterName for SecretFilter {
-    fn source(self) -> Source {
+    fn lookup(self) -> Lookup {
         match self {
-            Self::SecretName | Self::DKMSInstanceId => Source::Name,
-            Self::SecretType | Self::Creator => Source::Class,
-            Self::Description | Self::TagKey | Self::TagValue => Source::Label,
+            Self::SecretName | Self::DKMSInstanceId => Lookup::Name,
+            Self::SecretType | Self::Creator => Lookup::Class,
+            Self::Description | Self::TagKey | Self::TagValue => Lookup::Label,
         }
     }
 }
@@ -191,7 +191,7 @@ impl SecretFilter {
         }
     }
 
-    /// Parses the secret name in a filter of [`Source::Name`].
+    /// Parses the secret name in a filter of [`Lookup::Name`].
     pub(super) fn secret(self, value: &Value) -> Option<SecretName> {
         match self {
             Self::SecretName => value.text.parse().ok(),
@@ -199,7 +199,7 @@ impl SecretFilter {
         }
     }
 
-    /// Whether all secrets match a filter of [`Source::Class`]; otherwise none does.
+    /// Whether all secrets match a filter of [`Lookup::Class`]; otherwise none does.
     pub(super) fn matches_every_secret(self, value: &Value, account: &str) -> bool {
         let the_only_kind = match SecretKind::Generic {
             SecretKind::Generic => SecretKind::Generic.name(), // with more kinds, each would need a list in the index
@@ -210,7 +210,7 @@ impl SecretFilter {
         }
     }
 
-    /// Returns the label of the secrets that match a filter of [`Source::Label`].
+    /// Returns the label of the secrets that match a filter of [`Lookup::Label`].
     pub(super) fn label(self, value: &Value) -> Label {
         match self {
             Self::TagKey => Label::tag_key(&value.text),

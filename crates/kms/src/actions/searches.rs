@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bulla_keys::{Key, Secret, SecretName};
 use bulla_wire::Error;
 
-use super::filters::{Filters, KeyFilter, SecretFilter, Source, Value};
+use super::filters::{Filters, KeyFilter, Lookup, SecretFilter, Value};
 use super::paging::Page;
 use crate::authorize::Listing;
 use crate::session::Session;
@@ -98,17 +98,17 @@ fn plan_for_keys(keys: &Listing<Key>, filters: &Filters<KeyFilter>) -> Plan<Grou
     if filters.is_empty() {
         return Plan::Listed(vec![(Label::ALL, None)]);
     }
-    if let Some((name, values)) = filters.of(Source::Name).next() {
+    if let Some((name, values)) = filters.of(Lookup::Name).next() {
         let named = values.iter().filter_map(|value| name.key(value, keys));
         return Plan::Named(named.map(|row| (row.record.created, row.record.id)).collect());
     }
     let mut classes: Vec<_> = lists.classes().collect();
-    for (name, values) in filters.of(Source::Class) {
+    for (name, values) in filters.of(Lookup::Class) {
         classes.retain(|(_, class)| values.iter().any(|value| name.matches_class(value, class)));
     }
     let label_all =
         |(name, values): (KeyFilter, &[Value])| values.iter().map(|value| name.label(value)).collect();
-    let labels = filters.of(Source::Label).map(label_all).collect();
+    let labels = filters.of(Lookup::Label).map(label_all).collect();
     let groups = |label| classes.iter().map(|(class, _)| (label, Some(*class))).collect();
     plan_by_labels(lists.by_group(), labels, groups)
 }
@@ -118,16 +118,16 @@ fn plan_for_secrets(
     filters: &Filters<SecretFilter>,
     account: &str,
 ) -> Plan<Label, SecretName> {
-    if let Some((name, values)) = filters.of(Source::Name).next() {
+    if let Some((name, values)) = filters.of(Lookup::Name).next() {
         return Plan::Named(values.iter().filter_map(|value| name.secret(value)).collect());
     }
-    let mut classes = filters.of(Source::Class);
+    let mut classes = filters.of(Lookup::Class);
     if !classes.all(|(name, values)| values.iter().any(|value| name.matches_every_secret(value, account))) {
         return Plan::Listed(vec![]);
     }
     let label_all =
         |(name, values): (SecretFilter, &[Value])| values.iter().map(|value| name.label(value)).collect();
-    let labels = filters.of(Source::Label).map(label_all).collect();
+    let labels = filters.of(Lookup::Label).map(label_all).collect();
     plan_by_labels(secrets.lists().by_label(), labels, |label| vec![label])
 }
 

@@ -47,11 +47,11 @@ impl fmt::Display for KeySource {
 
 /// The sources of a server, which a reload replaces.
 pub(crate) struct OidcKeys {
-    sources: Mutex<Vec<Arc<Source>>>,
+    sources: Mutex<Vec<Arc<PolledSource>>>,
 }
 
 /// One source, and when it was read.
-struct Source {
+struct PolledSource {
     configured: OidcSource,
     state: Mutex<ReadState>,
 }
@@ -85,15 +85,15 @@ impl OidcKeys {
             kms.forget_oidc_keys(&provider.name);
         }
         kms.set_oidc_providers(sources.iter().map(|source| source.provider.clone()).collect());
-        let fresh = |configured| Arc::new(Source { configured, state: Mutex::default() });
+        let fresh = |configured| Arc::new(PolledSource { configured, state: Mutex::default() });
         *current = sources.into_iter().map(fresh).collect();
     }
 
-    fn sources(&self) -> Vec<Arc<Source>> {
+    fn sources(&self) -> Vec<Arc<PolledSource>> {
         self.lock().clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Source>>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<PolledSource>>> {
         self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -128,7 +128,7 @@ impl OidcKeys {
     }
 }
 
-impl Source {
+impl PolledSource {
     fn state(&self) -> ReadState {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -8,7 +8,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// The source of orders to a server: the first order to stop lets it finish its requests, the second one ends it at
 /// once. A further order reloads its configuration.
-pub struct Shutdown(Source);
+pub struct Shutdown(OrderSource);
 
 /// Sends orders to a server in place of signals.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub(crate) enum Order {
     Reload,
 }
 
-enum Source {
+enum OrderSource {
     /// `None` until [`Shutdown::listen`].
     Signals(Option<Signals>),
     Stopper(UnboundedReceiver<Order>),
@@ -39,19 +39,19 @@ impl Shutdown {
     /// effect.
     #[must_use]
     pub fn on_signals() -> Self {
-        Self(Source::Signals(None))
+        Self(OrderSource::Signals(None))
     }
 
     /// Only the [`Stopper`]: for tests, and for programs that handle signals themselves.
     #[must_use]
     pub fn by_hand() -> (Stopper, Self) {
         let (stopper, orders) = unbounded_channel();
-        (Stopper(stopper), Self(Source::Stopper(orders)))
+        (Stopper(stopper), Self(OrderSource::Stopper(orders)))
     }
 
     /// From here on, signals no longer end the process.
     pub(crate) fn listen(&mut self) -> io::Result<()> {
-        if let Source::Signals(signals) = &mut self.0 {
+        if let OrderSource::Signals(signals) = &mut self.0 {
             *signals = Some(Signals {
                 terminate: signal(SignalKind::terminate())?,
                 interrupt: signal(SignalKind::interrupt())?,
@@ -67,8 +67,8 @@ impl Shutdown {
     /// Waits for the next order.
     pub(crate) async fn next(&mut self) -> Order {
         match &mut self.0 {
-            Source::Signals(None) => pending().await,
-            Source::Signals(Some(Signals { terminate, interrupt, quit, hangup })) => {
+            OrderSource::Signals(None) => pending().await,
+            OrderSource::Signals(Some(Signals { terminate, interrupt, quit, hangup })) => {
                 tokio::select! {
                     _ = terminate.recv() => Order::Stop,
                     _ = interrupt.recv() => Order::Stop,
@@ -76,7 +76,7 @@ impl Shutdown {
                     _ = hangup.recv() => Order::Reload,
                 }
             }
-            Source::Stopper(orders) => match orders.recv().await {
+            OrderSource::Stopper(orders) => match orders.recv().await {
                 Some(order) => order,
                 None => pending().await, // the last stopper was dropped
             },

@@ -88,11 +88,11 @@ pub enum TlsError {
 
 /// The source of certificates, and the one in use.
 pub(crate) struct Tls {
-    source: Source,
+    source: CertificateSource,
     current: Arc<Current>,
 }
 
-enum Source {
+enum CertificateSource {
     Authority(Box<Authority>),
     Files(Files),
 }
@@ -108,11 +108,11 @@ impl Tls {
             TlsOptions::Off => return Ok(None),
             TlsOptions::Authority { data, names } => {
                 let (authority, key) = Authority::open(kms, data, names, listen.ip()).await?;
-                (Source::Authority(Box::new(authority)), key)
+                (CertificateSource::Authority(Box::new(authority)), key)
             }
             TlsOptions::Files { cert, key } => {
                 let (files, key) = Files::open(cert, key, kms.secret_readers())?;
-                (Source::Files(files), key)
+                (CertificateSource::Files(files), key)
             }
         };
         Ok(Some(Self { source, current: Arc::new(Current(ArcSwap::from_pointee(key))) }))
@@ -121,8 +121,8 @@ impl Tls {
     /// Returns the path of the certificate that clients must trust, if it is of the server's own authority.
     pub(crate) fn ca_path(&self) -> Option<&Path> {
         match &self.source {
-            Source::Authority(authority) => Some(authority.ca_path()),
-            Source::Files(_) => None,
+            CertificateSource::Authority(authority) => Some(authority.ca_path()),
+            CertificateSource::Files(_) => None,
         }
     }
 
@@ -147,7 +147,7 @@ impl Tls {
 
     /// Returns what the operator must do for the certificate, if anything.
     pub(crate) fn reminder(&self, now: i64) -> Option<String> {
-        let Source::Authority(authority) = &self.source else { return None };
+        let CertificateSource::Authority(authority) = &self.source else { return None };
         let ends = Timestamp::from_unix(authority.predecessor_ends(now)?);
         let path = authority.ca_path().display();
         Some(format!("the certificate authority was replaced: give clients {path} before {ends}"))
@@ -156,8 +156,8 @@ impl Tls {
     /// Replaces the certificate if that is due. Returns whether it did.
     pub(crate) async fn refresh(&mut self, kms: &Kms) -> Result<bool, TlsError> {
         let replacement = match &mut self.source {
-            Source::Authority(authority) => authority.renew(kms, kms.now()).await?,
-            Source::Files(files) => files.reload()?,
+            CertificateSource::Authority(authority) => authority.renew(kms, kms.now()).await?,
+            CertificateSource::Files(files) => files.reload()?,
         };
         let Some(key) = replacement else { return Ok(false) };
         self.current.0.store(Arc::new(key));

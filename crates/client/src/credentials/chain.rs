@@ -11,7 +11,7 @@ use super::error::{CredentialsError, ServerProblem};
 use super::ini::IniFile;
 use super::metadata::{Instance, is_no_instance};
 use super::profile::{self, ProfileFile};
-use super::provider::{CredentialProvider, Source};
+use super::provider::{CredentialProvider, CredentialSource};
 use super::refresh::Session;
 use super::sts::Sts;
 use super::uri::CredentialsUri;
@@ -177,21 +177,23 @@ impl SearchContext<'_> {
         let sts = self.sts(METADATA, "", "", false)?;
         let instance = match instance {
             Some(instance) if is_named => {
-                return Ok(CredentialProvider::with_sts(METADATA, Source::Instance(instance), sts));
+                return Ok(CredentialProvider::with_sts(METADATA, CredentialSource::Instance(instance), sts));
             }
             other => other,
         };
         let uri = (self.environment)(URI);
         let uri = uri.map(|uri| CredentialsUri::new(&uri, "its value", URI, &self.options.connection));
         let search = match (instance, uri.transpose()?) {
-            (None, Some(uri)) => return Ok(CredentialProvider::with_sts(URI, Source::Uri(uri), sts)),
+            (None, Some(uri)) => {
+                return Ok(CredentialProvider::with_sts(URI, CredentialSource::Uri(uri), sts));
+            }
             (None, None) => {
                 looked.texts.push("the metadata service is switched off".to_owned());
                 return Err(looked.not_found());
             }
             (Some(instance), uri) => Search { instance, uri, looked, found: OnceLock::new() },
         };
-        Ok(CredentialProvider::with_sts(METADATA, Source::Search(search), sts))
+        Ok(CredentialProvider::with_sts(METADATA, CredentialSource::Search(search), sts))
     }
 
     /// Whether a variable has one of `values`, in any case.

@@ -6,14 +6,16 @@ use std::sync::Arc;
 use super::Credentials;
 use super::chain::SearchContext;
 use super::error::CredentialsError;
-use super::provider::Source;
+use super::provider::CredentialSource;
 use super::sts::{OidcRole, RoleRequest};
 
 /// Returns the place and the source, if the environment has one.
-pub(super) fn find(context: &SearchContext<'_>) -> Result<Option<(String, Source)>, CredentialsError> {
+pub(super) fn find(
+    context: &SearchContext<'_>,
+) -> Result<Option<(String, CredentialSource)>, CredentialsError> {
     let key = access_key(context.environment)?;
     if let Some((variable, credentials)) = key {
-        return Ok(Some((variable, Source::Fixed(Arc::new(credentials)))));
+        return Ok(Some((variable, CredentialSource::Fixed(Arc::new(credentials)))));
     }
     oidc(context)
 }
@@ -41,7 +43,7 @@ fn access_key(
 }
 
 /// Returns a role with OpenID Connect. A role ARN alone is ignored: other tools assume that role with an access key.
-fn oidc(context: &SearchContext<'_>) -> Result<Option<(String, Source)>, CredentialsError> {
+fn oidc(context: &SearchContext<'_>) -> Result<Option<(String, CredentialSource)>, CredentialsError> {
     let found = OIDC.map(|name| (context.environment)(name));
     let [role_arn, provider_arn, token_file] = match found {
         [Some(role), Some(provider), Some(file)] => [role, provider, file],
@@ -65,7 +67,7 @@ fn oidc(context: &SearchContext<'_>) -> Result<Option<(String, Source)>, Credent
     };
     let sts = context.sts(&place, "", "", false)?;
     let role = OidcRole::new(&sts, provider_arn, token_file.into(), request, &place)?;
-    Ok(Some((place, Source::Oidc(role))))
+    Ok(Some((place, CredentialSource::Oidc(role))))
 }
 
 const TOKEN_FILE: &str = "ALIBABA_CLOUD_OIDC_TOKEN_FILE";

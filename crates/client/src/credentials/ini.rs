@@ -8,7 +8,7 @@ use bulla_wire::SecretText;
 use super::chain::SearchContext;
 use super::error::CredentialsError;
 use super::metadata::Instance;
-use super::provider::{CredentialProvider, Source};
+use super::provider::{CredentialProvider, CredentialSource};
 use super::sts::{AssumedRole, OidcRole, RoleRequest};
 use super::{Credentials, trusted_file};
 
@@ -90,37 +90,38 @@ impl Section {
         self.get("enable").is_some_and(|value| value.eq_ignore_ascii_case("false"))
     }
 
-    fn source(&self, place: &str, context: &SearchContext<'_>) -> Result<Source, CredentialsError> {
+    fn source(&self, place: &str, context: &SearchContext<'_>) -> Result<CredentialSource, CredentialsError> {
         match self.require(place, "type")?.as_str() {
             "access_key" => self.access_key(place),
             "ram_role_arn" => {
                 let by = CredentialProvider::new(place, self.access_key(place)?);
                 let sts = context.sts(place, "", "", false)?;
-                AssumedRole::new(by, &sts, self.role(place)?, place).map(Source::Role)
+                AssumedRole::new(by, &sts, self.role(place)?, place).map(CredentialSource::Role)
             }
             "ecs_ram_role" => {
                 let role = self.get("role_name").map(str::to_owned);
                 Instance::new(role, context.options.imds_v1)
-                    .map(Source::Instance)
+                    .map(CredentialSource::Instance)
                     .map_err(|source| CredentialsError::Setup { place: place.to_owned(), source })
             }
             "oidc_role_arn" => {
                 let provider_arn = self.require(place, "oidc_provider_arn")?;
                 let token_file = self.require(place, "oidc_token_file_path")?.into();
                 let sts = context.sts(place, "", "", false)?;
-                OidcRole::new(&sts, provider_arn, token_file, self.role(place)?, place).map(Source::Oidc)
+                OidcRole::new(&sts, provider_arn, token_file, self.role(place)?, place)
+                    .map(CredentialSource::Oidc)
             }
             other => Err(CredentialsError::Mode { place: place.to_owned(), mode: other.to_owned() }),
         }
     }
 
-    fn access_key(&self, place: &str) -> Result<Source, CredentialsError> {
+    fn access_key(&self, place: &str) -> Result<CredentialSource, CredentialsError> {
         let credentials = Credentials {
             access_key_id: self.require(place, "access_key_id")?,
             access_key_secret: self.require(place, "access_key_secret")?.into(),
             security_token: None,
         };
-        Ok(Source::Fixed(Arc::new(credentials.checked(|| place.to_owned())?)))
+        Ok(CredentialSource::Fixed(Arc::new(credentials.checked(|| place.to_owned())?)))
     }
 
     fn role(&self, place: &str) -> Result<RoleRequest, CredentialsError> {

@@ -23,14 +23,14 @@ pub struct CredentialProvider(Arc<Inner>);
 
 struct Inner {
     place: String,
-    source: Source,
+    source: CredentialSource,
     renewed: Renewed,
     /// The STS of the cloud or server that issued the credentials.
     sts: Option<Sts>,
 }
 
 /// The source of credentials.
-pub(super) enum Source {
+pub(super) enum CredentialSource {
     Fixed(Arc<Credentials>),
     Role(AssumedRole),
     Oidc(OidcRole),
@@ -44,12 +44,12 @@ pub(super) enum Source {
 
 impl CredentialProvider {
     /// Creates a provider for `source`, which is called `place` in messages to users.
-    pub(super) fn new(place: impl Into<String>, source: Source) -> Self {
+    pub(super) fn new(place: impl Into<String>, source: CredentialSource) -> Self {
         Self(Arc::new(Inner { place: place.into(), source, renewed: Renewed::default(), sts: None }))
     }
 
     /// Creates a provider with the STS that knows the credentials.
-    pub(super) fn with_sts(place: impl Into<String>, source: Source, sts: Sts) -> Self {
+    pub(super) fn with_sts(place: impl Into<String>, source: CredentialSource, sts: Sts) -> Self {
         Self(Arc::new(Inner { place: place.into(), source, renewed: Renewed::default(), sts: Some(sts) }))
     }
 
@@ -58,7 +58,7 @@ impl CredentialProvider {
     #[must_use]
     pub fn place(&self) -> &str {
         match &self.0.source {
-            Source::Search(search) => search.found().unwrap_or(&self.0.place),
+            CredentialSource::Search(search) => search.found().unwrap_or(&self.0.place),
             _ => &self.0.place,
         }
     }
@@ -81,7 +81,7 @@ impl CredentialProvider {
     /// Returns the credentials to sign with now. Calls servers and programs if the source requires it.
     pub(crate) fn current(&self) -> Result<Arc<Credentials>, Arc<CredentialsError>> {
         match &self.0.source {
-            Source::Fixed(credentials) => Ok(Arc::clone(credentials)),
+            CredentialSource::Fixed(credentials) => Ok(Arc::clone(credentials)),
             source => self.0.renewed.get(now(), || source.fetch(&self.0.place)),
         }
     }
@@ -89,13 +89,13 @@ impl CredentialProvider {
     /// Drops credentials that a server calls expired. Returns whether the source can provide others.
     pub(crate) fn forget(&self, credentials: &Arc<Credentials>) -> bool {
         self.0.renewed.forget(credentials);
-        !matches!(self.0.source, Source::Fixed(_))
+        !matches!(self.0.source, CredentialSource::Fixed(_))
     }
 }
 
 impl From<Credentials> for CredentialProvider {
     fn from(credentials: Credentials) -> Self {
-        Self::new(super::caller(), Source::Fixed(Arc::new(credentials)))
+        Self::new(super::caller(), CredentialSource::Fixed(Arc::new(credentials)))
     }
 }
 
@@ -105,7 +105,7 @@ impl fmt::Debug for CredentialProvider {
     }
 }
 
-impl Source {
+impl CredentialSource {
     /// Returns credentials of the source; new ones if it issues sessions.
     pub(super) fn fetch(&self, place: &str) -> Result<Session, CredentialsError> {
         let session = match self {

@@ -8,7 +8,7 @@ use crate::credentials::cloud_sso::CloudSso;
 use crate::credentials::error::{CredentialsError, ProcessProblem};
 use crate::credentials::metadata::Instance;
 use crate::credentials::process::ExternalProcess;
-use crate::credentials::provider::{CredentialProvider, Source};
+use crate::credentials::provider::{CredentialProvider, CredentialSource};
 use crate::credentials::sts::{AssumedRole, OidcRole, RoleRequest, Sts};
 use crate::credentials::uri::CredentialsUri;
 
@@ -45,8 +45,8 @@ impl Reader<'_> {
         place: &str,
         sts: &Sts,
         above: &[&str],
-    ) -> Result<Source, CredentialsError> {
-        let fixed = |credentials| Source::Fixed(Arc::new(credentials));
+    ) -> Result<CredentialSource, CredentialsError> {
+        let fixed = |credentials| CredentialSource::Fixed(Arc::new(credentials));
         match mode(profile).as_str() {
             "ak" => profile.access_key(place, false).map(fixed),
             "ststoken" => profile.sts_token(place).map(fixed),
@@ -61,14 +61,19 @@ impl Reader<'_> {
             }
             "ramrolearnwithrolename" => {
                 let instance = self.instance(&profile.ram_role_name, place)?;
-                role(CredentialProvider::new(place, Source::Instance(instance)), profile, place, sts)
+                role(
+                    CredentialProvider::new(place, CredentialSource::Instance(instance)),
+                    profile,
+                    place,
+                    sts,
+                )
             }
-            "ecsramrole" => self.instance(&profile.ram_role_name, place).map(Source::Instance),
+            "ecsramrole" => self.instance(&profile.ram_role_name, place).map(CredentialSource::Instance),
             "oidc" => oidc(profile, place, sts),
             "external" => self.process(profile, place),
             "credentialsuri" => self.uri(profile, place),
             "cloudsso" => self.cloud_sso(profile, place),
-            "oauth" => Ok(Source::CachedLogin(CachedLogin {
+            "oauth" => Ok(CredentialSource::CachedLogin(CachedLogin {
                 path: self.file.path.clone(),
                 profile: profile.name.clone(),
             })),
@@ -82,28 +87,29 @@ impl Reader<'_> {
             .map_err(|source| CredentialsError::Setup { place: place.to_owned(), source })
     }
 
-    fn process(&self, profile: &Profile, place: &str) -> Result<Source, CredentialsError> {
+    fn process(&self, profile: &Profile, place: &str) -> Result<CredentialSource, CredentialsError> {
         if self.context.is_set("ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS", &["1", "true"]) {
             let problem = ProcessProblem::Disabled;
             return Err(CredentialsError::Process { place: place.to_owned(), problem });
         }
         let command = require(place, "process_command", &profile.process_command)?;
-        ExternalProcess::new(command, place).map(Source::Process)
+        ExternalProcess::new(command, place).map(CredentialSource::Process)
     }
 
-    fn uri(&self, profile: &Profile, place: &str) -> Result<Source, CredentialsError> {
+    fn uri(&self, profile: &Profile, place: &str) -> Result<CredentialSource, CredentialsError> {
         let variable = (self.context.environment)("ALIBABA_CLOUD_CREDENTIALS_URI").unwrap_or_default();
         let uri = if profile.credentials_uri.is_empty() { &variable } else { &profile.credentials_uri };
         let uri = require(place, "credentials_uri", uri)?;
-        CredentialsUri::new(uri, "credentials_uri", place, &self.context.options.connection).map(Source::Uri)
+        CredentialsUri::new(uri, "credentials_uri", place, &self.context.options.connection)
+            .map(CredentialSource::Uri)
     }
 
-    fn cloud_sso(&self, profile: &Profile, place: &str) -> Result<Source, CredentialsError> {
+    fn cloud_sso(&self, profile: &Profile, place: &str) -> Result<CredentialSource, CredentialsError> {
         require(place, "cloud_sso_account_id", &profile.cloud_sso_account_id)?;
         require(place, "cloud_sso_access_config", &profile.cloud_sso_access_config)?;
         require(place, "access_token", profile.access_token.expose())?;
         let path = self.file.path.clone();
-        CloudSso::new(path, profile, place, &self.context.options.connection).map(Source::CloudSso)
+        CloudSso::new(path, profile, place, &self.context.options.connection).map(CredentialSource::CloudSso)
     }
 }
 
@@ -138,14 +144,15 @@ fn role(
     profile: &Profile,
     place: &str,
     sts: &Sts,
-) -> Result<Source, CredentialsError> {
-    AssumedRole::new(by, sts, role_request(profile, place)?, place).map(Source::Role)
+) -> Result<CredentialSource, CredentialsError> {
+    AssumedRole::new(by, sts, role_request(profile, place)?, place).map(CredentialSource::Role)
 }
 
-fn oidc(profile: &Profile, place: &str, sts: &Sts) -> Result<Source, CredentialsError> {
+fn oidc(profile: &Profile, place: &str, sts: &Sts) -> Result<CredentialSource, CredentialsError> {
     let provider_arn = require(place, "oidc_provider_arn", &profile.oidc_provider_arn)?.to_owned();
     let token_file = require(place, "oidc_token_file", &profile.oidc_token_file)?.into();
-    OidcRole::new(sts, provider_arn, token_file, role_request(profile, place)?, place).map(Source::Oidc)
+    OidcRole::new(sts, provider_arn, token_file, role_request(profile, place)?, place)
+        .map(CredentialSource::Oidc)
 }
 
 fn role_request(profile: &Profile, place: &str) -> Result<RoleRequest, CredentialsError> {

@@ -13,7 +13,7 @@ use crate::streams::standard_input;
 
 /// A stream of bytes to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(crate) enum FileOrStdin {
     Stdin,
     /// A file, pipe or device, by its path.
     File(PathBuf),
@@ -22,7 +22,7 @@ pub(crate) enum Source {
 /// An input of a command, classified when the command line is parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Input {
-    Source(Source),
+    Source(FileOrStdin),
     /// A directory: all files below it.
     Tree(PathBuf),
 }
@@ -38,7 +38,7 @@ pub(crate) enum Output {
     Path(PathBuf),
 }
 
-impl Source {
+impl FileOrStdin {
     /// Returns its name in messages.
     pub(crate) fn name(&self) -> &Path {
         match self {
@@ -71,13 +71,13 @@ impl Input {
     /// Returns the path as typed.
     pub(crate) fn typed(&self) -> &Path {
         match self {
-            Self::Source(Source::Stdin) => Path::new(STREAM),
-            Self::Source(Source::File(path)) | Self::Tree(path) => path,
+            Self::Source(FileOrStdin::Stdin) => Path::new(STREAM),
+            Self::Source(FileOrStdin::File(path)) | Self::Tree(path) => path,
         }
     }
 }
 
-impl From<PathBuf> for Source {
+impl From<PathBuf> for FileOrStdin {
     fn from(typed: PathBuf) -> Self {
         if is_stream(&typed) { Self::Stdin } else { Self::File(typed) }
     }
@@ -85,8 +85,8 @@ impl From<PathBuf> for Source {
 
 impl From<PathBuf> for Input {
     fn from(typed: PathBuf) -> Self {
-        match Source::from(typed) {
-            Source::File(path) if path.is_dir() => Self::Tree(path),
+        match FileOrStdin::from(typed) {
+            FileOrStdin::File(path) if path.is_dir() => Self::Tree(path),
             source => Self::Source(source),
         }
     }
@@ -110,7 +110,7 @@ macro_rules! typed_as_path {
     )*};
 }
 
-typed_as_path!(Source, Input, Output);
+typed_as_path!(FileOrStdin, Input, Output);
 
 /// Returns the length of an open file if it is a regular file.
 pub(crate) fn file_len(file: &File) -> Option<u64> {
@@ -129,13 +129,13 @@ mod tests {
 
     #[test]
     fn a_dash_is_a_stream_and_every_other_path_is_itself() {
-        assert_eq!(Source::from(PathBuf::from("-")), Source::Stdin);
-        assert_eq!(Input::from(PathBuf::from("-")), Input::Source(Source::Stdin));
+        assert_eq!(FileOrStdin::from(PathBuf::from("-")), FileOrStdin::Stdin);
+        assert_eq!(Input::from(PathBuf::from("-")), Input::Source(FileOrStdin::Stdin));
         assert_eq!(Output::from(PathBuf::from("-")), Output::Stdout);
         for typed in ["./-", "--", "-x", " -", "/dev/stdin", "/dev/stdout", "/dev/fd/1"] {
             let path = PathBuf::from(typed);
-            assert_eq!(Source::from(path.clone()), Source::File(path.clone()));
-            assert_eq!(Input::from(path.clone()), Input::Source(Source::File(path.clone())));
+            assert_eq!(FileOrStdin::from(path.clone()), FileOrStdin::File(path.clone()));
+            assert_eq!(Input::from(path.clone()), Input::Source(FileOrStdin::File(path.clone())));
             assert_eq!(Output::from(path.clone()), Output::Path(path));
         }
     }
@@ -149,6 +149,6 @@ mod tests {
             assert_eq!(Input::from(path.clone()), Input::Tree(path));
         }
         let missing = directory.path().join("missing");
-        assert_eq!(Input::from(missing.clone()), Input::Source(Source::File(missing)));
+        assert_eq!(Input::from(missing.clone()), Input::Source(FileOrStdin::File(missing)));
     }
 }

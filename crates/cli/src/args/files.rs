@@ -6,7 +6,7 @@ use super::flags::{
     Batch, ByteRange, Context, DataKeyPer, Format, Opening, OutputFlags, Reading, RunOptions, range,
 };
 use crate::names::KeyName;
-use crate::paths::{Input, Source};
+use crate::paths::{FileOrStdin, Input};
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Encrypt {
@@ -62,7 +62,7 @@ pub(crate) struct Verify {
 pub(crate) struct Cat {
     /// The file; - for standard input
     #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
-    pub(crate) path: Source,
+    pub(crate) path: FileOrStdin,
     /// Print only the bytes from FROM up to, not including, TO; either may be omitted
     #[arg(long, value_name = "FROM..TO", value_parser = range)]
     pub(crate) range: Option<ByteRange>,
@@ -77,7 +77,7 @@ pub(crate) struct Cat {
 pub(crate) struct Inspect {
     /// Files to inspect; - for standard input
     #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
-    pub(crate) paths: Vec<Source>,
+    pub(crate) paths: Vec<FileOrStdin>,
     /// Print JSON, one line per file
     #[arg(long)]
     pub(crate) json: bool,

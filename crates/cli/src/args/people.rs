@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Subcommand};
 
 use super::examples::example;
-use crate::paths::{Output, Source};
+use crate::paths::{FileOrStdin, Output};
 use crate::principals::PolicyName;
 
 /// How a result is printed.
@@ -188,7 +188,7 @@ pub(crate) enum Role {
         role: String,
         /// The trust policy, which says who may assume the role; - for standard input
         #[arg(long, value_name = "FILE")]
-        trust: Source,
+        trust: FileOrStdin,
         /// Describe what the role is for
         #[arg(long, value_name = "TEXT")]
         description: Option<String>,
@@ -219,7 +219,7 @@ pub(crate) enum Role {
         role: String,
         /// Replace the trust policy; - for standard input
         #[arg(long, value_name = "FILE")]
-        trust: Option<Source>,
+        trust: Option<FileOrStdin>,
         /// Describe what the role is for
         #[arg(long, value_name = "TEXT")]
         description: Option<String>,
@@ -275,7 +275,7 @@ pub(crate) struct Assume {
     pub(crate) duration: Option<u32>,
     /// Restrict the session to what this policy also allows; - for standard input
     #[arg(long, value_name = "FILE")]
-    pub(crate) policy: Option<Source>,
+    pub(crate) policy: Option<FileOrStdin>,
     /// The external id, if the trust policy of the role requires one in sts:ExternalId
     #[arg(long, value_name = "ID")]
     pub(crate) external_id: Option<String>,

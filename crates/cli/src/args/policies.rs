@@ -8,7 +8,7 @@ use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use super::examples::{example, example_and_exit_code};
 use super::flags::Context;
 use super::people::Json;
-use crate::paths::Source;
+use crate::paths::FileOrStdin;
 use crate::principals::{PolicyName, PrincipalName};
 
 #[derive(Debug, Subcommand)]
@@ -20,7 +20,7 @@ pub(crate) enum Policy {
         policy: String,
         /// The document in JSON; - for standard input
         #[arg(value_name = "FILE")]
-        document: Source,
+        document: FileOrStdin,
         /// Describe what the policy is for
         #[arg(long, value_name = "TEXT")]
         description: Option<String>,
@@ -54,7 +54,7 @@ pub(crate) enum Policy {
         policy: String,
         /// The document in JSON; - for standard input
         #[arg(value_name = "FILE")]
-        document: Source,
+        document: FileOrStdin,
         /// Create the version, but keep the current one in force
         #[arg(long)]
         keep_default: bool,
@@ -130,7 +130,7 @@ pub(crate) enum Policy {
 pub(crate) struct Check {
     /// The document in JSON; - for standard input
     #[arg(value_name = "FILE")]
-    pub(crate) document: Source,
+    pub(crate) document: FileOrStdin,
     /// Check for this purpose [default: trust, key or identity, by its Principal and Resource]
     #[arg(long = "for", value_enum, value_name = "WHAT")]
     pub(crate) purpose: Option<PolicyFor>,

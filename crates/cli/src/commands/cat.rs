@@ -12,7 +12,7 @@ use crate::args::{ByteRange, Cat, KmsFlags};
 use crate::failure::files::Destination;
 use crate::failure::{Exit, Failure};
 use crate::kms::KmsConnection;
-use crate::paths::{Source, file_len};
+use crate::paths::{FileOrStdin, file_len};
 
 pub(crate) fn run(kms: &KmsFlags, args: &Cat) -> Result<(), Failure> {
     let context = args.reading.opening.context.encryption_context()?;
@@ -34,7 +34,7 @@ pub(crate) fn run(kms: &KmsFlags, args: &Cat) -> Result<(), Failure> {
         return Err(Failure::new(Exit::Usage, what, "leave --range out, or name a file"));
     }
     let printed = match args.path {
-        Source::File(_) if format != Some(Format::Text) && is_native(&file) => {
+        FileOrStdin::File(_) if format != Some(Format::Text) && is_native(&file) => {
             decryptor.decrypt_range(&file, range.from..range.to, output)
         }
         // The text format is verified in full before any of it is printed.

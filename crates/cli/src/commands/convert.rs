@@ -12,7 +12,7 @@ use crate::args::{Batch, OutputFlags, RunOptions};
 use crate::failure::files::Destination;
 use crate::failure::{Exit, Failure};
 use crate::kms::KmsConnection;
-use crate::paths::{Input, Output, Source, file_len};
+use crate::paths::{FileOrStdin, Input, Output, file_len};
 use crate::progress::{self, Total};
 use crate::report::Report;
 
@@ -67,7 +67,7 @@ impl Conversion {
             let what = "-o names one output, but there are several inputs";
             return Err(Failure::new(Exit::Usage, what, "leave -o out, or run once for each input"));
         }
-        let reads_stdin = inputs.contains(&Input::Source(Source::Stdin));
+        let reads_stdin = inputs.contains(&Input::Source(FileOrStdin::Stdin));
         let prints = match output {
             Output::Stdout => true,
             Output::Path(_) => false,
@@ -123,14 +123,14 @@ impl Work for Converting<'_> {
         Ok(())
     }
 
-    fn source(&self, source: &Source) -> Result<Option<FileSummary>, Failure> {
+    fn source(&self, source: &FileOrStdin) -> Result<Option<FileSummary>, Failure> {
         let opened = source.open()?;
         match (&self.conversion.output, source) {
-            (Output::Stdout, _) | (Output::Beside, Source::Stdin) => {
+            (Output::Stdout, _) | (Output::Beside, FileOrStdin::Stdin) => {
                 self.print(source, opened).map(|()| None)
             }
             (Output::Path(to), _) => self.write(source, opened, to).map(Some),
-            (Output::Beside, Source::File(from)) => {
+            (Output::Beside, FileOrStdin::File(from)) => {
                 self.write(source, opened, &self.converter.path_beside(from)?).map(Some)
             }
         }
@@ -162,7 +162,7 @@ impl Work for Converting<'_> {
 }
 
 impl Converting<'_> {
-    fn print(&self, source: &Source, opened: File) -> Result<(), Failure> {
+    fn print(&self, source: &FileOrStdin, opened: File) -> Result<(), Failure> {
         self.converter.check_standard_output()?;
         let output = standard_output()?;
         progress::show(file_len(&opened).into(), self.progress(), || {
@@ -171,13 +171,13 @@ impl Converting<'_> {
         .map_err(|error| Failure::of_file(&error, source.name(), Destination::StandardOutput))
     }
 
-    fn write(&self, source: &Source, opened: File, to: &Path) -> Result<FileSummary, Failure> {
+    fn write(&self, source: &FileOrStdin, opened: File, to: &Path) -> Result<FileSummary, Failure> {
         let len = file_len(&opened);
         if len.is_none() {
             self.conversion.refuse_stream()?;
         }
         progress::show(len.into(), self.progress(), || match (source, len) {
-            (Source::File(path), Some(_)) => self.converter.file(path, to),
+            (FileOrStdin::File(path), Some(_)) => self.converter.file(path, to),
             // A named pipe cannot be opened a second time, because its writer may have finished.
             _ => self.converter.open_file(opened, source.name(), to),
         })

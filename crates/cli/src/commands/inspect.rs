@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::args::Inspect;
 use crate::failure::{Exit, Failure};
 use crate::messages::on_one_line;
-use crate::paths::{Source, file_len};
+use crate::paths::{FileOrStdin, file_len};
 use crate::results::{print, print_raw};
 
 pub(crate) fn run(args: &Inspect) -> Result<(), Failure> {
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Inspect) -> Result<(), Failure> {
     }
 }
 
-fn inspect(source: &Source, as_json: bool) -> Result<(), Failure> {
+fn inspect(source: &FileOrStdin, as_json: bool) -> Result<(), Failure> {
     let name = source.name();
     let failed = |error: FileError| Failure::of_file(&error, name, name);
     let file = source.open()?;

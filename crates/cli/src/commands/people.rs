@@ -15,7 +15,7 @@ use bulla_wire::MaybeEmpty;
 use bulla_wire::ram::PolicyType;
 
 use crate::failure::{Exit, Failure};
-use crate::paths::Source;
+use crate::paths::FileOrStdin;
 use crate::principals::type_name;
 
 /// Converts a missing permission into `None`, so that the rest of an answer is shown.
@@ -38,12 +38,12 @@ pub(super) fn is_missing(error: &CallError) -> bool {
 }
 
 /// Returns the text of a policy document, trimmed.
-pub(super) fn document(source: &Source) -> Result<String, Failure> {
+pub(super) fn document(source: &FileOrStdin) -> Result<String, Failure> {
     Ok(document_as_written(source)?.trim().to_owned())
 }
 
 /// Returns the text of a policy document as it is in the file.
-pub(super) fn document_as_written(source: &Source) -> Result<String, Failure> {
+pub(super) fn document_as_written(source: &FileOrStdin) -> Result<String, Failure> {
     let failed = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::InvalidData => {
             let what = format!("{} is not text in UTF-8", source.name().display());

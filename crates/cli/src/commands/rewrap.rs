@@ -10,7 +10,7 @@ use crate::args::{DataKeyPer, KmsFlags, Opening, Rekey, Rewrap, RunOptions};
 use crate::failure::{Exit, Failure};
 use crate::kms::KmsConnection;
 use crate::names::KeyName;
-use crate::paths::{Input, Source};
+use crate::paths::{FileOrStdin, Input};
 use crate::process;
 use crate::progress::{self, Total};
 use crate::report::Report;
@@ -84,8 +84,8 @@ impl<K: KeyService> Work for InPlace<K> {
         self.rewrapper.progress()
     }
 
-    fn source(&self, source: &Source) -> Result<Option<FileSummary>, Failure> {
-        let Source::File(path) = source else {
+    fn source(&self, source: &FileOrStdin) -> Result<Option<FileSummary>, Failure> {
+        let FileOrStdin::File(path) = source else {
             let verb = self.change.verb();
             let what = format!("files are {verb} in place, and {} is not a file", source.name().display());
             return Err(Failure::new(Exit::Usage, what, "name a file"));

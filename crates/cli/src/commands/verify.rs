@@ -10,7 +10,7 @@ use super::walk::{Listener, Work, walk};
 use crate::args::{KmsFlags, Verify};
 use crate::failure::Failure;
 use crate::kms::KmsConnection;
-use crate::paths::{Source, file_len};
+use crate::paths::{FileOrStdin, file_len};
 use crate::progress::{self, Total, plaintext_len};
 use crate::report::Report;
 
@@ -30,7 +30,7 @@ impl<K: KeyService> Work for Verification<K> {
         self.0.progress()
     }
 
-    fn source(&self, source: &Source) -> Result<Option<FileSummary>, Failure> {
+    fn source(&self, source: &FileOrStdin) -> Result<Option<FileSummary>, Failure> {
         let file = source.open()?;
         let total = file_len(&file).into();
         progress::show(total, self.progress(), || match self.0.verify_open(&file, source.name())? {

@@ -6,7 +6,7 @@ use bulla_files::{FileError, FileSummary, Progress, TreeEvent, TreeSummary};
 
 use crate::failure::{Exit, Failure};
 use crate::formats::suffixes;
-use crate::paths::{Input, Source};
+use crate::paths::{FileOrStdin, Input};
 use crate::progress::{self, Total};
 use crate::report::Report;
 
@@ -20,7 +20,7 @@ pub(super) trait Work {
     }
 
     /// Processes one source. Returns `None` if the result was printed.
-    fn source(&self, source: &Source) -> Result<Option<FileSummary>, Failure>;
+    fn source(&self, source: &FileOrStdin) -> Result<Option<FileSummary>, Failure>;
 
     /// Processes every file below a directory. `to` is the result of [`Work::tree_output`].
     fn tree(&self, tree: &Path, to: Option<&Path>, listener: Listener<'_>) -> Result<TreeSummary, FileError>;
@@ -54,7 +54,7 @@ pub(super) fn walk(inputs: &[Input], work: &dyn Work, report: Report) -> Result<
     report.finish()
 }
 
-fn one_source(source: &Source, work: &dyn Work, report: &Report) -> Result<(), Failure> {
+fn one_source(source: &FileOrStdin, work: &dyn Work, report: &Report) -> Result<(), Failure> {
     match work.source(source)? {
         Some(done) => report.file(source.name(), &done),
         None => report.printed(),

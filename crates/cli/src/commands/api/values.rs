@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::failure::{Exit, Failure};
-use crate::paths::Source;
+use crate::paths::FileOrStdin;
 
 /// The values of one command; at most one is read from standard input.
 #[derive(Default)]
@@ -35,7 +35,7 @@ impl Values {
             }
             Some(path) => PathBuf::from(path),
         };
-        content(name, &Source::File(path))
+        content(name, &FileOrStdin::File(path))
     }
 
     fn standard_input(&mut self, name: &str) -> Result<Zeroizing<String>, Failure> {
@@ -44,11 +44,11 @@ impl Values {
             return Err(Failure::new(Exit::Usage, what, "give one of them as @FILE"));
         }
         self.standard_input_is_read = true;
-        content(name, &Source::Stdin)
+        content(name, &FileOrStdin::Stdin)
     }
 }
 
-fn content(name: &str, source: &Source) -> Result<Zeroizing<String>, Failure> {
+fn content(name: &str, source: &FileOrStdin) -> Result<Zeroizing<String>, Failure> {
     let path = source.name();
     let bytes = source.open_any().and_then(read).map_err(|error| Failure::io(path, &error))?;
     text(name, path, bytes)

@@ -14,14 +14,14 @@ pub(crate) struct Attempts(Mutex<Table>);
 
 #[derive(Default)]
 struct Table {
-    places: HashMap<Place, Failures>,
+    places: HashMap<AttemptKey, Failures>,
     /// When old places were last removed.
     tidied: Duration,
 }
 
 /// What failures are counted for: an address, or a name that was tried from an address.
 #[derive(PartialEq, Eq, Hash)]
-struct Place {
+struct AttemptKey {
     address: Option<IpAddr>,
     /// A hash, because the entered name may be a password.
     name: Option<[u8; 32]>,
@@ -39,7 +39,7 @@ impl Attempts {
         let name = digest(&SHA256, name.as_bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes");
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         table.tidy(now);
-        let places = [Place { address, name: Some(name) }, Place { address, name: None }];
+        let places = [AttemptKey { address, name: Some(name) }, AttemptKey { address, name: None }];
         let counts = places.map(|place| {
             if table.places.len() >= MAX && !table.places.contains_key(&place) {
                 return u32::MAX; // a flood: new places get the longest delay
@@ -57,7 +57,7 @@ impl Attempts {
     pub(crate) fn succeed(&self, name: &str, address: Option<IpAddr>) {
         let name = digest(&SHA256, name.as_bytes()).as_ref().try_into().ok();
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        table.places.remove(&Place { address: address.map(counted_as), name });
+        table.places.remove(&AttemptKey { address: address.map(counted_as), name });
     }
 }
 

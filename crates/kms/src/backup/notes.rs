@@ -27,7 +27,7 @@ pub struct BackupNotes {
     unread: BTreeMap<String, Unread>,
     /// The directory that the notes were read in; none if it was not there, or its notes could not be read.
     #[serde(skip)]
-    place: Option<Place>,
+    place: Option<DirectoryId>,
 }
 
 /// That a file could not be read.
@@ -40,7 +40,7 @@ struct Unread {
 
 /// A directory, by whichever path: another file system may be mounted there, or none now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
+struct DirectoryId {
     device: u64,
     inode: u64,
 }
@@ -228,9 +228,9 @@ pub(super) fn was_removed(path: &Path) -> bool {
     matches!(fs::metadata(path), Err(error) if error.kind() == ErrorKind::NotFound)
 }
 
-fn place(directory: &Path) -> io::Result<Place> {
+fn place(directory: &Path) -> io::Result<DirectoryId> {
     let found = fs::metadata(directory)?;
-    Ok(Place { device: found.dev(), inode: found.ino() })
+    Ok(DirectoryId { device: found.dev(), inode: found.ino() })
 }
 
 fn name(path: &Path) -> Option<&str> {

@@ -19,9 +19,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 
 pub(crate) use self::audit::{Audit, Export, ExportFormat, Search, Tail, TrailOf, VerifyTrail, Wanted};
 pub(crate) use self::backup::{Backup, CreateBackup, ListBackups, RestoreBackup, VerifyBackup};
-pub(crate) use self::disks::{
-    Disk, DiskKeys, Enroll, Format as DiskFormat, InstallBoot, InstallPlugin, InstallRoot,
-};
+pub(crate) use self::disks::{Disk, DiskKeys, Enroll, FormatDisk, InstallBoot, InstallPlugin, InstallRoot};
 use self::examples::{example, example_and_exit_code, exit_codes};
 pub(crate) use self::examples::{example_of, exit_code_of};
 pub(crate) use self::files::{Cat, Decrypt, Encrypt, Inspect, Rekey, Rewrap, Verify};

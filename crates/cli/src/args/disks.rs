@@ -13,7 +13,7 @@ use crate::names::KeyName;
 pub(crate) enum Disk {
     /// Create a LUKS2 volume that keys of the KMS open, with a recovery passphrase; erases what is on the device
     #[command(after_help = example("bulla disk format /dev/sdb1 -k alias/disks"))]
-    Format(Format),
+    Format(FormatDisk),
     /// Add keys of the KMS to an existing LUKS2 volume; passphrases that open it stay
     #[command(after_help = example("bulla disk enroll /dev/sdb1 -k alias/disks"))]
     Enroll(Enroll),
@@ -81,7 +81,7 @@ pub(crate) enum Disk {
 }
 
 #[derive(Debug, ClapArgs)]
-pub(crate) struct Format {
+pub(crate) struct FormatDisk {
     #[command(flatten)]
     pub(crate) enroll: Enroll,
     /// Choose the recovery passphrase instead of getting a random one; it is typed, or read from --key-file

@@ -7,13 +7,13 @@ use std::path::Path;
 
 use bulla_files::output::directory_of;
 
-use crate::args::{DiskFormat, KmsFlags};
+use crate::args::{FormatDisk, KmsFlags};
 use crate::disk::{self, Enrolment, Passphrase, RecoveryPassphrase, Volume, VolumeKms, VolumeUuid};
 use crate::failure::{Exit, Failure};
 use crate::messages::note;
 use crate::results::print;
 
-pub(super) fn run(flags: &KmsFlags, args: &DiskFormat) -> Result<(), Failure> {
+pub(super) fn run(flags: &KmsFlags, args: &FormatDisk) -> Result<(), Failure> {
     let device = &args.enroll.device;
     let (kms, wrapping) = super::wrapping(flags, &args.enroll)?;
     disk::check_unused(device, args.force)?;
@@ -40,7 +40,7 @@ enum Recovery {
 }
 
 impl Recovery {
-    fn of(args: &DiskFormat) -> Result<Self, Failure> {
+    fn of(args: &FormatDisk) -> Result<Self, Failure> {
         let key_file = args.enroll.key_file.path.as_deref();
         if args.choose_passphrase || key_file.is_some() {
             let what = "Recovery passphrase";

@@ -3,7 +3,7 @@
 use clap::{Args as ClapArgs, ValueHint};
 
 use super::flags::{
-    Batch, ByteRange, Context, DataKeyPer, Format, Opening, OutputFlags, Reading, RunOptions, range,
+    Batch, ByteRange, Context, DataKeyPer, FormatFlag, Opening, OutputFlags, Reading, RunOptions, range,
 };
 use crate::names::KeyName;
 use crate::paths::{FileOrStdin, Input};
@@ -22,8 +22,8 @@ pub(crate) struct Encrypt {
     #[command(flatten)]
     pub(crate) context: Context,
     /// Write this format
-    #[arg(long, value_enum, default_value_t = Format::Bulla)]
-    pub(crate) format: Format,
+    #[arg(long, value_enum, default_value_t = FormatFlag::Bulla)]
+    pub(crate) format: FormatFlag,
     /// Scope of a data key; the text format always uses one per file
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = DataKeyPer::Run)]
     pub(crate) data_key_per: DataKeyPer,

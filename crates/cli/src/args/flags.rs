@@ -63,7 +63,7 @@ pub(crate) struct Reading {
     pub(crate) opening: Opening,
     /// Require this format [default: either; text in a .bulla file is refused]
     #[arg(long, value_enum)]
-    pub(crate) format: Option<Format>,
+    pub(crate) format: Option<FormatFlag>,
 }
 
 /// The encryption context.
@@ -75,7 +75,7 @@ pub(crate) struct Context {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
+pub(crate) enum FormatFlag {
     /// .bulla: fast, stores its context, supports byte ranges and re-wrapping
     Bulla,
     /// .cipher: four lines of base64, which twenty lines of Python can read
@@ -112,11 +112,11 @@ impl RunOptions {
     }
 }
 
-impl From<Format> for bulla_files::Format {
-    fn from(typed: Format) -> Self {
+impl From<FormatFlag> for bulla_files::Format {
+    fn from(typed: FormatFlag) -> Self {
         match typed {
-            Format::Bulla => Self::Native,
-            Format::Text => Self::Text,
+            FormatFlag::Bulla => Self::Native,
+            FormatFlag::Text => Self::Text,
         }
     }
 }

@@ -18,14 +18,14 @@ pub(super) struct Exposition {
 
 /// A text format of Prometheus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
+pub(super) enum ExpositionFormat {
     /// Version 0.0.4, which every client reads.
     Text,
     /// OpenMetrics 1.0.
     OpenMetrics,
 }
 
-impl Format {
+impl ExpositionFormat {
     /// Returns OpenMetrics for clients that accept it: Prometheus lists it first, and the other format last.
     pub(super) fn accepted(accept: Option<&str>) -> Self {
         let is_open_metrics = |accept: &str| accept.contains("application/openmetrics-text");
@@ -48,11 +48,11 @@ impl Exposition {
     }
 
     /// Returns the current values.
-    pub(super) fn text(&self, format: Format) -> String {
+    pub(super) fn text(&self, format: ExpositionFormat) -> String {
         let mut output = String::new();
         let written = match format {
-            Format::Text => prometheus_text::encode(&mut output, &self.registry),
-            Format::OpenMetrics => text::encode(&mut output, &self.registry),
+            ExpositionFormat::Text => prometheus_text::encode(&mut output, &self.registry),
+            ExpositionFormat::OpenMetrics => text::encode(&mut output, &self.registry),
         };
         written.expect("a string takes everything");
         output

@@ -12,7 +12,7 @@ use hyper::{Method, Response, StatusCode};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::exposition::{Exposition, Format};
+use super::exposition::{Exposition, ExpositionFormat};
 use super::reading::Sources;
 use crate::http::rpc::{HEALTHY, UNAVAILABLE};
 use crate::http::{self, Connections, Handler, Received, Setup};
@@ -59,7 +59,7 @@ impl Handler for Metrics {
         match request.head.uri.path() {
             "/metrics" => {
                 let accept = request.head.headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
-                let format = Format::accepted(accept);
+                let format = ExpositionFormat::accepted(accept);
                 response(StatusCode::OK, format.content_type(), self.exposition.text(format))
             }
             "/healthz" => response(StatusCode::OK, JSON, HEALTHY),

@@ -22,7 +22,7 @@ pub(crate) use self::backup::{Backup, CreateBackup, ListBackups, RestoreBackup, 
 pub(crate) use self::disks::{Disk, DiskKeys, Enroll, FormatDisk, InstallBoot, InstallPlugin, InstallRoot};
 use self::examples::{example, example_and_exit_code, exit_codes};
 pub(crate) use self::examples::{example_of, exit_code_of};
-pub(crate) use self::files::{Cat, Decrypt, Encrypt, Inspect, Rekey, Rewrap, Verify};
+pub(crate) use self::files::{Cat, DecryptFiles, EncryptFiles, Inspect, Rekey, Rewrap, Verify};
 pub(crate) use self::flags::{Batch, ByteRange, DataKeyPer, Opening, OutputFlags, Reading, RunOptions};
 pub(crate) use self::keys::{Alias, Api, Key};
 pub(crate) use self::people::{AccessKey, Assume, Group, Reset, Role, User, UserFields};
@@ -66,10 +66,10 @@ pub(crate) struct KmsFlags {
 pub(crate) enum Command {
     /// Encrypt files and directories
     #[command(after_help = example("bulla encrypt sales.csv"))]
-    Encrypt(Encrypt),
+    Encrypt(EncryptFiles),
     /// Decrypt files and directories that were encrypted with this KMS
     #[command(after_help = example("bulla decrypt sales.csv.bulla"))]
-    Decrypt(Decrypt),
+    Decrypt(DecryptFiles),
     /// Verify encrypted files in full, without writing anything
     #[command(after_help = example("bulla verify sales.csv.bulla"))]
     Verify(Verify),

@@ -9,7 +9,7 @@ use crate::names::KeyName;
 use crate::paths::{FileOrStdin, Input};
 
 #[derive(Debug, ClapArgs)]
-pub(crate) struct Encrypt {
+pub(crate) struct EncryptFiles {
     /// Files and directories to encrypt; - for standard input
     #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<Input>,
@@ -32,7 +32,7 @@ pub(crate) struct Encrypt {
 }
 
 #[derive(Debug, ClapArgs)]
-pub(crate) struct Decrypt {
+pub(crate) struct DecryptFiles {
     /// Files and directories to decrypt; - for standard input
     #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
     pub(crate) paths: Vec<Input>,

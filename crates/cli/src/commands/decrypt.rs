@@ -10,7 +10,7 @@ use bulla_files::{Decryptor, FileError, FileSummary, Format, Progress, TreeSumma
 use super::convert::{Conversion, Converter};
 use super::reading::decrypt_options;
 use super::walk::Listener;
-use crate::args::{Decrypt, KmsFlags};
+use crate::args::{DecryptFiles, KmsFlags};
 use crate::failure::{Exit, Failure};
 use crate::formats::suffixes;
 use crate::kms::KmsConnection;
@@ -18,7 +18,7 @@ use crate::process;
 use crate::progress::{Total, plaintext_len};
 use crate::report::Report;
 
-pub(crate) fn run(kms: &KmsFlags, args: Decrypt) -> Result<(), Failure> {
+pub(crate) fn run(kms: &KmsFlags, args: DecryptFiles) -> Result<(), Failure> {
     process::clean_up_on_signals()?;
     let conversion = Conversion::of(args.paths, args.output, args.batch)?;
     let context = args.reading.opening.context.encryption_context()?;

@@ -9,14 +9,14 @@ use bulla_files::{EncryptOptions, Encryptor, FileError, FileSummary, Format, Pro
 
 use super::convert::{Conversion, Converter};
 use super::walk::Listener;
-use crate::args::{DataKeyPer, Encrypt, KmsFlags};
+use crate::args::{DataKeyPer, EncryptFiles, KmsFlags};
 use crate::failure::{Exit, Failure};
 use crate::kms::KmsConnection;
 use crate::process;
 use crate::progress::Total;
 use crate::report::Report;
 
-pub(crate) fn run(kms: &KmsFlags, args: Encrypt) -> Result<(), Failure> {
+pub(crate) fn run(kms: &KmsFlags, args: EncryptFiles) -> Result<(), Failure> {
     process::clean_up_on_signals()?;
     let conversion = Conversion::of(args.paths, args.output, args.batch)?;
     let context = args.context.encryption_context()?;

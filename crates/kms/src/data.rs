@@ -25,7 +25,7 @@ use bulla_keys::{StoreId, SystemRandom};
 use crate::Options;
 use crate::clock::EngineClock;
 use crate::files;
-use crate::header::{Header, StoredHeader, row_format};
+use crate::header::{AnyHeader, StoreHeader, row_format};
 use crate::home::Home;
 use crate::lock::{Lock, LockError};
 use crate::open_error::OpenError;
@@ -166,7 +166,7 @@ impl StorePaths {
         let key = ProviderKey::random(&SystemRandom);
         let root = RootKey::random(&SystemRandom);
         let provider = self.providers.first();
-        let mut header = Header::new(StoreId::random(&SystemRandom));
+        let mut header = StoreHeader::new(StoreId::random(&SystemRandom));
         header.slots.push(provider.slot_of_key(&key, &header, FIRST_SLOT, &root));
         let header = header.seal(&root, &Home::new(options));
         let anchor = of_empty_store(&root.keys(header.store, header.generation));
@@ -178,9 +178,9 @@ impl StorePaths {
     /// Checks that a store without its final name opens. Its first start was killed just before the last step.
     fn check_unfinished(&self) -> Result<(), OpenError> {
         let (_, header) = self.read(&self.unfinished)?;
-        let opened = match StoredHeader::decode(&header).map_err(|error| self.store_error(error.into()))? {
-            StoredHeader::Current(header) => Unlocked::new(header, &self.providers).map(drop),
-            StoredHeader::Old(old) => self.providers.open(&old.slots()).map(drop).map_err(UnlockError::from),
+        let opened = match AnyHeader::decode(&header).map_err(|error| self.store_error(error.into()))? {
+            AnyHeader::Current(header) => Unlocked::new(header, &self.providers).map(drop),
+            AnyHeader::Old(old) => self.providers.open(&old.slots()).map(drop).map_err(UnlockError::from),
         };
         opened.map_err(|error| self.unlock_error(error))
     }
@@ -201,10 +201,10 @@ impl StorePaths {
     /// Returns the header to use from now on, raised to this version and with the settled account and region, and the home
     /// before.
     fn unlock(&self, stored: &[u8], options: &Options) -> Result<(Unlocked, Home), OpenError> {
-        let stored = StoredHeader::decode(stored).map_err(|error| self.store_error(error.into()))?;
+        let stored = AnyHeader::decode(stored).map_err(|error| self.store_error(error.into()))?;
         let unlocked = match stored {
-            StoredHeader::Old(old) => Unlocked::raise(&old, &self.providers, &Home::new(options)),
-            StoredHeader::Current(header) => {
+            AnyHeader::Old(old) => Unlocked::raise(&old, &self.providers, &Home::new(options)),
+            AnyHeader::Current(header) => {
                 Unlocked::new(header, &self.providers).and_then(|unlocked| unlocked.raised(&self.providers))
             }
         };
@@ -368,8 +368,8 @@ mod tests {
         directory
     }
 
-    fn header(data: &Path) -> StoredHeader {
-        StoredHeader::decode(&header_bytes(data)).unwrap()
+    fn header(data: &Path) -> AnyHeader {
+        AnyHeader::decode(&header_bytes(data)).unwrap()
     }
 
     fn header_bytes(data: &Path) -> Vec<u8> {
@@ -402,9 +402,9 @@ mod tests {
         for version in [1, 2] {
             let directory = older(version);
             let data = directory.path();
-            assert!(matches!(header(data), StoredHeader::Old(_)));
+            assert!(matches!(header(data), AnyHeader::Old(_)));
             let raised = open_as(data, Role::Server, Some("42"), Some("cn-beijing")).unwrap();
-            let StoredHeader::Current(now) = header(data) else { panic!("not raised") };
+            let AnyHeader::Current(now) = header(data) else { panic!("not raised") };
             assert_eq!(now.slots.len(), 1);
             assert_eq!((&*raised.account, &*raised.region), ("42", "cn-beijing"));
             assert!(!raised.is_account_presumed && !raised.is_region_presumed);
@@ -502,7 +502,7 @@ mod tests {
         assert!(matches!(refused, OpenError::ClockBehind { .. }), "{refused}");
         assert!(header_bytes(data) == old);
         open_at(at(1_767_226_000), data, Role::Server, None, None).unwrap();
-        let StoredHeader::Current(raised) = header(data) else { panic!("not raised") };
+        let AnyHeader::Current(raised) = header(data) else { panic!("not raised") };
         assert!(raised.is_current());
     }
 

@@ -30,7 +30,7 @@ use crate::store::StoreError;
 /// A header of this version, or of version 3 to 5, which have the same fields.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
-pub(crate) struct Header {
+pub(crate) struct StoreHeader {
     #[n(0)]
     version: u32,
     #[n(1)]
@@ -39,7 +39,7 @@ pub(crate) struct Header {
     #[n(2)]
     pub(crate) generation: u32,
     #[n(3)]
-    pub(crate) slots: Vec<Slot>,
+    pub(crate) slots: Vec<RootKeySlot>,
     /// Root keys of earlier generations, for rows that are still sealed under them.
     #[n(4)]
     pub(crate) previous: Vec<PreviousRoot>,
@@ -51,7 +51,7 @@ pub(crate) struct Header {
 /// The root key, wrapped by one provider key.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
-pub(crate) struct Slot {
+pub(crate) struct RootKeySlot {
     /// The kind of provider, numbered in `provider.rs`. A slot of an unknown kind is kept but opens nothing.
     #[n(0)]
     pub(crate) provider: u32,
@@ -106,10 +106,10 @@ struct OldSlot {
     wrapped: ByteVec,
 }
 
-/// A header as a store holds it.
+/// A header of any version that this program reads.
 #[derive(Debug)]
-pub(crate) enum StoredHeader {
-    Current(Header),
+pub(crate) enum AnyHeader {
+    Current(StoreHeader),
     Old(OldHeader),
 }
 
@@ -138,15 +138,15 @@ pub(crate) struct SlotView<'a> {
     is_old: bool,
 }
 
-impl StoredHeader {
+impl AnyHeader {
     /// Decodes a header. It must have the encoding that this program writes, no fields unknown to its version, and slots with
     /// distinct ids.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, HeaderError> {
         let AnyVersion { version } = minicbor::decode(bytes).map_err(|_| HeaderError::Malformed)?;
         match version {
             1 | 2 => decode_exactly(bytes).map(Self::Old),
-            3..=Header::VERSION => {
-                let header: Header = decode_exactly(bytes)?;
+            3..=StoreHeader::VERSION => {
+                let header: StoreHeader = decode_exactly(bytes)?;
                 if header.has_unique_ids() { Ok(Self::Current(header)) } else { Err(HeaderError::Malformed) }
             }
             0 => Err(HeaderError::Malformed),
@@ -157,8 +157,8 @@ impl StoredHeader {
 
 /// The version of the rows in a store with this header.
 pub(crate) fn row_format(header: &[u8]) -> RowFormat {
-    match StoredHeader::decode(header) {
-        Ok(StoredHeader::Current(header)) if header.is_current() => RowFormat::Current,
+    match AnyHeader::decode(header) {
+        Ok(AnyHeader::Current(header)) if header.is_current() => RowFormat::Current,
         Ok(_) | Err(_) => RowFormat::Older, // a header that does not decode opens nothing
     }
 }
@@ -176,7 +176,7 @@ impl SlotView<'_> {
     }
 }
 
-impl Header {
+impl StoreHeader {
     /// 2: keys have more fields. 3: slots have ids and parameters, and account and region are in the header. 4: there are
     /// users, and access keys have an owner. 5: there are MFA devices, which users are bound to. 6: every commit writes an
     /// anchor. Opening a store of an earlier version raises it to this one, and older programs refuse it from then on.
@@ -194,7 +194,7 @@ impl Header {
         }
     }
 
-    /// Whether it is of this version.
+    /// Whether it has this version.
     pub(crate) fn is_current(&self) -> bool {
         self.version == Self::VERSION
     }
@@ -248,7 +248,7 @@ impl Header {
         self.slots.iter().map(|slot| self.view(slot)).collect()
     }
 
-    fn view<'a>(&self, slot: &'a Slot) -> SlotView<'a> {
+    fn view<'a>(&self, slot: &'a RootKeySlot) -> SlotView<'a> {
         SlotView {
             provider: slot.provider,
             parameters: &slot.parameters,
@@ -271,8 +271,8 @@ impl Header {
 
 impl OldHeader {
     /// Returns the header of this version that replaces it, without slots and not sealed yet. Rows are unchanged.
-    pub(crate) fn raised(&self) -> Header {
-        Header { generation: self.generation, ..Header::new(self.store) }
+    pub(crate) fn raised(&self) -> StoreHeader {
+        StoreHeader { generation: self.generation, ..StoreHeader::new(self.store) }
     }
 
     pub(crate) fn slots(&self) -> Vec<SlotView<'_>> {
@@ -325,9 +325,9 @@ mod tests {
     use super::*;
     use crate::store::Store;
 
-    fn header() -> Header {
-        let slot = Slot { provider: 0, wrapped: vec![1].into(), id: 1, parameters: vec![].into() };
-        Header { slots: vec![slot], ..Header::new(StoreId::random(&SystemRandom)) }
+    fn header() -> StoreHeader {
+        let slot = RootKeySlot { provider: 0, wrapped: vec![1].into(), id: 1, parameters: vec![].into() };
+        StoreHeader { slots: vec![slot], ..StoreHeader::new(StoreId::random(&SystemRandom)) }
     }
 
     fn home() -> Home {
@@ -339,10 +339,10 @@ mod tests {
         }
     }
 
-    fn decode(bytes: &[u8]) -> Result<Header, HeaderError> {
-        match StoredHeader::decode(bytes)? {
-            StoredHeader::Current(header) => Ok(header),
-            StoredHeader::Old(_) => panic!("it has this version"),
+    fn decode(bytes: &[u8]) -> Result<StoreHeader, HeaderError> {
+        match AnyHeader::decode(bytes)? {
+            AnyHeader::Current(header) => Ok(header),
+            AnyHeader::Old(_) => panic!("it has this version"),
         }
     }
 
@@ -351,9 +351,10 @@ mod tests {
     fn this_version_has_a_golden_store() {
         let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/golden");
         let copy = tempfile::NamedTempFile::new().unwrap();
-        std::fs::copy(golden.join(format!("store-v{}/store.redb", Header::VERSION)), copy.path()).unwrap();
+        std::fs::copy(golden.join(format!("store-v{}/store.redb", StoreHeader::VERSION)), copy.path())
+            .unwrap();
         let header = decode(&Store::open(copy.path()).unwrap().header().unwrap()).unwrap();
-        assert_eq!((header.version, header.slots.len()), (Header::VERSION, 1));
+        assert_eq!((header.version, header.slots.len()), (StoreHeader::VERSION, 1));
     }
 
     #[test]
@@ -388,7 +389,7 @@ mod tests {
         assert_eq!(decode(&appended), Err(HeaderError::Malformed));
         let mut older = bytes;
         older[2] = 2;
-        assert_eq!(StoredHeader::decode(&older).map(drop), Err(HeaderError::Malformed));
+        assert_eq!(AnyHeader::decode(&older).map(drop), Err(HeaderError::Malformed));
     }
 
     /// For example one that a later program added: this version opens the store by another slot, and keeps the unknown one.
@@ -396,7 +397,7 @@ mod tests {
     fn a_slot_of_an_unknown_provider_comes_back() {
         let mut header = header();
         let unknown =
-            Slot { provider: 7, wrapped: vec![1, 2, 3].into(), id: 2, parameters: vec![4, 5].into() };
+            RootKeySlot { provider: 7, wrapped: vec![1, 2, 3].into(), id: 2, parameters: vec![4, 5].into() };
         header.slots.insert(0, unknown);
         let decoded = decode(&header.encode()).unwrap();
         assert_eq!(decoded.encode(), header.encode());
@@ -406,7 +407,7 @@ mod tests {
     #[test]
     fn a_header_with_two_slots_of_one_id_is_refused() {
         let mut header = header();
-        header.slots.push(Slot { wrapped: vec![2].into(), ..header.slots[0].clone() });
+        header.slots.push(RootKeySlot { wrapped: vec![2].into(), ..header.slots[0].clone() });
         assert_eq!(decode(&header.encode()), Err(HeaderError::Malformed));
         header.slots[1].id = 2;
         assert_eq!(decode(&header.encode()), Ok(header));
@@ -418,14 +419,14 @@ mod tests {
         let sealed = header().seal(&root, &home());
         let keys = sealed.keys(&root).unwrap();
         assert_eq!(sealed.home(&keys), Some(home()));
-        let twice = [sealed.slots[0].clone(), Slot { id: 2, ..sealed.slots[0].clone() }];
+        let twice = [sealed.slots[0].clone(), RootKeySlot { id: 2, ..sealed.slots[0].clone() }];
         let previous = PreviousRoot { generation: 0, wrapped: vec![1].into() };
         for changed in [
-            Header { slots: vec![], ..sealed.clone() },
-            Header { slots: twice.into(), ..sealed.clone() },
-            Header { previous: vec![previous], ..sealed.clone() },
-            Header { generation: 2, ..sealed.clone() },
-            Header { store: StoreId::random(&SystemRandom), ..sealed.clone() },
+            StoreHeader { slots: vec![], ..sealed.clone() },
+            StoreHeader { slots: twice.into(), ..sealed.clone() },
+            StoreHeader { previous: vec![previous], ..sealed.clone() },
+            StoreHeader { generation: 2, ..sealed.clone() },
+            StoreHeader { store: StoreId::random(&SystemRandom), ..sealed.clone() },
         ] {
             assert_eq!(changed.home(&keys), None, "{changed:?}");
         }

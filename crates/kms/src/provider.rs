@@ -8,7 +8,7 @@ use bulla_keys::SystemRandom;
 use bulla_keys::root::{ProviderKey, RootKey};
 
 use crate::Options;
-use crate::header::{Header, Slot, SlotView};
+use crate::header::{RootKeySlot, SlotView, StoreHeader};
 use crate::provider_error::{KeyLocation, ProviderError};
 use crate::root_key::{self, RootKeyError, RootKeyFault};
 use crate::secret_file::SecretReaders;
@@ -92,17 +92,28 @@ impl Provider {
     }
 
     /// Returns a slot of `header` that this provider opens.
-    pub(crate) fn slot(&self, header: &Header, id: u32, root: &RootKey) -> Result<Slot, ProviderError> {
+    pub(crate) fn slot(
+        &self,
+        header: &StoreHeader,
+        id: u32,
+        root: &RootKey,
+    ) -> Result<RootKeySlot, ProviderError> {
         Ok(self.slot_of_key(&self.key()?, header, id, root))
     }
 
     /// Like [`Provider::slot`], for a key that is not saved yet.
-    pub(crate) fn slot_of_key(&self, key: &ProviderKey, header: &Header, id: u32, root: &RootKey) -> Slot {
+    pub(crate) fn slot_of_key(
+        &self,
+        key: &ProviderKey,
+        header: &StoreHeader,
+        id: u32,
+        root: &RootKey,
+    ) -> RootKeySlot {
         let provider = self.kind();
         let parameters = &[];
         let binding = header.slot_binding(id, provider, parameters);
         let wrapped = root.wrap(key, binding, &SystemRandom).into();
-        Slot { provider, wrapped, id, parameters: parameters.to_vec().into() }
+        RootKeySlot { provider, wrapped, id, parameters: parameters.to_vec().into() }
     }
 
     /// Unwraps the root key in a slot of this provider.

@@ -5,7 +5,7 @@
 
 use bulla_keys::root::RootKeys;
 
-use crate::header::{Header, OldHeader, row_format};
+use crate::header::{OldHeader, StoreHeader, row_format};
 use crate::home::Home;
 use crate::provider::Providers;
 use crate::provider_error::ProviderError;
@@ -14,7 +14,7 @@ use crate::state::RowFormat;
 /// A header that a provider opened, with its keys and home.
 #[derive(Debug)]
 pub(crate) struct Unlocked {
-    header: Header,
+    header: StoreHeader,
     keys: RootKeys,
     home: Home,
 }
@@ -38,7 +38,7 @@ pub(crate) enum UnlockError {
 
 impl Unlocked {
     /// Unwraps the root key with the providers, and opens the sealed parts of the header.
-    pub(crate) fn new(header: Header, providers: &Providers) -> Result<Self, UnlockError> {
+    pub(crate) fn new(header: StoreHeader, providers: &Providers) -> Result<Self, UnlockError> {
         let (root, _) = providers.open(&header.slots())?;
         let keys = header.keys(&root).ok_or(UnlockError::Damaged)?;
         let home = header.home(&keys).ok_or(UnlockError::Damaged)?;
@@ -76,7 +76,7 @@ impl Unlocked {
     }
 
     #[cfg(test)]
-    pub(crate) fn header(&self) -> &Header {
+    pub(crate) fn header(&self) -> &StoreHeader {
         &self.header
     }
 
@@ -127,7 +127,7 @@ mod tests {
     use bulla_wire::{Action, Error, MaybeEmpty};
 
     use super::*;
-    use crate::header::{PreviousRoot, Slot, StoredHeader};
+    use crate::header::{AnyHeader, PreviousRoot, RootKeySlot};
     use crate::open_error::OpenError;
     use crate::root_key::{self, RootKeyFault};
     use crate::store::{Conflict, Store, StoreError};
@@ -162,9 +162,9 @@ mod tests {
             Kms::open(&Options { root_key, ..Options::new(self.data(), Role::Command) }, SystemClock)
         }
 
-        fn header(&self) -> Header {
+        fn header(&self) -> StoreHeader {
             let header = Store::open(&self.data().join("store.redb")).unwrap().header().unwrap();
-            let StoredHeader::Current(header) = StoredHeader::decode(&header).unwrap() else { panic!() };
+            let AnyHeader::Current(header) = AnyHeader::decode(&header).unwrap() else { panic!() };
             header
         }
 
@@ -261,8 +261,12 @@ mod tests {
         let providers = Providers::of_files([&bench.first()]);
         let before = Unlocked::new(bench.header(), &providers).unwrap();
         let (root, _) = providers.open(&before.header().slots()).unwrap();
-        let unknown =
-            Slot { provider: 7, wrapped: vec![1; 60].into(), id: 2, parameters: b"handle".to_vec().into() };
+        let unknown = RootKeySlot {
+            provider: 7,
+            wrapped: vec![1; 60].into(),
+            id: 2,
+            parameters: b"handle".to_vec().into(),
+        };
         let mut header = before.header().clone();
         header.slots.insert(0, unknown.clone());
         assert!(before.home().is_region_presumed);
@@ -290,7 +294,7 @@ mod tests {
         let mut header = before.header().clone();
         let slot = header.slots.remove(0);
         for (id, provider) in [(1, 9), (2, 7), (3, 9)] {
-            header.slots.push(Slot { provider, id, ..slot.clone() });
+            header.slots.push(RootKeySlot { provider, id, ..slot.clone() });
         }
         let sealed = header.seal(&root, before.home());
         let UnlockError::Provider(error) = Unlocked::new(sealed, &providers).unwrap_err() else { panic!() };

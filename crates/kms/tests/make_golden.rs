@@ -2,7 +2,7 @@
 //!
 //!     cargo test -p bulla-kms --test make_golden -- --ignored
 //!
-//! Raise `VERSION` with `Header::VERSION`, add the new records or fields to `fill`, and add the store to `golden.rs`. An
+//! Raise `VERSION` with `StoreHeader::VERSION`, add the new records or fields to `fill`, and add the store to `golden.rs`. An
 //! existing store is never replaced.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]

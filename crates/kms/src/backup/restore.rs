@@ -25,7 +25,7 @@ use super::{BackupFacts, ChangeSince};
 use crate::audit::{Content, Event, Identity, Line, Members, ReadError, Resource, Text, Time, TrailFile};
 use crate::clock::{Clock, unix_seconds};
 use crate::data::{STORE, lock};
-use crate::header::StoredHeader;
+use crate::header::AnyHeader;
 use crate::lock::Lock;
 use crate::open_error::OpenError;
 use crate::provider::Providers;
@@ -314,9 +314,9 @@ impl DataDirectory {
             }
             Err(_) => return Ok(Existing::Unreadable),
         };
-        let header = match StoredHeader::decode(&header) {
-            Ok(StoredHeader::Current(header)) => header,
-            Ok(StoredHeader::Old(_)) | Err(_) => return Ok(Existing::Unreadable),
+        let header = match AnyHeader::decode(&header) {
+            Ok(AnyHeader::Current(header)) => header,
+            Ok(AnyHeader::Old(_)) | Err(_) => return Ok(Existing::Unreadable),
         };
         if header.store != backup.store {
             let found = header.store.to_string();

@@ -15,7 +15,7 @@ use super::BackupFacts;
 use super::container::Container;
 use super::content::Manifest;
 use super::error::BackupError;
-use crate::header::{HeaderError, StoredHeader};
+use crate::header::{AnyHeader, HeaderError};
 use crate::home::Home;
 use crate::provider::Providers;
 use crate::state::{OutboxLine, RowFormat, StoreReport, Visit, check_rows};
@@ -34,8 +34,8 @@ impl Backup {
     /// Opens a backup with the wrapped root key in its head.
     pub(super) fn unlock(file: File, providers: &Providers) -> Result<(Self, Home), BackupError> {
         let container = Container::open(file)?;
-        let header = match StoredHeader::decode(&container.head.header) {
-            Ok(StoredHeader::Current(header)) if header.is_current() => header,
+        let header = match AnyHeader::decode(&container.head.header) {
+            Ok(AnyHeader::Current(header)) if header.is_current() => header,
             Ok(_) => return Err(BackupError::OlderStore),
             Err(HeaderError::Newer) => return Err(StoreError::Newer.into()),
             Err(HeaderError::Malformed) => return Err(BackupError::HeadDamaged),
@@ -51,8 +51,8 @@ impl Backup {
     /// Opens a backup that was just made, with the root keys of its store.
     pub(super) fn open(file: File, roots: Arc<RootKeys>) -> Result<Self, BackupError> {
         let container = Container::open(file)?;
-        match StoredHeader::decode(&container.head.header) {
-            Ok(StoredHeader::Current(header)) if header.home(&roots).is_some() => {}
+        match AnyHeader::decode(&container.head.header) {
+            Ok(AnyHeader::Current(header)) if header.home(&roots).is_some() => {}
             _ => return Err(BackupError::HeadDamaged),
         }
         Self::new(container, roots)

@@ -39,8 +39,8 @@ pub(crate) use files::{Directory, Disk, is_of_trail};
 pub use first_key::first_key;
 pub use housekeeping::{Housekeeping, Tidied};
 pub use line::{
-    Caller, CallerType, Content, ContextPair, Decision, Effect, Event, Gap, GapReason, Identity, KeyLine,
-    Line, Members, NotATime, Outcome, Request, Resource, SealLine, SessionLink, Strangers, Time,
+    CallerIdentity, CallerType, Content, ContextPair, Decision, Effect, Event, Gap, GapReason, Identity,
+    KeyLine, Line, Members, NotATime, Outcome, Request, Resource, SealLine, SessionLink, Strangers, Time,
 };
 pub use newest::{FoundLine, FoundLines, NewestFirst, Rest};
 pub use seal::{NotAPublicKey, PublicKey};

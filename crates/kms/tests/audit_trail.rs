@@ -13,9 +13,9 @@ use std::time::Duration;
 use bulla_keys::root::RootKey;
 use bulla_keys::{StoreId, SystemRandom};
 use bulla_kms::audit::{
-    Caller, CallerType, Content, ContextPair, Decision, Effect, Event, Identity, Limits, Line, Members,
-    Opening, Outcome, PublicKey, Record, Request, Resource, SessionLink, Strangers, Text, Time, Trail,
-    TrailFile, verify,
+    CallerIdentity, CallerType, Content, ContextPair, Decision, Effect, Event, Identity, Limits, Line,
+    Members, Opening, Outcome, PublicKey, Record, Request, Resource, SessionLink, Strangers, Text, Time,
+    Trail, TrailFile, verify,
 };
 
 fn golden() -> PathBuf {
@@ -140,7 +140,7 @@ fn a_file_that_is_being_begun_is_waited_for() {
 fn decrypt<'a>() -> Request<'a> {
     Request {
         request_id: "5b3c0a3e-6a0f-4a0e-9d53-0b9d1a0a9b11".into(),
-        caller: Some(Caller {
+        caller: Some(CallerIdentity {
             kind: CallerType::RamUser,
             name: Some("alice".into()),
             id: Some("205000000000000001".into()),
@@ -179,7 +179,7 @@ fn denied<'a>() -> Request<'a> {
     };
     Request {
         request_id: "0f0c8a52-52a1-4f0a-8b2b-8a3c1f2d4e5f".into(),
-        caller: Some(Caller {
+        caller: Some(CallerIdentity {
             kind: CallerType::AssumedRole,
             name: Some("deploy".into()),
             id: Some("305000000000000002".into()),
@@ -208,7 +208,7 @@ fn denied<'a>() -> Request<'a> {
 fn others<'a>() -> [Request<'a>; 2] {
     let created = Request {
         request_id: "6d0b3f0e-38f6-4b55-9c52-6dfcbd7a1b02".into(),
-        caller: Some(Caller {
+        caller: Some(CallerIdentity {
             kind: CallerType::RootAccount,
             name: None,
             id: Some("4242".into()),

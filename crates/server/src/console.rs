@@ -84,7 +84,7 @@ impl Pages {
         progress.action = answer.action;
         progress.product = Some(CONSOLE);
         sleep(answer.delay).await;
-        let user = answer.user_id.map(|id| audit::Caller {
+        let user = answer.user_id.map(|id| audit::CallerIdentity {
             kind: CallerType::RamUser,
             name: None,
             id: Some(id.to_string().into()),

@@ -73,7 +73,7 @@ pub struct Request<'a> {
     pub request_id: Cow<'a, str>,
     /// The caller; none without a valid signature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub caller: Option<Caller<'a>>,
+    pub caller: Option<CallerIdentity<'a>>,
     /// The access key of the signature, if it exists in the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_key_id: Option<Cow<'a, str>>,
@@ -104,9 +104,9 @@ pub struct Request<'a> {
     pub microseconds: u64,
 }
 
-/// The caller of a request.
+/// The identity of the caller of a request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Caller<'a> {
+pub struct CallerIdentity<'a> {
     /// The kind of caller.
     #[serde(rename = "type")]
     pub kind: CallerType,

@@ -7,7 +7,7 @@ use futures_channel::oneshot;
 
 use super::record::Record;
 use crate::Kms;
-use crate::audit::{Caller, CallerType, Outcome, Request};
+use crate::audit::{CallerIdentity, CallerType, Outcome, Request};
 
 /// A call by the operator.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +55,8 @@ impl Kms {
 
 fn record<'c>(kms: &Kms, call: &OperatorCall<'c>) -> Record<'c> {
     let id = Some(call.user.to_string().into());
-    let caller = Caller { kind: CallerType::Operator, name: None, id, arn: None, session: Vec::new() };
+    let caller =
+        CallerIdentity { kind: CallerType::Operator, name: None, id, arn: None, session: Vec::new() };
     let request = Request {
         request_id: call.request_id.into(),
         caller: Some(caller),

@@ -10,8 +10,8 @@ use bulla_wire::ram::PolicyType;
 use super::Running;
 use crate::Kms;
 use crate::audit::{
-    Caller, CallerType, Content, ContextPair, Decision, Effect, Event, Identity, Line, Members, Outcome,
-    Request, Resource, SessionLink, Text, Time,
+    CallerIdentity, CallerType, Content, ContextPair, Decision, Effect, Event, Identity, Line, Members,
+    Outcome, Request, Resource, SessionLink, Text, Time,
 };
 use crate::authorize::{DecidedBy, Inquiry, PolicySource, Question, Used};
 use crate::origin::{self, Connection, RoleSession, SessionSource};
@@ -264,18 +264,18 @@ fn policy_name(policy: &PolicySource) -> Cow<'_, str> {
     }
 }
 
-fn caller<'c>(by: &'c origin::Caller, snapshot: &'c Snapshot, account: &str) -> Option<Caller<'c>> {
-    let of = |kind| Caller { kind, name: None, id: None, arn: None, session: Vec::new() };
+fn caller<'c>(by: &'c origin::Caller, snapshot: &'c Snapshot, account: &str) -> Option<CallerIdentity<'c>> {
+    let of = |kind| CallerIdentity { kind, name: None, id: None, arn: None, session: Vec::new() };
     Some(match by {
         origin::Caller::Unsigned => return None,
         origin::Caller::Owner => of(CallerType::Owner),
         origin::Caller::Root { .. } => {
             let arn = Some(format!("acs:ram::{account}:root").into());
-            Caller { arn, ..of(CallerType::RootAccount) }
+            CallerIdentity { arn, ..of(CallerType::RootAccount) }
         }
         origin::Caller::User { id, .. } => {
             let user = snapshot.user_by_id(*id).map(|row| &*row.record);
-            Caller {
+            CallerIdentity {
                 name: user.map(|user| user.name.as_str().into()),
                 id: Some(id.to_string().into()),
                 arn: user.map(|user| user.arn(account).into()),
@@ -288,7 +288,7 @@ fn caller<'c>(by: &'c origin::Caller, snapshot: &'c Snapshot, account: &str) -> 
             let name = role.map(|role| role.name.key.as_str());
             let session_name = &acting.session_name;
             let arn = name.map(|name| format!("acs:ram::{account}:assumed-role/{name}/{session_name}"));
-            Caller {
+            CallerIdentity {
                 name: role.map(|role| role.name.as_str().into()),
                 id: Some(acting.id.to_string().into()),
                 arn: arn.map(Cow::from),

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use bulla_kms::audit::{Caller, CallerType, Decision, Effect, Request, Resource, SessionLink, Time};
+use bulla_kms::audit::{CallerIdentity, CallerType, Decision, Effect, Request, Resource, SessionLink, Time};
 
 /// A record, displayed as a line without its end.
 pub(super) struct RequestLine<'r> {
@@ -47,7 +47,7 @@ impl fmt::Display for RequestLine<'_> {
 }
 
 /// The ARN, or what the caller is, with its id if it has one.
-fn write_caller(f: &mut fmt::Formatter<'_>, caller: &Caller<'_>) -> fmt::Result {
+fn write_caller(f: &mut fmt::Formatter<'_>, caller: &CallerIdentity<'_>) -> fmt::Result {
     match (&caller.arn, &caller.id) {
         (Some(arn), _) => write!(f, " caller={}", Word(Some(arn)))?,
         (None, Some(id)) => write!(f, " caller={}/{}", kind(caller.kind), Word(Some(id)))?,

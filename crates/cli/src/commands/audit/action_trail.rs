@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bulla_kms::audit::{Caller, CallerType, Content, Event, Record, Request, Resource};
+use bulla_kms::audit::{CallerIdentity, CallerType, Content, Event, Record, Request, Resource};
 use bulla_wire::{Product, Timestamp};
 use serde_json::{Map, Value, json};
 
@@ -115,7 +115,7 @@ fn identity(request: &Request<'_>) -> Value {
     })
 }
 
-fn session_name<'c>(caller: &'c Caller<'_>) -> Option<&'c str> {
+fn session_name<'c>(caller: &'c CallerIdentity<'_>) -> Option<&'c str> {
     caller.session.last()?.session_name.as_ref().map(|name| name.as_str())
 }
 

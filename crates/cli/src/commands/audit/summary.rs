@@ -1,6 +1,6 @@
 //! A line of the trail for people: time, number, caller, action, resources and outcome.
 
-use bulla_kms::audit::{Caller, CallerType, Content, Gap, GapReason, Record, Request, Resource};
+use bulla_kms::audit::{CallerIdentity, CallerType, Content, Gap, GapReason, Record, Request, Resource};
 
 pub(super) fn summary(record: &Record<'_>) -> String {
     let summary = match &record.content {
@@ -36,7 +36,7 @@ fn of_request(request: &Request<'_>) -> String {
 }
 
 /// Returns the name of a caller, with the name of the session if it has one.
-pub(super) fn of_caller(caller: &Caller<'_>) -> String {
+pub(super) fn of_caller(caller: &CallerIdentity<'_>) -> String {
     let name = caller.name.as_deref().or(caller.id.as_deref());
     let session = caller.session.last().and_then(|link| link.session_name.as_ref());
     match (caller.kind, name, session) {

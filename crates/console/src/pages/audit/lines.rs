@@ -3,7 +3,8 @@
 //! Callers chose most of the texts in a line, so all of them are shown as untrusted text.
 
 use bulla_kms::audit::{
-    Caller, CallerType, Content, Event, FoundLine, Gap, GapReason, Record, Request, Resource, Strangers,
+    CallerIdentity, CallerType, Content, Event, FoundLine, Gap, GapReason, Record, Request, Resource,
+    Strangers,
 };
 use bulla_wire::Timestamp;
 use maud::{Markup, html};
@@ -107,7 +108,7 @@ fn of_gap(context: &Context<'_>, gap: &Gap) -> Markup {
 }
 
 /// Shows the name of a caller; for a session, with the name of the session.
-fn who(caller: &Caller<'_>) -> Markup {
+fn who(caller: &CallerIdentity<'_>) -> Markup {
     let name = caller.name.as_deref().or(caller.id.as_deref());
     let session = caller.session.last().and_then(|link| link.session_name.as_ref());
     match (caller.kind, name) {

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::harness::{World, wait_for};
-use crate::http::Caller;
+use crate::http::SigningClient;
 
 const SERVE: &str = "data = 'kms'\nlisten = '127.0.0.1:0'\nhttp = true\n";
 const FILE: &str = "[[audit]]\ntype = 'file'\n";
@@ -26,7 +26,7 @@ fn a_sink_is_removed_by_a_reload_with_a_last_line_and_not_by_a_wrong_configurati
     let syslog = format!("[[audit]]\ntype = 'syslog'\naddress = 'unix:{}'\n", path.display());
     world.write("c.toml", format!("{SERVE}{FILE}{syslog}"));
     let server = world.serve("kms", ["--config", "c.toml"]);
-    let caller = Caller::owner(&server);
+    let caller = SigningClient::owner(&server);
     let next = |wanted: &str| {
         let mut message = vec![0; 65536];
         loop {

@@ -5,7 +5,7 @@ use std::fs;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 use crate::harness::{Outcome, World, noise, skipped, wait_for};
-use crate::http::Caller;
+use crate::http::SigningClient;
 
 /// Runs a script in which `full` is a file system of 256 KiB; `None` where mounting is not allowed.
 pub(crate) fn with_small_disk(world: &World, test: &str, script: &str) -> Option<Outcome> {
@@ -313,7 +313,7 @@ fn a_limited_file_size_is_like_a_full_disk() {
 fn a_server_outlives_a_full_disk() {
     let world = World::new();
     let server = world.serve("kms", ["--http"]);
-    let caller = Caller::owner(&server);
+    let caller = SigningClient::owner(&server);
     let create = || {
         let request = caller.request("CreateKey", &format!("Description={}", "x".repeat(4000)));
         let (status, body) = caller.connect().unwrap().send(&request).unwrap();
@@ -341,7 +341,7 @@ fn a_server_outlives_a_full_disk() {
     server.stop();
 
     let server = world.serve("kms", ["--http"]);
-    let caller = Caller::owner(&server);
+    let caller = SigningClient::owner(&server);
     for id in &created {
         caller.call("DescribeKey", &format!("KeyId={id}"));
     }

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::harness::{World, random_below};
-use crate::http::Caller;
+use crate::http::SigningClient;
 
 /// The key ids and aliases of successful answers.
 #[derive(Default)]
@@ -18,7 +18,7 @@ struct Answered {
 }
 
 /// Creates keys and aliases until the server has ended.
-fn load(caller: &Caller, label: &str, answered: &Mutex<Answered>) {
+fn load(caller: &SigningClient, label: &str, answered: &Mutex<Answered>) {
     let Ok(mut connection) = caller.connect() else { return };
     let mut call = |action: &str, form: &str| -> Option<Value> {
         let (status, body) = connection.send(&caller.request(action, form)).ok()?;
@@ -38,7 +38,7 @@ fn load(caller: &Caller, label: &str, answered: &Mutex<Answered>) {
     }
 }
 
-fn all(caller: &Caller, action: &str, list: &str, entry: &str, field: &str) -> Vec<String> {
+fn all(caller: &SigningClient, action: &str, list: &str, entry: &str, field: &str) -> Vec<String> {
     let mut found = Vec::new();
     for page in 1.. {
         let body = caller.call(action, &format!("PageNumber={page}&PageSize=100"));
@@ -58,7 +58,7 @@ fn a_killed_server_has_lost_nothing_that_it_answered() {
     let answered = Mutex::new(Answered::default());
     for round in 0..5 {
         let server = world.serve("kms", ["--http"]);
-        let caller = Caller::owner(&server);
+        let caller = SigningClient::owner(&server);
         thread::scope(|scope| {
             for thread in 0..6 {
                 let caller = &caller;
@@ -70,7 +70,7 @@ fn a_killed_server_has_lost_nothing_that_it_answered() {
         });
     }
     let server = world.serve("kms", ["--http"]);
-    let caller = Caller::owner(&server);
+    let caller = SigningClient::owner(&server);
     let keys = all(&caller, "ListKeys", "Keys", "Key", "KeyId");
     let aliases = all(&caller, "ListAliases", "Aliases", "Alias", "AliasName");
     let Answered { keys: answered_keys, aliases: answered_aliases } = answered.into_inner().unwrap();

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::harness::Server;
 
 /// A client with its access key, and the address of the server.
-pub(crate) struct Caller {
+pub(crate) struct SigningClient {
     host: String,
     id: String,
     secret: String,
@@ -24,7 +24,7 @@ pub(crate) struct Connection(BufReader<TcpStream>);
 /// An answer: its status and its body.
 pub(crate) type Answer = (u16, Value);
 
-impl Caller {
+impl SigningClient {
     /// Returns the owner of the account, for a server without TLS.
     pub(crate) fn owner(server: &Server<'_>) -> Self {
         let (id, secret) = server.access_key();

@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 use crate::harness::{Server, World, wait_for};
-use crate::http::Caller;
+use crate::http::SigningClient;
 
 /// The limit of open files is lowered while the server runs, as an operator can do.
 #[test]
 fn clients_are_served_when_descriptors_are_exhausted() {
     let world = World::new();
     let server = world.serve("kms", ["--http"]);
-    let caller = Caller::owner(&server);
+    let caller = SigningClient::owner(&server);
     let mut known = caller.connect().unwrap();
     assert_eq!(known.send(&caller.request("ListKeys", "")).unwrap().0, 200);
     allow_open_files(&server, lowest_free_descriptor(&server) + 20);
@@ -48,7 +48,7 @@ fn a_server_without_any_descriptor_waits() {
     let world = World::new();
     let server = world.serve("kms", ["--http"]);
     allow_open_files(&server, lowest_free_descriptor(&server));
-    let caller = Caller::owner(&server);
+    let caller = SigningClient::owner(&server);
     let mut client = caller.connect().unwrap(); // accepted by the kernel
     client.write(&caller.request("ListKeys", "")).unwrap();
     wait_for("the shortage", || events(&server.log()) == 1);
@@ -68,7 +68,7 @@ fn descriptors_of_the_store_and_the_log_are_not_given_to_connections() {
     let world = World::new();
     let server = world.serve_in_shell("kms", ["--http"], "ulimit -n 300");
     let silent: Vec<_> = (0..400).map(|_| TcpStream::connect(server.address()).unwrap()).collect();
-    let caller = Caller::owner(&server);
+    let caller = SigningClient::owner(&server);
     assert_eq!(caller.connect().unwrap().send(&caller.request("ListKeys", "")).unwrap().0, 200);
     drop(silent);
     let log = server.complete_log();

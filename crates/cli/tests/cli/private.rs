@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::harness::{BULLA, World, names_in, skipped, wait_for};
-use crate::http::Caller;
+use crate::http::SigningClient;
 
 #[test]
 fn secrets_stay_in_their_files() {
@@ -55,7 +55,7 @@ fn secrets_stay_in_their_files() {
     run(&["kms", "Encrypt", "--KeyId", "alias/nobody", "--Plaintext", &data_key]);
     run(&["kms", "Encrypt", "--KeyId", "alias/work", "--Plaintext", &data_key, "--EncryptionContext", "{"]);
     run(&["kms", &data_key]);
-    let caller = Caller::owner(&server);
+    let caller = SigningClient::owner(&server);
     let mut request = caller.request("CreateKey", "");
     request.splice(5..5, format!("?Plaintext={data_key}").bytes()); // POST /?Plaintext=…
     assert_eq!(caller.connect().unwrap().send(&request).unwrap().0, 400);

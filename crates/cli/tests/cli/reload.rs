@@ -8,13 +8,13 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::harness::{Server, World, wait_for};
-use crate::http::{Caller, Connection};
+use crate::http::{Connection, SigningClient};
 
 #[test]
 fn signals_that_do_not_stop_leave_requests_in_flight_alone() {
     let world = World::new();
     let server = world.serve("kms", ["--http"]);
-    let caller = Caller::owner(&server);
+    let caller = SigningClient::owner(&server);
     for signal in [Signal::HUP, Signal::USR1, Signal::USR2] {
         let (mut client, rest) = half_a_request(&caller);
         for _ in 0..3 {
@@ -33,7 +33,7 @@ fn sigquit_and_sigint_stop_as_sigterm_does() {
     for signal in [Signal::QUIT, Signal::INT, Signal::TERM] {
         let world = World::new();
         let server = world.serve("kms", ["--http"]);
-        let caller = Caller::owner(&server);
+        let caller = SigningClient::owner(&server);
         let (mut client, rest) = half_a_request(&caller);
         thread::sleep(Duration::from_millis(200)); // otherwise it may be accepted, but not begun
         server.signal(signal);
@@ -101,7 +101,7 @@ fn limits_on_requests_and_quotas_are_reloaded() {
     };
     write("");
     let server = world.serve("kms", ["--config", "c.toml"]);
-    let caller = Caller::owner(&server);
+    let caller = SigningClient::owner(&server);
     let is_throttled = || {
         let mut connection = caller.connect().unwrap();
         (0..100).any(|_| connection.send(&caller.request("ListKeys", "")).unwrap().0 == 400)
@@ -314,7 +314,7 @@ fn a_server_with_flags_only_reloads_too() {
 }
 
 /// Sends a request except its last bytes, which are returned.
-fn half_a_request(caller: &Caller) -> (Connection, Vec<u8>) {
+fn half_a_request(caller: &SigningClient) -> (Connection, Vec<u8>) {
     let mut request = caller.request("ListKeys", "PageSize=10");
     let rest = request.split_off(request.len() - 5);
     let mut client = caller.connect().unwrap();
@@ -332,7 +332,7 @@ fn reload(server: &Server<'_>) {
 
 /// Returns the status of the console for a browser that uses this name of the server; 303 redirects to the sign-in.
 fn status_at(server: &Server<'_>, host: &str) -> u16 {
-    let mut browser = Caller::owner(server).connect().unwrap();
+    let mut browser = SigningClient::owner(server).connect().unwrap();
     browser.write(format!("GET /console/ HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()).unwrap();
     browser.answer().unwrap().0
 }

@@ -1,7 +1,7 @@
 //! Requests that a server must refuse, over a real connection to the real process.
 
 use crate::harness::World;
-use crate::http::{Answer, Caller, unix_now};
+use crate::http::{Answer, SigningClient, unix_now};
 
 #[track_caller]
 fn refused(answer: &Answer, status: u16, code: &str) {
@@ -13,7 +13,7 @@ fn refused(answer: &Answer, status: u16, code: &str) {
 fn requests_that_are_refused() {
     let world = World::new();
     let server = world.serve("kms", ["--http"]);
-    let caller = Caller::owner(&server);
+    let caller = SigningClient::owner(&server);
     let send = |request: &[u8]| caller.connect().unwrap().send(request).unwrap();
 
     let request = caller.request("CreateKey", "Description=once");
@@ -39,7 +39,7 @@ fn requests_that_are_refused() {
     let address = server.address().to_string();
     server.stop();
     let server = world.serve("kms", ["--http", "--listen", &address]);
-    let caller = Caller::owner(&server);
+    let caller = SigningClient::owner(&server);
     for request in [used, unused] {
         let answer = caller.connect().unwrap().send(&request).unwrap();
         refused(&answer, 400, "InvalidTimeStamp.Expired");
@@ -52,7 +52,7 @@ fn requests_that_are_refused() {
 fn a_body_of_100_megabytes() {
     let world = World::new();
     let server = world.serve("kms", ["--http"]);
-    let caller = Caller::owner(&server);
+    let caller = SigningClient::owner(&server);
     let megabyte = vec![b'a'; 1 << 20];
 
     let announced = String::from_utf8(caller.request("CreateKey", "")).unwrap();

@@ -15,7 +15,7 @@ mod client;
 mod naive;
 mod queries;
 
-use self::callers::{Caller, OF_KEY, OF_SECRET, callers, trusting_only};
+use self::callers::{CallerCase, OF_KEY, OF_SECRET, callers, trusting_only};
 use self::client::Server;
 use self::naive::{
     Question as PermissionQuestion, ResourcePolicies, ResourcePolicy, Rights, resource_document,
@@ -23,7 +23,7 @@ use self::naive::{
 
 struct Matrix {
     server: Server,
-    callers: Vec<Caller>,
+    callers: Vec<CallerCase>,
     policies: ResourcePolicies,
     /// Product and action.
     seen: BTreeSet<(&'static str, &'static str)>,
@@ -182,7 +182,7 @@ impl Matrix {
         }
     }
 
-    fn answer(&self, caller: &Caller, case: &Case) -> Result<Reply, Error> {
+    fn answer(&self, caller: &CallerCase, case: &Case) -> Result<Reply, Error> {
         let parameters: Vec<_> = case.parameters.iter().map(|(name, value)| (*name, &**value)).collect();
         self.server.send(caller.credentials.as_ref(), case.product, case.action, &parameters)
     }
@@ -305,7 +305,7 @@ fn roles_are_assumed_by_those_whom_both_sides_allow_it() {
 }
 
 impl Matrix {
-    fn send(&self, caller: &Caller, action: &str, parameters: &[(&str, &str)]) -> Result<Reply, Error> {
+    fn send(&self, caller: &CallerCase, action: &str, parameters: &[(&str, &str)]) -> Result<Reply, Error> {
         self.server.send(caller.credentials.as_ref(), Product::Sts, action, parameters)
     }
 

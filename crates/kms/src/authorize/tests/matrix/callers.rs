@@ -6,7 +6,7 @@ use super::naive::{Policy, ResourcePolicy, Rights, Statement, document};
 use crate::people::{NameKey, PolicyRef};
 use crate::state::{AccessKey, Write};
 
-pub(super) struct Caller {
+pub(super) struct CallerCase {
     pub(super) label: &'static str,
     /// None for requests without a signature.
     pub(super) credentials: Option<Credentials>,
@@ -14,7 +14,7 @@ pub(super) struct Caller {
 }
 
 /// Creates all callers.
-pub(super) fn callers(server: &Server) -> Vec<Caller> {
+pub(super) fn callers(server: &Server) -> Vec<CallerCase> {
     let mut callers = vec![root(server)];
     callers.extend(users(server));
     callers.extend(refused(server)); // advances the clock
@@ -22,14 +22,14 @@ pub(super) fn callers(server: &Server) -> Vec<Caller> {
     callers
 }
 
-pub(super) fn root(server: &Server) -> Caller {
-    Caller { label: "root", credentials: Some(server.root()), rights: Rights::All }
+pub(super) fn root(server: &Server) -> CallerCase {
+    CallerCase { label: "root", credentials: Some(server.root()), rights: Rights::All }
 }
 
-fn users(server: &Server) -> Vec<Caller> {
+fn users(server: &Server) -> Vec<CallerCase> {
     let user = |name: &'static str, label, principal, identity: &'static [Policy]| {
         server.account.user(name);
-        Caller {
+        CallerCase {
             label,
             credentials: Some(server.access_key(name)),
             rights: Rights::Policies { principal, identity, session: None },
@@ -63,13 +63,13 @@ fn users(server: &Server) -> Vec<Caller> {
 }
 
 /// Sessions of a role that policies of keys name too.
-fn sessions(server: &Server) -> Vec<Caller> {
+fn sessions(server: &Server) -> Vec<CallerCase> {
     let by = server.access_key("full-maker");
     let assume = |more: &[(&str, &str)]| Some(server.assume(&by, "worker", more).unwrap());
     let rights = |session| Rights::Policies { principal: "role/worker", identity: &[OF_ROLE], session };
     vec![
-        Caller { label: "an assumed role", credentials: assume(&[]), rights: rights(None) },
-        Caller {
+        CallerCase { label: "an assumed role", credentials: assume(&[]), rights: rights(None) },
+        CallerCase {
             label: "an assumed role with a session policy",
             credentials: assume(&[("Policy", &document(OF_SESSION))]),
             rights: rights(Some(OF_SESSION)),
@@ -78,7 +78,7 @@ fn sessions(server: &Server) -> Vec<Caller> {
 }
 
 /// Invalid credentials of callers who had all rights.
-fn refused(server: &Server) -> Vec<Caller> {
+fn refused(server: &Server) -> Vec<CallerCase> {
     server.account.role("worker", Some(&document(OF_ROLE)));
     let admin = |name: &str| {
         server.account.user(name);
@@ -99,7 +99,7 @@ fn refused(server: &Server) -> Vec<Caller> {
     let expired = assume(&server.access_key("expiring"));
     server.pass(900);
     let over = "InvalidSecurityToken.Expired";
-    let caller = |label, credentials, code| Caller { label, credentials, rights: Rights::Refused(code) };
+    let caller = |label, credentials, code| CallerCase { label, credentials, rights: Rights::Refused(code) };
     vec![
         caller("a disabled access key", Some(disabled), "Forbidden.AccessKey"),
         caller("a session of a disabled access key", Some(of_disabled), over),

@@ -84,7 +84,7 @@ fn every_query_answers_every_caller_by_the_policies() {
 
 impl Matrix {
     /// Checks that [`Kms::may`] predicts the outcome of a request.
-    pub(super) fn check_may(&self, caller: &Caller, case: &Case, may: bool, label: &str) {
+    pub(super) fn check_may(&self, caller: &CallerCase, case: &Case, may: bool, label: &str) {
         let kms = &self.server.bench.kms;
         let Some(credentials) = &caller.credentials else { return };
         if let (Some(all), Ok(origin)) = (on(case), self.server.origin(credentials)) {
@@ -95,7 +95,7 @@ impl Matrix {
     }
 
     /// Checks that the explanation for root predicts the outcome of a request of a user or role.
-    fn check_explained(&self, caller: &Caller, case: &Case, all: &[On<'_>], may: bool, label: &str) {
+    fn check_explained(&self, caller: &CallerCase, case: &Case, all: &[On<'_>], may: bool, label: &str) {
         let Rights::Policies { principal, session, .. } = caller.rights else { return };
         if case.queries.is_empty() {
             return; // every caller may

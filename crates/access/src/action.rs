@@ -56,11 +56,11 @@ impl ActionList {
 }
 
 impl ActionPattern {
-    /// Whether `known` has actions of the pattern's product, and the pattern matches none of them.
-    pub(crate) fn misses(&self, known: &[ActionName<'_>]) -> bool {
+    /// Whether `action_names` has actions of the pattern's product, and the pattern matches none of them.
+    pub(crate) fn misses(&self, action_names: &[ActionName<'_>]) -> bool {
         let of_product =
             |action: &&ActionName<'_>| self.product.as_deref().is_some_and(|name| name == action.product);
-        let mut of_product = known.iter().filter(of_product).peekable();
+        let mut of_product = action_names.iter().filter(of_product).peekable();
         of_product.peek().is_some() && !of_product.any(|action| self.matches(action))
     }
 
@@ -111,11 +111,11 @@ mod tests {
 
     #[test]
     fn a_pattern_that_misses_all_actions_of_its_product() {
-        let known = ["kms:Decrypt", "kms:Encrypt", "ram:GetUser"].map(ActionName::new);
+        let action_names = ["kms:Decrypt", "kms:Encrypt", "ram:GetUser"].map(ActionName::new);
         let misses = |text| {
             let pattern = ActionPattern::parse(text, None).expect("a pattern");
             assert_eq!(pattern.to_string(), text.to_lowercase());
-            pattern.misses(&known)
+            pattern.misses(&action_names)
         };
         for wrong in ["kms:Decrpt", "kms:Get*", "KMS:?crypt", "ram:decrypt", "ram:Get?User*"] {
             assert!(misses(wrong), "{wrong}");

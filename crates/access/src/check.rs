@@ -59,14 +59,14 @@ pub fn check(policy: &Policy) -> Vec<Finding> {
 }
 
 impl Policy {
-    /// Returns the actions, in lower case, that match none of the `known` actions (such as `kms:Decrypt`) of their product: they
+    /// Returns the actions, in lower case, that match none of `action_names` (such as `kms:Decrypt`) of their product: they
     /// are misspelt, or belong to a later version of the product. Actions of products without a known action are skipped.
-    pub fn unknown_actions(&self, known: &[&str]) -> Vec<(StatementRef, String)> {
-        let known: Vec<_> = known.iter().map(|name| ActionName::new(name)).collect();
+    pub fn unknown_actions(&self, action_names: &[&str]) -> Vec<(StatementRef, String)> {
+        let action_names: Vec<_> = action_names.iter().map(|name| ActionName::new(name)).collect();
         let mut unknown = Vec::new();
         for (index, statement) in self.statements.iter().enumerate() {
             let place = StatementRef { index, line: statement.line };
-            let missing = statement.actions.patterns.iter().filter(|pattern| pattern.misses(&known));
+            let missing = statement.actions.patterns.iter().filter(|pattern| pattern.misses(&action_names));
             unknown.extend(missing.map(|pattern| (place, pattern.to_string())));
         }
         unknown

@@ -121,8 +121,8 @@ impl Condition {
     pub(crate) fn parse_all(node: &Node<'_>, kind: PolicyKind) -> Result<Vec<Self>, PolicyError> {
         let mut conditions = Vec::new();
         for operator in node.members()? {
-            let known = OPERATORS.iter().find(|known| known.name == &*operator.name);
-            let Some(known) = known else {
+            let definition = OPERATORS.iter().find(|definition| definition.name == &*operator.name);
+            let Some(definition) = definition else {
                 return Err(operator.refused(Reason::Operator(operator.name.to_string())));
             };
             let keys = operator.value.members()?;
@@ -132,8 +132,12 @@ impl Condition {
             for key in keys {
                 let unknown = || key.refused(Reason::ConditionKey(key.name.to_string()));
                 let parsed = ConditionKey::parse(&key.name, kind).ok_or_else(unknown)?;
-                known.check(&parsed).map_err(|reason| key.refused(reason))?;
-                conditions.push(Self { key: parsed, operator: known, test: Test::parse(known, &key.value)? });
+                definition.check(&parsed).map_err(|reason| key.refused(reason))?;
+                conditions.push(Self {
+                    key: parsed,
+                    operator: definition,
+                    test: Test::parse(definition, &key.value)?,
+                });
             }
         }
         if conditions.is_empty() { Err(node.refused(Reason::Empty)) } else { Ok(conditions) }

@@ -7,7 +7,7 @@ use crate::text::push_visibly;
 pub(crate) struct Lines {
     /// The incomplete line, up to the number of bytes that are shown.
     begun: Vec<u8>,
-    given: usize,
+    count: usize,
 }
 
 impl Lines {
@@ -32,13 +32,13 @@ impl Lines {
 
     fn end_line(&mut self, report: &mut dyn FnMut(&str)) {
         let text = String::from_utf8_lossy(&self.begun);
-        self.given += 1;
-        if self.given <= MAX_LINES {
+        self.count += 1;
+        if self.count <= MAX_LINES {
             let mut line = String::new();
             push_visibly(&mut line, text.trim_end_matches('\r'), MAX_LINE);
             line.push('\n');
             report(&line);
-        } else if self.given == MAX_LINES + 1 {
+        } else if self.count == MAX_LINES + 1 {
             report("bulla: more messages are left out\n");
         }
         self.begun.clear();

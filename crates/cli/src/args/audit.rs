@@ -66,7 +66,7 @@ pub(crate) struct Tail {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Search {
     #[command(flatten)]
-    pub(crate) wanted: Wanted,
+    pub(crate) filter: Wanted,
     /// Print the lines as they are in the file: JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -80,7 +80,7 @@ pub(crate) struct Export {
     #[arg(long, value_enum, default_value_t = ExportFormat::Json)]
     pub(crate) format: ExportFormat,
     #[command(flatten)]
-    pub(crate) wanted: Wanted,
+    pub(crate) filter: Wanted,
     #[command(flatten)]
     pub(crate) place: TrailOf,
 }

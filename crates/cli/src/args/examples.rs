@@ -60,7 +60,7 @@ mod tests {
             let about = command.get_about().unwrap().to_string();
             let verb = about.split([' ', ',']).next().unwrap();
             assert!(
-                VERBS.split(' ').any(|known| known == verb),
+                VERBS.split(' ').any(|allowed| allowed == verb),
                 "{path:?}: {about}: {verb:?} is no verb of the list"
             );
         }

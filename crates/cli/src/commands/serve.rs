@@ -73,7 +73,7 @@ pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
     for gap in kms.audit_gaps() {
         note(format!("The audit trail has recorded a gap: {}.", of_gap(gap)));
     }
-    let given = access_key.is_some();
+    let is_key_configured = access_key.is_some();
     let first = pollster::block_on(kms.ensure_access_key(access_key)).map_err(|error| {
         Failure::new(
             Exit::Other,
@@ -81,7 +81,7 @@ pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
             "free space or check the permissions of the data directory",
         )
     })?;
-    if given && first == FirstAccessKey::Existing {
+    if is_key_configured && first == FirstAccessKey::Existing {
         note(format!("{ACCESS_KEY_ID} is ignored: the store has an access key already."));
     }
     kms.set_backup_schedule(schedule);

@@ -147,9 +147,9 @@ impl<'r> BootScripts<'r> {
         let is_package = self.root != Path::new("/") && !self.below(DiskConfig::PATH).exists();
         self.check_images()?;
         let sealed = if is_package { None } else { self.place_secret(secret)? };
-        let wanted = SCRIPTS.iter().filter(|script| script.tool.is_in(self.root));
+        let applicable = SCRIPTS.iter().filter(|script| script.tool.is_in(self.root));
         let mut scripts = Vec::new();
-        for script in wanted {
+        for script in applicable {
             let place = self.below(script.place);
             write(&place, script.content.as_bytes(), script.mode)?;
             scripts.push(place);
@@ -192,9 +192,9 @@ impl<'r> BootScripts<'r> {
 
     /// Checks the configuration, and provides the secret for boot images in the requested form. Returns the sealed
     /// file.
-    fn place_secret(&self, wanted: &BootSecret) -> Result<Option<PathBuf>, Failure> {
+    fn place_secret(&self, form: &BootSecret) -> Result<Option<PathBuf>, Failure> {
         let secret = self.config()?.secret(self.root);
-        match wanted {
+        match form {
             BootSecret::Kept => {}
             BootSecret::Plain => secret.use_plain()?,
             BootSecret::SealedBy(tpm, pcrs) if tpm.is_there() => secret.seal(tpm, pcrs)?,

@@ -16,7 +16,7 @@ pub(super) fn check(product: Product, action: &str, name: &str, force: bool) -> 
             "--force is not a parameter of the API".to_owned(),
             format!("put it before the action: bulla {command} --force {action}"),
         ),
-        (_, Some(known)) if is_known(known, name) => return Ok(()),
+        (_, Some(parameters)) if is_known(parameters, name) => return Ok(()),
         (name, _) if OWN.contains(&name) => {
             (format!("--{name}: bulla sends its own"), "leave it out".to_owned())
         }
@@ -24,8 +24,8 @@ pub(super) fn check(product: Product, action: &str, name: &str, force: bool) -> 
             format!("--{name} is not a parameter of the API"),
             format!("put flags of bulla before `{command}`"),
         ),
-        (_, Some(known)) => {
-            (format!("--{name} is not a parameter of {action}"), hint(product, action, known, name))
+        (_, Some(parameters)) => {
+            (format!("--{name} is not a parameter of {action}"), hint(product, action, parameters, name))
         }
         // All parameters of the API begin with a capital; one that does not was meant for bulla.
         (_, None) if name.starts_with(|first: char| first.is_ascii_uppercase()) => return Ok(()),
@@ -56,26 +56,26 @@ pub(super) fn of_unknown_action(product: Product, action: &str, error: CallError
 
 /// Returns whether the action has the parameter; of a dotted or numbered one, the part before the first dot counts.
 /// `RegionId` is known to every action, because `aliyun kms` accepts it and scripts pass it.
-fn is_known(known: &[&str], name: &str) -> bool {
+fn is_known(parameters: &[&str], name: &str) -> bool {
     let field = name.split('.').next().unwrap_or(name);
-    known.contains(&field) || name == "RegionId"
+    parameters.contains(&field) || name == "RegionId"
 }
 
-fn hint(product: Product, action: &str, known: &[&str], name: &str) -> String {
-    let near = match (nearest(known, name), known) {
+fn hint(product: Product, action: &str, parameters: &[&str], name: &str) -> String {
+    let near = match (nearest(parameters, name), parameters) {
         (Some(near), _) => format!("did you mean --{near}?"),
         (None, []) => "it takes none;".to_owned(),
-        (None, _) => format!("it takes --{};", known.join(", --")),
+        (None, _) => format!("it takes --{};", parameters.join(", --")),
     };
     format!("{near} `bulla {} --force {action} ...` sends it as typed", command(product))
 }
 
 /// Returns the parameter that was probably meant, with the typed text from the first dot on.
-pub(in crate::commands) fn nearest(known: &[&str], name: &str) -> Option<String> {
+pub(in crate::commands) fn nearest(candidates: &[&str], name: &str) -> Option<String> {
     let (field, rest) = name.find('.').map_or((name, ""), |dot| name.split_at(dot));
     let typed = field.to_ascii_lowercase();
-    let nearness = |known: &&str| strsim::jaro_winkler(&known.to_ascii_lowercase(), &typed);
-    let best = known.iter().copied().max_by(|a, b| nearness(a).total_cmp(&nearness(b)))?;
+    let nearness = |candidate: &&str| strsim::jaro_winkler(&candidate.to_ascii_lowercase(), &typed);
+    let best = candidates.iter().copied().max_by(|a, b| nearness(a).total_cmp(&nearness(b)))?;
     (nearness(&best) >= NEAR).then(|| format!("{best}{rest}"))
 }
 

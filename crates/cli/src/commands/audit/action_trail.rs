@@ -55,8 +55,10 @@ fn remove_absent(value: &mut Value) {
 
 fn of_request(request: &Request<'_>) -> Value {
     let product = request.product.as_deref();
-    let version =
-        Product::ALL.iter().find(|known| Some(known.name()) == product).map(|known| known.version());
+    let version = Product::ALL
+        .iter()
+        .find(|candidate| Some(candidate.name()) == product)
+        .map(|candidate| candidate.version());
     let decision = request.decision.as_ref();
     json!({
         "eventName": request.action,

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::results::print_raw;
 
 pub(super) fn run(flags: &KmsFlags, export: &Export) -> Result<(), Failure> {
-    let mut query = Query::new(flags, &export.wanted);
+    let mut query = Query::new(flags, &export.filter);
     seal_trail(data(&export.place));
     let sources = sources(&export.place)?;
     if export.format == ExportFormat::Csv {

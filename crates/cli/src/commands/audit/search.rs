@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::results::{print, print_raw};
 
 pub(super) fn run(flags: &KmsFlags, search: &Search) -> Result<(), Failure> {
-    let mut query = Query::new(flags, &search.wanted);
+    let mut query = Query::new(flags, &search.filter);
     seal_trail(data(&search.place));
     let read = for_each_record(&sources(&search.place)?, |line, record| {
         if !query.wants(record) {

@@ -30,9 +30,9 @@ struct Unresolved {
 
 impl Query {
     /// Lines name keys by their ids, so the server that `--kms` names is called to resolve a name that may be an alias.
-    pub(super) fn new(flags: &KmsFlags, wanted: &Wanted) -> Self {
-        let Some(typed) = &wanted.key else {
-            return Self { any_of: vec![conditions(wanted, None)], unresolved: None, found: 0 };
+    pub(super) fn new(flags: &KmsFlags, filter: &Wanted) -> Self {
+        let Some(typed) = &filter.key else {
+            return Self { any_of: vec![conditions(filter, None)], unresolved: None, found: 0 };
         };
         let Ok(name) = typed.parse::<KeyName>();
         let mut names = vec![typed.clone()];
@@ -47,7 +47,7 @@ impl Query {
                 }
             }
         }
-        let any_of = names.into_iter().map(|name| conditions(wanted, Some(name))).collect();
+        let any_of = names.into_iter().map(|name| conditions(filter, Some(name))).collect();
         Self { any_of, unresolved, found: 0 }
     }
 
@@ -69,8 +69,8 @@ impl Query {
     }
 }
 
-fn conditions(wanted: &Wanted, resource: Option<String>) -> Conditions {
-    let Wanted { since, until, key: _, caller, action, code } = wanted.clone();
+fn conditions(filter: &Wanted, resource: Option<String>) -> Conditions {
+    let Wanted { since, until, key: _, caller, action, code } = filter.clone();
     Conditions {
         since: since.map(Since::time),
         until: until.map(Since::time),

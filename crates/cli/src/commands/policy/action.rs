@@ -28,8 +28,8 @@ fn refusal(typed: &str, why: NoPolicyAction) -> (String, String) {
             "actions begin with kms:, ram:, sts: or actiontrail:".to_owned(),
         ),
         NoPolicyAction::Unknown(product) => {
-            let known: Vec<_> = PolicyAction::names(product).collect();
-            let hint = match nearest(&known, name) {
+            let names: Vec<_> = PolicyAction::names(product).collect();
+            let hint = match nearest(&names, name) {
                 Some(near) => format!("did you mean {}:{near}?", product.prefix()),
                 None => "docs/compatibility.md lists the actions".to_owned(),
             };
@@ -71,7 +71,7 @@ pub(super) fn known_actions() -> Vec<String> {
     let of_product = |product: PolicyProduct| {
         let others = product.served().map(Product::not_implemented).unwrap_or_default();
         let others = others.iter().map(|(name, _)| *name);
-        let is_other = move |name: &&str| PolicyAction::names(product).all(|known| known != *name);
+        let is_other = move |name: &&str| PolicyAction::names(product).all(|existing| existing != *name);
         let names = PolicyAction::names(product).chain(others.filter(is_other));
         names.map(move |name| format!("{}:{name}", product.prefix()))
     };

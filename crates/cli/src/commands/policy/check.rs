@@ -103,10 +103,10 @@ impl Report {
             Entry::new(statement, action.to_owned(), effect.to_owned(), grants)
         };
         let mut findings: Vec<_> = check(policy).into_iter().map(of_check).collect();
-        let known = known_actions();
-        let known: Vec<_> = known.iter().map(String::as_str).collect();
-        for (statement, action) in policy.unknown_actions(&known) {
-            let effect = match nearest_action(&known, &action) {
+        let actions = known_actions();
+        let actions: Vec<_> = actions.iter().map(String::as_str).collect();
+        for (statement, action) in policy.unknown_actions(&actions) {
+            let effect = match nearest_action(&actions, &action) {
                 Some(near) if !action.contains(['*', '?']) => format!("is no action: did you mean {near}?"),
                 _ => "is no action".to_owned(),
             };
@@ -118,10 +118,10 @@ impl Report {
 }
 
 /// Returns the action of the same product that was probably meant.
-fn nearest_action(known: &[&str], typed: &str) -> Option<String> {
+fn nearest_action(actions: &[&str], typed: &str) -> Option<String> {
     let (product, name) = typed.split_once(':')?;
     let names: Vec<_> =
-        known.iter().filter_map(|action| action.strip_prefix(product)?.strip_prefix(':')).collect();
+        actions.iter().filter_map(|action| action.strip_prefix(product)?.strip_prefix(':')).collect();
     nearest(&names, name).map(|near| format!("{product}:{near}"))
 }
 
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn an_action_is_offered_that_is_near_without_its_product() {
-        let known = ["kms:Decrypt", "kms:UpdateRotationPolicy", "ram:GetUser"];
+        let actions = ["kms:Decrypt", "kms:UpdateRotationPolicy", "ram:GetUser"];
         for (typed, near) in [
             ("kms:decrpt", Some("kms:Decrypt")),
             ("ram:GetUsr", Some("ram:GetUser")),
@@ -156,7 +156,7 @@ mod tests {
             ("oss:GetUser", None),
             ("Decrypt", None),
         ] {
-            assert_eq!(nearest_action(&known, typed).as_deref(), near, "{typed}");
+            assert_eq!(nearest_action(&actions, typed).as_deref(), near, "{typed}");
         }
     }
 

@@ -110,14 +110,14 @@ impl Resolver<'_> {
         let found = match kind {
             "role" => return Ok(local.to_ascii_lowercase()),
             "user" => {
-                known(account.call(&GetUser { user_name: name.to_owned() }).map(|it| it.user.user_name))
+                if_visible(account.call(&GetUser { user_name: name.to_owned() }).map(|it| it.user.user_name))
             }
-            "group" => {
-                known(account.call(&GetGroup { group_name: name.to_owned() }).map(|it| it.group.group_name))
-            }
+            "group" => if_visible(
+                account.call(&GetGroup { group_name: name.to_owned() }).map(|it| it.group.group_name),
+            ),
             "policy" => {
                 let request = GetPolicy { policy_type: PolicyType::Custom, policy_name: name.to_owned() };
-                known(account.call(&request).map(|it| it.policy.policy_name))
+                if_visible(account.call(&request).map(|it| it.policy.policy_name))
             }
             _ => Ok(None),
         };
@@ -126,7 +126,7 @@ impl Resolver<'_> {
 }
 
 /// Returns the answer; `None` if the resource does not exist or the caller may not see it.
-fn known<T>(reply: Result<T, CallError>) -> Result<Option<T>, Failure> {
+fn if_visible<T>(reply: Result<T, CallError>) -> Result<Option<T>, Failure> {
     if reply.as_ref().is_err_and(is_missing) { Ok(None) } else { unless_denied(reply) }
 }
 

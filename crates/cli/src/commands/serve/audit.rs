@@ -181,12 +181,12 @@ mod tests {
         assert!(!found.is_file_required);
         let shown: Vec<_> =
             found.others.iter().map(|sink| (sink.target.to_string(), sink.is_required)).collect();
-        let wanted = [
+        let expected = [
             ("stdout", false),
             ("syslog unix:/dev/log", true),
             ("syslog tls://log.example:6514 (ca /ca.pem)", false),
         ];
-        assert_eq!(shown, wanted.map(|(name, required)| (name.to_owned(), required)));
+        assert_eq!(shown, expected.map(|(name, required)| (name.to_owned(), required)));
         for (text, wrong) in [
             ("[[audit]]\ntype = \"stdout\"\n".to_owned(), "no table of type \"file\""),
             (format!("{file}required = false\n"), "no sink of [[audit]] is required"),

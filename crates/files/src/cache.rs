@@ -80,8 +80,9 @@ impl<K: KeyService> KeyCache<K> {
         call: impl FnOnce(&K) -> Result<T, KeyServiceError>,
     ) -> Result<T, KeyServiceError> {
         let outage = lock(&self.outage).as_ref().and_then(RecentFailure::unexpired);
-        let known = outage.or_else(|| lock(&self.refused).get(call_key).and_then(RecentFailure::unexpired));
-        match known {
+        let recent_failure =
+            outage.or_else(|| lock(&self.refused).get(call_key).and_then(RecentFailure::unexpired));
+        match recent_failure {
             Some(error) => Err(error),
             None => {
                 let result = call(&self.kms);
@@ -106,11 +107,11 @@ impl<K: KeyService> KeyCache<K> {
             }
             _ => {
                 *lock(&self.failing) = None;
-                let mut known = lock(&self.refused);
-                if known.len() >= LIMIT {
-                    known.clear();
+                let mut refusals = lock(&self.refused);
+                if refusals.len() >= LIMIT {
+                    refusals.clear();
                 }
-                known.insert(call_key.clone(), refused);
+                refusals.insert(call_key.clone(), refused);
             }
         }
     }
@@ -178,15 +179,16 @@ impl<K: KeyService> KeyService for KeyCache<K> {
         let call_key = (Operation::Unwrap, ciphertext_blob.to_owned(), context.clone());
         let entry = self.entry(&call_key);
         let mut entry = lock(&entry);
-        let known = match &mut *entry {
-            Some(known) => known,
-            unknown => unknown
-                .insert(self.call_unless_refused(&call_key, |kms| kms.unwrap(ciphertext_blob, context))?),
+        let unwrapped = match &mut *entry {
+            Some(unwrapped) => unwrapped,
+            empty => {
+                empty.insert(self.call_unless_refused(&call_key, |kms| kms.unwrap(ciphertext_blob, context))?)
+            }
         };
         Ok(UnwrappedDataKey {
-            data_key: known.data_key.duplicate(),
-            key_id: known.key_id.clone(),
-            key_version_id: known.key_version_id.clone(),
+            data_key: unwrapped.data_key.duplicate(),
+            key_id: unwrapped.key_id.clone(),
+            key_version_id: unwrapped.key_version_id.clone(),
         })
     }
 }
@@ -303,7 +305,7 @@ mod tests {
         lock(&cache.refused)
             .values_mut()
             .chain(&mut *lock(&cache.outage))
-            .for_each(|known| known.since = long_ago);
+            .for_each(|failure| failure.since = long_ago);
         (first, call_unless_refused())
     }
 

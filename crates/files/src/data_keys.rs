@@ -44,7 +44,7 @@ impl DataKeySet {
         for key in others {
             let another = kms.wrap(key, &data_key, context).map_err(EncryptError::Kms)?;
             // Two names may mean the same key.
-            if wrapped.iter().all(|known| known.key_id != another.key_id) {
+            if wrapped.iter().all(|earlier| earlier.key_id != another.key_id) {
                 wrapped.push(another);
             }
         }

@@ -47,8 +47,8 @@ impl<'a> Sniffed<'a> {
 
     pub(super) fn of_file(file: &'a File, metadata: &Metadata) -> Result<Self, FileError> {
         // Files of /proc have a size of 0.
-        let known = Some(metadata.len()).filter(|len| *len > 0).unwrap_or(u64::MAX);
-        let mut head = vec![0; known.min(HEAD_LEN + PREFIX_LEN as u64) as usize];
+        let file_len = Some(metadata.len()).filter(|len| *len > 0).unwrap_or(u64::MAX);
+        let mut head = vec![0; file_len.min(HEAD_LEN + PREFIX_LEN as u64) as usize];
         let mut length = 0;
         while length < head.len() {
             match file.read_at(&mut head[length..], length as u64).map_err(FileError::Source)? {

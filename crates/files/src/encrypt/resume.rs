@@ -67,10 +67,10 @@ impl<K: KeyService> Encryptor<K> {
 
     /// Returns the ids of the keys of this run, sorted, as the KMS returned them for a data key.
     fn key_ids(&self) -> Result<Vec<String>, FileError> {
-        let mut known = self.key_ids.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*known {
+        let mut key_ids = self.key_ids.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*key_ids {
             Some(ids) => Ok(ids.clone()),
-            None => Ok(known.insert(self.data_keys()?.key_ids()).clone()),
+            None => Ok(key_ids.insert(self.data_keys()?.key_ids()).clone()),
         }
     }
 }

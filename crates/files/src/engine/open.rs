@@ -200,8 +200,8 @@ impl<'a> Body<'a> {
         let at = self.offset + from;
         let left = sealed_len(self.len).saturating_sub(from);
         let len = left.min((count * SEALED_CHUNK_LEN) as u64) as usize;
-        let known = usize::try_from(at).ok().and_then(|at| self.head.get(at..)?.get(..len));
-        if let Some(sealed) = known {
+        let in_head = usize::try_from(at).ok().and_then(|at| self.head.get(at..)?.get(..len));
+        if let Some(sealed) = in_head {
             return Ok(sealed);
         }
         let sealed = pages.at(at, len);

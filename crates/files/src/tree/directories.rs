@@ -81,13 +81,13 @@ impl Parents {
 impl FileSystems {
     pub(super) fn add(&self, directory: &Arc<Directory>) -> Result<(), FileError> {
         let file_system = directory.file_system().map_err(OutputError::Directory)?;
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.entry(file_system).or_insert_with(|| directory.clone());
+        let mut file_systems = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        file_systems.entry(file_system).or_insert_with(|| directory.clone());
         Ok(())
     }
 
     pub(super) fn sync(self) -> Result<(), FileError> {
-        let known = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Ok(known.values().try_for_each(|directory| directory.sync_file_system())?)
+        let file_systems = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(file_systems.values().try_for_each(|directory| directory.sync_file_system())?)
     }
 }

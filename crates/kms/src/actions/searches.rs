@@ -458,11 +458,11 @@ mod tests {
                     .chain(["x y".into()])
                     .collect()
             });
-            let wanted: Vec<(String, String)> =
+            let required_tags: Vec<(String, String)> =
                 (0..pick(&[0, 0, 1, 2, 3])).map(|_| (pick(&NAMES).into(), pick(&VALUES).into())).collect();
             let is_wanted = |(id, tags): &&(String, bulla_keys::Tags)| {
                 only.as_ref().is_none_or(|only| only.contains(id))
-                    && wanted.iter().all(|(name, value)| {
+                    && required_tags.iter().all(|(name, value)| {
                         tags.get(name).is_some_and(|found| value.is_empty() || found == value)
                     })
             };
@@ -477,7 +477,7 @@ mod tests {
                 region_id: "cn-hangzhou".into(),
                 resource_type: kind.into(),
                 resource_id: only.clone().map(bulla_wire::Numbered),
-                tag: (!wanted.is_empty()).then(|| NumberedTags(wanted.clone())),
+                tag: (!required_tags.is_empty()).then(|| NumberedTags(required_tags.clone())),
                 next_token: None,
             };
             let mut found = Vec::new();
@@ -492,7 +492,7 @@ mod tests {
                 assert_eq!(count, 200);
                 request.next_token = Some(next_token);
             }
-            assert_eq!(found, naive, "{kind} {only:?} {wanted:?}");
+            assert_eq!(found, naive, "{kind} {only:?} {required_tags:?}");
         }
     }
 

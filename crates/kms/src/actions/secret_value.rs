@@ -22,8 +22,8 @@ pub(super) async fn read<A>(
     session: &Session<'_, A>,
     chosen: &[&Chosen<'_>],
 ) -> Result<Vec<SecretValue>, Error> {
-    let wanted: Vec<_> = chosen.iter().map(|chosen| (&chosen.secret, chosen.version)).collect();
-    session.values(&wanted).await
+    let versions: Vec<_> = chosen.iter().map(|chosen| (&chosen.secret, chosen.version)).collect();
+    session.values(&versions).await
 }
 
 impl<'v> Chosen<'v> {

@@ -42,15 +42,15 @@ pub(super) async fn get(session: &Session<'_, GetSecretValue>) -> Result<GetSecr
 pub(super) async fn get_batch(
     session: &Session<'_, BatchGetSecretValue>,
 ) -> Result<BatchGetSecretValueReply, Error> {
-    let wanted: Vec<Which> = json::list(&session.request.secrets_list, "SecretsList")?;
-    if !(1..=MAX_BATCH).contains(&wanted.len()) {
+    let requested: Vec<Which> = json::list(&session.request.secrets_list, "SecretsList")?;
+    if !(1..=MAX_BATCH).contains(&requested.len()) {
         return Err(Error::invalid("SecretsList"));
     }
-    let found: Vec<_> = wanted.iter().map(|which| which.find(session)).collect();
+    let found: Vec<_> = requested.iter().map(|which| which.find(session)).collect();
     let chosen: Vec<_> = found.iter().flatten().map(|found| &found.chosen).collect();
     let mut values = secret_value::read(session, &chosen).await?.into_iter();
     let mut reply = BatchGetSecretValueReply { secret_values: Vec::new(), errors: Vec::new() };
-    for (which, found) in wanted.iter().zip(found) {
+    for (which, found) in requested.iter().zip(found) {
         let value = found.and_then(|found| found.reply(session, &values.next().expect("one for each found")));
         match value {
             Ok(value) => reply.secret_values.push(value),
@@ -189,11 +189,11 @@ impl Which {
 
     /// Returns the version with the id and the stage that the request names; either may be missing.
     fn version<'s>(&self, secret: &'s Secret) -> Option<&'s SecretVersion> {
-        fn given(text: &Option<String>) -> Option<&str> {
+        fn non_empty(text: &Option<String>) -> Option<&str> {
             text.as_deref().filter(|text| !text.is_empty())
         }
-        let stage = given(&self.version_stage);
-        let Some(id) = given(&self.version_id) else {
+        let stage = non_empty(&self.version_stage);
+        let Some(id) = non_empty(&self.version_id) else {
             return secret.staged(stage.unwrap_or(Stage::CURRENT));
         };
         let named = secret.version(id);

@@ -223,10 +223,10 @@ fn check_free(view: &View<'_>, secrets: &Allowed<Container>, name: &SecretName) 
     if is_taken { Err(ErrorCode::RejectedResourceExist.into()) } else { Ok(()) }
 }
 
-fn tag_entries(secret: &Secret, wanted: Option<bool>) -> Option<SecretTagList> {
+fn tag_entries(secret: &Secret, fetch_tags: Option<bool>) -> Option<SecretTagList> {
     let entry =
         |(name, value): (&str, &str)| SecretTagEntry { tag_key: name.into(), tag_value: value.into() };
-    (wanted == Some(true)).then(|| SecretTagList { tag: secret.tags.iter().map(entry).collect() })
+    (fetch_tags == Some(true)).then(|| SecretTagList { tag: secret.tags.iter().map(entry).collect() })
 }
 
 fn arn(view: &View<'_>, name: &SecretName) -> String {

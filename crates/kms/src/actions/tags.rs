@@ -151,7 +151,7 @@ impl<K: Ord + Clone + FromStr + ToString + Send + 'static> TagSearch<K> {
         index: IndexOf<R, K>,
         tags: TagsOf<R, K>,
     ) -> Result<ListTagResourcesReply, Error> {
-        let labels: BTreeSet<_> = self.wanted().map(|(name, value)| label(name, value)).collect();
+        let labels: BTreeSet<_> = self.requested_tags().map(|(name, value)| label(name, value)).collect();
         let page = move |labels: BTreeSet<Label>| {
             let index = index(&listing);
             let rarest = labels.into_iter().min_by_key(|label| index.part(label).len());
@@ -170,15 +170,15 @@ impl<K: Ord + Clone + FromStr + ToString + Send + 'static> TagSearch<K> {
         }
     }
 
-    fn wanted(&self) -> impl Iterator<Item = &(String, String)> {
+    fn requested_tags(&self) -> impl Iterator<Item = &(String, String)> {
         self.request.tag.iter().flat_map(|tags| &tags.0)
     }
 
     /// Returns a page of the matching tags of these resources, in order.
     fn page<'t>(&self, resources: impl Iterator<Item = (K, &'t Tags)>) -> ListTagResourcesReply {
         let tagged = resources.map(|(id, tags)| (id.to_string(), tags));
-        let wanted = tagged.filter(|(_, tags)| has_all(tags, self.request.tag.as_ref()));
-        let mut rest = wanted
+        let matching = tagged.filter(|(_, tags)| has_all(tags, self.request.tag.as_ref()));
+        let mut rest = matching
             .flat_map(|(id, tags)| {
                 tags.iter().map(move |(name, value)| (Position(id.clone(), name.into()), value))
             })
@@ -324,10 +324,10 @@ fn label(name: &str, value: &str) -> Label {
     }
 }
 
-/// Whether tags contain all `wanted` ones; a name without a value matches any value.
-fn has_all(tags: &Tags, wanted: Option<&NumberedTags>) -> bool {
-    let mut wanted = wanted.into_iter().flat_map(|wanted| &wanted.0);
-    wanted.all(|(name, value)| tags.get(name).is_some_and(|found| value.is_empty() || found == value))
+/// Whether tags contain all `required` ones; a name without a value matches any value.
+fn has_all(tags: &Tags, required: Option<&NumberedTags>) -> bool {
+    let mut required = required.into_iter().flat_map(|required| &required.0);
+    required.all(|(name, value)| tags.get(name).is_some_and(|found| value.is_empty() || found == value))
 }
 
 /// Where a page ends: a resource and the name of a tag.

@@ -23,7 +23,7 @@ pub(in crate::actions) async fn create(session: &Session<'_, CreatePolicy>) -> R
     let policy = ManagedPolicy::new(name, &request.policy_document, session.now());
     let mut policy = policy.map_err(|error| document_refused("PolicyDocument", &error))?;
     policy.description = description.unwrap_or_default();
-    policy.tags = tag_list::given(request.tag.as_ref())?;
+    policy.tags = tag_list::parse(request.tag.as_ref())?;
     session
         .change(|state| {
             let policies = state.with_tags(&policy.tags).every(Container::Policies)?;
@@ -88,12 +88,12 @@ pub(in crate::actions) async fn list(
     let after = page.after.as_deref().map(Position::parse).transpose()?;
     let policies = session.every(Container::Policies)?;
     let custom = session.listing::<ManagedPolicy>(&policies);
-    let wanted = request.policy_type;
+    let policy_type = request.policy_type;
     // With a filter, a page may read all policies, so it runs on another thread, and other requests do not wait.
     let may_be_long = !filter.is_empty();
     let searched = custom.clone();
     let search = move || {
-        let of_type = from(&searched, after.as_ref(), wanted);
+        let of_type = from(&searched, after.as_ref(), policy_type);
         let found = of_type.filter(|(_, policy)| has_tags(*policy, &filter));
         page.take(found.map(|(position, _)| (position.print(), position)), |(printed, _)| printed)
     };
@@ -181,16 +181,16 @@ fn tags_of(policy: AnyPolicy<'_>) -> EntryTagList {
 fn from<'v>(
     custom: &'v Listing<ManagedPolicy>,
     after: Option<&Position>,
-    wanted: Option<PolicyType>,
+    policy_type: Option<PolicyType>,
 ) -> impl Iterator<Item = (Position, AnyPolicy<'v>)> + use<'v> {
     let (of_account, of_system) = match after {
         None => (Some(None), None),
         Some(Position::Custom(name)) => (Some(Some(name)), None),
         Some(Position::System(name)) => (None, Some(name)),
     };
-    let of_account = of_account.filter(|_| wanted != Some(PolicyType::System));
+    let of_account = of_account.filter(|_| policy_type != Some(PolicyType::System));
     let of_account = of_account.map(|after| custom.rows_after(after)).into_iter().flatten();
-    let mut system: Vec<_> = if wanted == Some(PolicyType::Custom) {
+    let mut system: Vec<_> = if policy_type == Some(PolicyType::Custom) {
         vec![]
     } else {
         system::POLICIES.iter().map(|policy| (NameKey::of(policy.name), policy)).collect()

@@ -37,10 +37,10 @@ pub(super) fn text_refused(parameter: &str, fault: TextFault) -> Error {
 /// Like [`text_refused`].
 pub(super) fn good_text(
     parameter: &str,
-    given: Option<&str>,
+    value: Option<&str>,
     check: fn(&str) -> Result<(), TextFault>,
 ) -> Result<Option<Box<str>>, Error> {
-    let Some(text) = given else { return Ok(None) };
+    let Some(text) = value else { return Ok(None) };
     check(text).map_err(|fault| text_refused(parameter, fault))?;
     Ok(Some(text.into()))
 }

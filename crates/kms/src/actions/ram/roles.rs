@@ -22,7 +22,7 @@ pub(in crate::actions) async fn create(session: &Session<'_, CreateRole>) -> Res
     let description = good_text("Description", request.description.as_deref(), text::check_description)?;
     check_max_session("MaxSessionDuration", request.max_session_duration)?;
     check_console("AllowConsoleLogin", request.allow_console_login)?;
-    let tags = tag_list::given(request.tag.as_ref())?;
+    let tags = tag_list::parse(request.tag.as_ref())?;
     session
         .change(|state| {
             let roles = state.with_tags(&tags).every(Container::Roles)?;

@@ -10,7 +10,7 @@ use super::refusal::incorrect;
 ///
 /// # Errors
 /// InvalidParameter.Tag for an invalid or repeated name, and for more tags than the maximum.
-pub(super) fn given(new: Option<&JsonList<Tag>>) -> Result<Tags, Error> {
+pub(super) fn parse(new: Option<&JsonList<Tag>>) -> Result<Tags, Error> {
     let mut tags = Tags::default();
     for Tag { key, value } in new.into_iter().flat_map(|new| &new.0) {
         if tags.get(key).is_some() {
@@ -31,9 +31,9 @@ pub(super) fn entries(tags: &Tags) -> EntryTagList {
 pub(super) struct TagFilter(Vec<Tag>);
 
 impl TagFilter {
-    pub(super) fn new(wanted: Option<&JsonList<Tag>>) -> Result<Self, Error> {
-        let wanted = wanted.map_or(&[][..], |wanted| &wanted.0);
-        if wanted.len() <= Tags::MAX { Ok(Self(wanted.to_vec())) } else { Err(incorrect("Tag")) }
+    pub(super) fn new(tags: Option<&JsonList<Tag>>) -> Result<Self, Error> {
+        let tags = tags.map_or(&[][..], |tags| &tags.0);
+        if tags.len() <= Tags::MAX { Ok(Self(tags.to_vec())) } else { Err(incorrect("Tag")) }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -42,8 +42,8 @@ impl TagFilter {
 
     pub(super) fn matches(&self, tags: &Tags) -> bool {
         self.0.iter().all(|Tag { key, value }| {
-            let wanted = value.as_deref().filter(|value| !value.is_empty());
-            tags.get(key).is_some_and(|found| wanted.is_none_or(|wanted| wanted == found))
+            let required = value.as_deref().filter(|value| !value.is_empty());
+            tags.get(key).is_some_and(|found| required.is_none_or(|required| required == found))
         })
     }
 }

@@ -20,7 +20,7 @@ use crate::state::{Changes, KeptKind, Row};
 
 pub(in crate::actions) async fn tag(session: &Session<'_, TagResources>) -> Result<Done, Error> {
     let TagResources { resource_type, resource_names, tag } = session.request;
-    let new = tag_list::given(Some(tag))?;
+    let new = tag_list::parse(Some(tag))?;
     if new.is_empty() {
         return Err(incorrect("Tag"));
     }

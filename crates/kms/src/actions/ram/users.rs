@@ -116,7 +116,7 @@ pub(crate) fn with_update(user: &User) -> ram::User {
 
 /// Returns the profile of a new user; fields that are not in the request are empty.
 fn profile(request: &CreateUser) -> Result<Profile, Error> {
-    let good = |parameter, given: &Option<String>, check| good_text(parameter, given.as_deref(), check);
+    let good = |parameter, value: &Option<String>, check| good_text(parameter, value.as_deref(), check);
     Ok(Profile {
         display_name: good("DisplayName", &request.display_name, text::check_display_name)?
             .unwrap_or_default(),
@@ -138,8 +138,8 @@ struct ProfileEdit {
 impl ProfileEdit {
     fn new(request: &UpdateUser) -> Result<Self, Error> {
         let display_name = request.new_display_name.as_deref();
-        let good = |parameter, given: &Option<MaybeEmpty>, check| {
-            good_text(parameter, given.as_ref().map(|text| &*text.0), check)
+        let good = |parameter, value: &Option<MaybeEmpty>, check| {
+            good_text(parameter, value.as_ref().map(|text| &*text.0), check)
         };
         Ok(Self {
             display_name: good_text("NewDisplayName", display_name, text::check_display_name)?,

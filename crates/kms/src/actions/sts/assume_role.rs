@@ -40,10 +40,10 @@ pub(in super::super) async fn assume_role(
     let new = NewSession {
         session_name: parameters.session_name,
         source_identity,
-        policy: parameters.policy.as_ref().map(|given| given.policy.clone()),
+        policy: parameters.policy.as_ref().map(|passed| passed.policy.clone()),
         expires: session.now() + i64::from(parameters.duration),
     };
-    let text = parameters.policy.as_ref().map(|given| given.text);
+    let text = parameters.policy.as_ref().map(|passed| passed.text);
     let credentials = session.credentials(&role, chain, new, text).await?;
     Ok(AssumeRoleReply {
         assumed_role_user: parameters.user(session.account(), role.role()),

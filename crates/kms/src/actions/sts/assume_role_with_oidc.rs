@@ -35,10 +35,10 @@ pub(in super::super) async fn assume_role_with_oidc(
     let new = NewSession {
         session_name: parameters.session_name,
         source_identity: None,
-        policy: parameters.policy.as_ref().map(|given| given.policy.clone()),
+        policy: parameters.policy.as_ref().map(|passed| passed.policy.clone()),
         expires: session.now() + i64::from(parameters.duration),
     };
-    let text = parameters.policy.as_ref().map(|given| given.text);
+    let text = parameters.policy.as_ref().map(|passed| passed.text);
     let chain = Chain::of_token(provider, &identity);
     let credentials = session.credentials(&role, chain, new, text).await?;
     Ok(AssumeRoleWithOidcReply {

@@ -197,9 +197,9 @@ mod tests {
         let file = written(lengths, b"");
         for before in [1, 2, 3, 1000, 15_000, 29_999, 30_000, 30_001, u64::MAX] {
             let read = numbers(&file, Some(before));
-            let wanted: Vec<_> = read.iter().copied().filter(|number| *number < before).collect();
-            assert_eq!(wanted, newest_first((before - 1).min(30_000)), "{before}");
-            assert!(read.len() - wanted.len() < 3000, "{before}: {}", read.len());
+            let requested: Vec<_> = read.iter().copied().filter(|number| *number < before).collect();
+            assert_eq!(requested, newest_first((before - 1).min(30_000)), "{before}");
+            assert!(read.len() - requested.len() < 3000, "{before}: {}", read.len());
         }
         let long = written([300_000; 20], b"");
         for before in 1..=21 {

@@ -60,21 +60,21 @@ fn resources<'r>(record: &'r Record<'_>) -> &'r [Resource<'r>] {
 }
 
 /// Whether the resource has this id, name, version or ARN.
-fn is_called(resource: &Resource<'_>, wanted: &str) -> bool {
+fn is_called(resource: &Resource<'_>, identifier: &str) -> bool {
     // acs:PRODUCT:REGION:ACCOUNT:TYPE/NAME
-    let wanted = match wanted.strip_prefix("acs:") {
+    let identifier = match identifier.strip_prefix("acs:") {
         Some(arn) => arn.splitn(4, ':').last().unwrap_or(arn),
-        None => wanted,
+        None => identifier,
     };
     let name = resource.name.as_str();
-    let is_version = resource.version.as_ref().is_some_and(|version| version.as_str() == wanted);
-    let below_type = wanted.strip_prefix(&*resource.kind).and_then(|rest| rest.strip_prefix('/'));
-    name == wanted || is_version || below_type == Some(name)
+    let is_version = resource.version.as_ref().is_some_and(|version| version.as_str() == identifier);
+    let below_type = identifier.strip_prefix(&*resource.kind).and_then(|rest| rest.strip_prefix('/'));
+    name == identifier || is_version || below_type == Some(name)
 }
 
 /// Whether the caller has this name, id, ARN or access key, or the caller who began the session has.
-fn is_by(request: &Request<'_>, wanted: &str) -> bool {
-    let is_wanted = |text: Option<&str>| text == Some(wanted);
+fn is_by(request: &Request<'_>, identifier: &str) -> bool {
+    let is_wanted = |text: Option<&str>| text == Some(identifier);
     is_wanted(request.access_key_id.as_deref())
         || request.caller.as_ref().is_some_and(|caller| {
             is_wanted(caller.name.as_deref())
@@ -86,18 +86,18 @@ fn is_by(request: &Request<'_>, wanted: &str) -> bool {
         })
 }
 
-fn is_action(record: &Record<'_>, wanted: &str) -> bool {
+fn is_action(record: &Record<'_>, name: &str) -> bool {
     match &record.content {
         Content::Request(request) => {
-            request.action.as_ref().is_some_and(|action| action.eq_ignore_ascii_case(wanted))
+            request.action.as_ref().is_some_and(|action| action.eq_ignore_ascii_case(name))
         }
-        Content::Event(event) => event.event.eq_ignore_ascii_case(wanted),
+        Content::Event(event) => event.event.eq_ignore_ascii_case(name),
         _ => false,
     }
 }
 
-fn has_code(request: &Request<'_>, wanted: &str) -> bool {
+fn has_code(request: &Request<'_>, code_or_status: &str) -> bool {
     let outcome = &request.outcome;
-    outcome.code.as_ref().is_some_and(|code| code.eq_ignore_ascii_case(wanted))
-        || wanted.parse() == Ok(outcome.status)
+    outcome.code.as_ref().is_some_and(|code| code.eq_ignore_ascii_case(code_or_status))
+        || code_or_status.parse() == Ok(outcome.status)
 }

@@ -16,11 +16,11 @@ impl<D: Directory> Trail<D> {
     /// Returns those of `lines` that the trail has. The outbox keeps a line until a seal that covers it is durable, and then
     /// deletes it with the commit that records the seal, so they follow the seal that the store has recorded.
     pub(crate) fn written<'l>(&self, lines: &'l [Members]) -> Result<HashSet<&'l str>, TrailError> {
-        let mut wanted: HashSet<&str> = lines.iter().map(Members::as_str).collect();
+        let mut missing: HashSet<&str> = lines.iter().map(Members::as_str).collect();
         let mut found = HashSet::new();
         let _turn = Turn::wait(&self.directory.path("")); // no file is renamed after it was listed
         for name in self.files_since_noted()? {
-            if wanted.is_empty() {
+            if missing.is_empty() {
                 break;
             }
             let failed = |error| TrailError::new(&self.directory.path(&name), error);
@@ -29,7 +29,7 @@ impl<D: Directory> Trail<D> {
             loop {
                 match in_file.next() {
                     Ok(Next::Line(line)) => {
-                        found.extend(Framed::parse(line).and_then(|line| wanted.take(line.members)));
+                        found.extend(Framed::parse(line).and_then(|line| missing.take(line.members)));
                     }
                     Ok(Next::Torn(_) | Next::End) => break,
                     Err(error) if is_damage(&error) => break, // what cannot be read is written again
@@ -54,12 +54,12 @@ impl<D: Directory> Trail<D> {
 }
 
 impl TrailFile {
-    /// Removes the lines of this file from `wanted`, which holds the members of lines. A line that does not follow the one
+    /// Removes the lines of this file from `missing`, which holds the members of lines. A line that does not follow the one
     /// before counts as missing, with all after it, because opening the trail cuts them off; so does what cannot be read.
     ///
     /// # Errors
     /// [`ReadError`].
-    pub(crate) fn remove_from(&self, wanted: &mut HashSet<Box<str>>) -> Result<(), ReadError> {
+    pub(crate) fn remove_from(&self, missing: &mut HashSet<Box<str>>) -> Result<(), ReadError> {
         let mut last: Option<(Hash, Box<str>)> = None;
         let read = self.for_each(|line| {
             let framed = Framed::parse(line);
@@ -69,12 +69,12 @@ impl TrailFile {
                 return false;
             };
             if let Some((_, proven)) = last.replace((Hash::of(line), framed.members.into())) {
-                wanted.remove(&proven);
+                missing.remove(&proven);
             }
-            !wanted.is_empty()
+            !missing.is_empty()
         });
         if let Some((_, members)) = last {
-            wanted.remove(&members);
+            missing.remove(&members);
         }
         read.or_else(|error| if error.is_damage() { Ok(()) } else { Err(error) })
     }

@@ -75,7 +75,7 @@ impl NewestFirst {
         directory: &Path,
         may_go_on: impl FnMut(u64) -> bool,
     ) -> Result<FoundLines, ReadError> {
-        let mut search = Search { wanted: self, may_go_on, found: Vec::new(), reached: None, read: 0 };
+        let mut search = Search { query: self, may_go_on, found: Vec::new(), reached: None, read: 0 };
         for source in TrailFile::all(&[directory.to_owned()])?.iter().rev() {
             if self.before.is_some_and(|before| source.first() >= before) {
                 continue;
@@ -94,7 +94,7 @@ impl NewestFirst {
 }
 
 struct Search<'w, G> {
-    wanted: &'w NewestFirst,
+    query: &'w NewestFirst,
     may_go_on: G,
     found: Vec<FoundLine>,
     /// The oldest line that was searched.
@@ -116,10 +116,10 @@ impl<G: FnMut(u64) -> bool> Search<'_, G> {
             self.compressed(file)?;
             return Ok(self.rest());
         }
-        let mut pieces = Backwards::open(file, self.wanted.before)?;
+        let mut pieces = Backwards::open(file, self.query.before)?;
         while let Some(piece) = pieces.next()? {
             for line in piece.lines().rev() {
-                if let Some(found) = self.wanted.visit(line) {
+                if let Some(found) = self.query.visit(line) {
                     self.found.push(found);
                     if self.is_full() {
                         return Ok(self.rest());
@@ -127,7 +127,7 @@ impl<G: FnMut(u64) -> bool> Search<'_, G> {
                 }
             }
             self.read += piece.len();
-            self.reached = piece.lines().find_map(|line| self.wanted.reached(line)).or(self.reached);
+            self.reached = piece.lines().find_map(|line| self.query.reached(line)).or(self.reached);
             if let Some(rest) = self.rest() {
                 return Ok(Some(rest));
             }
@@ -137,20 +137,20 @@ impl<G: FnMut(u64) -> bool> Search<'_, G> {
 
     /// Searches a compressed file from its beginning, and keeps the newest lines.
     fn compressed(&mut self, file: File) -> io::Result<()> {
-        let room = self.wanted.count - self.found.len();
+        let room = self.query.count - self.found.len();
         let mut newest = VecDeque::with_capacity(room);
         let mut lines = Lines::new(file)?;
         let mut reached = None;
         loop {
             let line = match lines.next() {
-                Ok(Next::Line(line)) if !self.wanted.begins_behind(line) => line,
+                Ok(Next::Line(line)) if !self.query.begins_behind(line) => line,
                 Ok(_) => break,
                 Err(error) if is_damage(&error) => break,
                 Err(error) => return Err(error),
             };
             self.read += line.len() as u64 + 1;
-            reached = reached.or_else(|| self.wanted.reached(line));
-            if let Some(found) = self.wanted.visit(line) {
+            reached = reached.or_else(|| self.query.reached(line));
+            if let Some(found) = self.query.visit(line) {
                 if newest.len() == room {
                     newest.pop_front();
                 }
@@ -163,7 +163,7 @@ impl<G: FnMut(u64) -> bool> Search<'_, G> {
     }
 
     fn is_full(&self) -> bool {
-        self.found.len() >= self.wanted.count
+        self.found.len() >= self.query.count
     }
 
     /// Returns the rest, if the search is over.

@@ -104,9 +104,9 @@ impl Found {
         names.retain(|name| first_number(name).is_some());
         // If the compression of a file was not finished, the plain file comes first.
         names.sort_by_key(|name| first_number(name).map(|(first, is_compressed)| (first, !is_compressed)));
-        let wanted = opening.noted.map(|noted| noted.number);
+        let noted_number = opening.noted.map(|noted| noted.number);
         while let Some(name) = names.pop() {
-            found.scan = Scan::read(directory, &name, wanted)?;
+            found.scan = Scan::read(directory, &name, noted_number)?;
             if found.scan.is_some() {
                 break;
             }
@@ -127,7 +127,7 @@ impl Found {
         if end > last {
             gaps.push(Gap { reason, ..Gap::lost(last + 1, end) });
         }
-        let found = self.scan.as_ref().and_then(|scan| scan.wanted);
+        let found = self.scan.as_ref().and_then(|scan| scan.requested_hash);
         if found.is_some_and(|hash| opening.noted.is_some_and(|noted| noted.hash != hash)) {
             gaps.push(Gap::lost(noted, noted));
         }

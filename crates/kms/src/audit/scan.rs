@@ -31,7 +31,7 @@ pub(super) struct Scan {
     /// The key that its last line announces for the next file.
     pub(super) next: Option<PublicKey>,
     /// The hash of the requested line, if it is in the file.
-    pub(super) wanted: Option<Hash>,
+    pub(super) requested_hash: Option<Hash>,
     pub(super) rest: Rest,
     /// The last line, which only the next one proves, and the state before it.
     last_line: Vec<u8>,
@@ -50,17 +50,17 @@ pub(super) struct Rest {
 
 impl Scan {
     /// Reads a file; none if it does not begin with the certificate of a key. Also finds the hash of the line with the number
-    /// `wanted`.
+    /// `requested`.
     pub(super) fn read(
         directory: &impl Directory,
         name: &str,
-        wanted: Option<u64>,
+        requested: Option<u64>,
     ) -> io::Result<Option<Self>> {
         let Some((_, is_compressed)) = first_number(name) else { return Ok(None) };
         let file = directory.open(name)?;
         let mut lines = Lines::new(file.reader()?)?;
         let Some(mut scan) = Self::begin(&mut lines, name, is_compressed)? else { return Ok(None) };
-        scan.note_wanted(wanted);
+        scan.note_requested(requested);
         loop {
             match lines.next() {
                 // The end of a compressed file is missing, or damaged.
@@ -71,16 +71,16 @@ impl Scan {
                 Ok(Next::Line(line)) => {
                     if scan.rest.bytes > 0 || !scan.follow(line) {
                         if scan.rest.bytes == 0 && scan.disproves_last(line) {
-                            scan.step_back(wanted);
+                            scan.step_back(requested);
                         }
                         scan.skip(line);
                     }
-                    scan.note_wanted(wanted);
+                    scan.note_requested(requested);
                 }
             }
         }
         if serde_json::from_slice::<IgnoredAny>(&scan.last_line).is_err() {
-            scan.step_back(wanted);
+            scan.step_back(requested);
         }
         Ok(Some(scan))
     }
@@ -106,7 +106,7 @@ impl Scan {
             len: line.len() as u64 + 1,
             key,
             next: None,
-            wanted: None,
+            requested_hash: None,
             rest: Rest::default(),
             last_line: line.to_vec(),
             before: None,
@@ -147,10 +147,10 @@ impl Scan {
     }
 
     /// Removes the last line, which is damaged.
-    fn step_back(&mut self, wanted: Option<u64>) {
+    fn step_back(&mut self, requested: Option<u64>) {
         let Some((last, sealed, len)) = self.before.take() else { return };
-        if wanted == Some(self.last.number) {
-            self.wanted = None;
+        if requested == Some(self.last.number) {
+            self.requested_hash = None;
         }
         self.rest.bytes += self.len - len;
         self.rest.lines += 1;
@@ -167,9 +167,9 @@ impl Scan {
         self.rest.is_sealed |= framed.is_some_and(|framed| self.key.verifies(framed));
     }
 
-    fn note_wanted(&mut self, wanted: Option<u64>) {
-        if self.rest.bytes == 0 && wanted == Some(self.last.number) {
-            self.wanted = Some(self.last.hash);
+    fn note_requested(&mut self, requested: Option<u64>) {
+        if self.rest.bytes == 0 && requested == Some(self.last.number) {
+            self.requested_hash = Some(self.last.hash);
         }
     }
 }

@@ -24,13 +24,13 @@ impl Sealer {
         let mut next_seal = Instant::now() + SEAL_EACH;
         loop {
             let is_last = self.shared.waiting.wait(next_seal.saturating_duration_since(Instant::now()));
-            let wanted = self.shared.waiting.take_seals();
+            let requests = self.shared.waiting.take_seals();
             let Some(()) = self.shared.with(Writer::write_waiting) else { return };
-            if is_last || !wanted.is_empty() || Instant::now() >= next_seal {
+            if is_last || !requests.is_empty() || Instant::now() >= next_seal {
                 self.seal(is_last);
                 next_seal = Instant::now() + SEAL_EACH;
             }
-            for request in wanted {
+            for request in requests {
                 let Some(sealed) = self.shared.with(|writer| writer.sealed()) else { return };
                 let sealed = if self.late.is_some() { Err(LATE.into()) } else { sealed };
                 let _ = request.send(sealed); // the caller may have been dropped

@@ -57,14 +57,14 @@ fn each_request_has_one_line_when_it_is_answered() {
     drop(kms);
     let lines = requests(data.path());
     let seen: Vec<_> = lines.iter().map(|line| (&line["action"], &line["outcome"]["status"])).collect();
-    let mut wanted = [("CreateKey", 200), ("GenerateDataKey", 200), ("DescribeKey", 404)]
+    let mut expected = [("CreateKey", 200), ("GenerateDataKey", 200), ("DescribeKey", 404)]
         .map(|(action, status)| (Value::from(action), Value::from(status)));
     // The line of a change is written after its reply.
     let mut seen: Vec<_> =
         seen.into_iter().map(|(action, status)| (action.clone(), status.clone())).collect();
     seen.sort_by_key(|(action, _)| action.to_string());
-    wanted.sort_by_key(|(action, _)| action.to_string());
-    assert_eq!(seen, wanted);
+    expected.sort_by_key(|(action, _)| action.to_string());
+    assert_eq!(seen, expected);
     let created = lines.iter().find(|line| line["action"] == "CreateKey").unwrap();
     let made = &created["resources"][1];
     assert_eq!((&made["type"], &made["name"]), (&"key".into(), &key.as_str().into()), "{created}");

@@ -261,17 +261,18 @@ impl<D: Directory> Writer<D> {
     pub(super) fn set_sinks(
         &mut self,
         is_file_required: bool,
-        wanted: Vec<AuditSink>,
+        configured: Vec<AuditSink>,
         note: impl Fn(&'static str, &str) -> Members,
     ) -> io::Result<Vec<sinks::Running>> {
         self.release_lines(); // removed sinks get no later ones
-        let bounds_waits = wanted.iter().any(|sink| sink.is_required);
+        let bounds_waits = configured.iter().any(|sink| sink.is_required);
         self.trail.bound_waits(bounds_waits.then_some(DISK_PATIENCE))?;
         self.bounds_waits = bounds_waits;
         let is_running = |name: &str| self.sinks.iter().any(|sink| sink.name == name);
-        let requirements: Vec<_> = wanted.iter().map(|sink| (sink.name.clone(), sink.is_required)).collect();
+        let requirements: Vec<_> =
+            configured.iter().map(|sink| (sink.name.clone(), sink.is_required)).collect();
         let mut added = Vec::new();
-        for sink in wanted.into_iter().filter(|sink| !is_running(&sink.name)) {
+        for sink in configured.into_iter().filter(|sink| !is_running(&sink.name)) {
             let health = Arc::clone(&self.waiting.health);
             added.push(sinks::Running::start(sink, &self.identity, Arc::clone(&self.clock), health)?);
         }

@@ -247,8 +247,8 @@ fn numbers_that_only_another_sink_has_are_missing_in_the_file() {
     }
     memory.limit(None);
     assert_eq!(trail.resume(3, at(3)).unwrap().number, 8);
-    let wanted = Gap { reason: GapReason::Missed, from: Some(4), to: Some(7), lines: Some(3) };
-    assert_eq!(gap(&last_line(&memory)), wanted);
+    let expected = Gap { reason: GapReason::Missed, from: Some(4), to: Some(7), lines: Some(3) };
+    assert_eq!(gap(&last_line(&memory)), expected);
     trail.append(&setup.lines(1)).unwrap();
     let copy = String::from_utf8(trail.take_copy()).unwrap();
     assert_eq!(numbers(&copy), (2..=9).collect::<Vec<_>>());

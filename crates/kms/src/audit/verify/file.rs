@@ -45,9 +45,9 @@ impl Verifier {
         while read < count {
             match lines.next() {
                 Ok(Next::Line(line)) => {
-                    let known = self.report.faults.len();
+                    let fault_count = self.report.faults.len();
                     self.line(line);
-                    let new = &self.report.faults[known..];
+                    let new = &self.report.faults[fault_count..];
                     changed = changed.or_else(|| first_changed(new, read, source.first()));
                     read += 1;
                 }

@@ -28,9 +28,9 @@ pub(super) fn read_backups(directory: &Path, roots: &Arc<RootKeys>) -> Vec<Known
         let facts = Backup::open(files::open_regular(&path).ok()?, Arc::clone(roots)).ok()?.facts();
         name.is_of(&facts).then_some(Known { facts, path })
     };
-    let mut known: Vec<_> = entries.filter_map(|entry| open(entry.ok()?.path())).collect();
-    known.sort_by_key(|Known { facts, path }| (facts.epoch, facts.commit, facts.time, path.clone()));
-    known
+    let mut backups: Vec<_> = entries.filter_map(|entry| open(entry.ok()?.path())).collect();
+    backups.sort_by_key(|Known { facts, path }| (facts.epoch, facts.commit, facts.time, path.clone()));
+    backups
 }
 
 /// Removes what killed runs have left on file systems without unnamed files. No other process writes to the directory of a

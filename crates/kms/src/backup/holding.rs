@@ -28,11 +28,11 @@ impl Kms {
     pub fn backups_since(&self, created: i64) -> Vec<HoldingBackup> {
         let inner = self.backups.lock();
         let Some(schedule) = &inner.schedule else { return vec![] };
-        let holding = inner.present.known.iter().filter(|known| known.facts.time >= created);
-        let holder = |known: &Known| HoldingBackup {
-            path: known.path.clone(),
-            time: known.facts.time,
-            kept_until: kept_until(known.facts.time, schedule.keep_for.map(seconds)),
+        let holding = inner.present.backups.iter().filter(|backup| backup.facts.time >= created);
+        let holder = |backup: &Known| HoldingBackup {
+            path: backup.path.clone(),
+            time: backup.facts.time,
+            kept_until: kept_until(backup.facts.time, schedule.keep_for.map(seconds)),
         };
         holding.map(holder).collect()
     }

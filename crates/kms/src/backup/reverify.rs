@@ -147,7 +147,7 @@ impl Kms {
 impl Present {
     /// Compares the notes with the files, without reading the backups.
     fn refresh(&mut self, directory: &Path) {
-        self.known.retain(|known| !was_removed(&known.path));
+        self.backups.retain(|backup| !was_removed(&backup.path));
         self.notes.refresh(directory);
     }
 
@@ -157,13 +157,13 @@ impl Present {
     fn due(&self, schedule: &BackupSchedule, now: i64) -> Option<PathBuf> {
         let of_notes = self.notes.names().filter(|name| ScheduledName::parse(name).is_some());
         let noted = of_notes.map(|name| schedule.directory.join(name));
-        let known = self.known.iter().map(|known| known.path.clone());
+        let paths = self.backups.iter().map(|backup| backup.path.clone());
         let last = |path: &PathBuf| self.notes.verification(path).map(|last| last.time);
         let every = seconds(schedule.verify_every);
         let is_due =
             |path: &PathBuf| last(path).is_none_or(|last| now >= last.saturating_add(every) || now < last);
         let order = |path: &PathBuf| (self.notes.unread_attempt(path), last(path), Reverse(path.clone()));
-        known.chain(noted).filter(is_due).min_by_key(order)
+        paths.chain(noted).filter(is_due).min_by_key(order)
     }
 }
 

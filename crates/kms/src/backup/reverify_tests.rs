@@ -214,7 +214,7 @@ fn a_damaged_backup_leads_to_one_other_and_no_more() {
     touch(&damaged);
     assert_eq!(verified(&scheduled, 1), [(damaged.clone(), false)]);
     scheduled.made();
-    scheduled.kms().backups.lock().present.known.sort_by_key(|known| known.path == damaged);
+    scheduled.kms().backups.lock().present.backups.sort_by_key(|backup| backup.path == damaged);
     for _ in 0..3 {
         scheduled.pass(1);
         assert_eq!(scheduled.kms().back_up_if_due(), None);

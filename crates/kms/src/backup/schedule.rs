@@ -119,7 +119,7 @@ pub(super) struct Inner {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Present {
     /// Those whose beginning and end open, oldest first.
-    pub(super) known: Vec<Known>,
+    pub(super) backups: Vec<Known>,
     /// The notes about these and about former backups.
     pub(super) notes: BackupNotes,
 }
@@ -227,46 +227,46 @@ impl Kms {
         notes.note_made(&path, now);
         notes.refresh(directory);
         let (_, is_believed) = self.check_clock();
-        let known = self.read_backups(directory);
-        let Sorted { kept: mut known, expired } = sort(schedule, known, &notes, &path, is_believed);
+        let backups = self.read_backups(directory);
+        let Sorted { kept: mut backups, expired } = sort(schedule, backups, &notes, &path, is_believed);
         let mut deleted = vec![];
         for expired in expired {
             if fs::remove_file(&expired.path).is_ok() {
                 self.auditor.note_event(self.clock.raw(), removed(&expired));
                 deleted.push(expired.path);
             } else {
-                known.insert(0, expired); // the next attempt deletes it
+                backups.insert(0, expired); // the next attempt deletes it
             }
         }
         notes.refresh(directory);
         notes.keep_for = self.backups.lock().keep_for(); // a reload may have changed it
         let _ = notes.write(directory); // a backup whose result is not recorded is verified again
         let _ = files::sync_dir(directory); // a backup that reappears is deleted again
-        Ok(Attempt { path, facts, present: Present { known, notes }, deleted })
+        Ok(Attempt { path, facts, present: Present { backups, notes }, deleted })
     }
 
     /// Returns the existing backups, and the notes about them.
     pub(super) fn present(&self, schedule: &BackupSchedule) -> Present {
         let BackupSchedule { directory, keep_for, .. } = schedule;
-        let known = self.read_backups(directory);
+        let backups = self.read_backups(directory);
         let mut notes = BackupNotes::read(directory);
         let keep_for = keep_for.map(seconds);
         if notes.keep_for != keep_for {
             notes.keep_for = keep_for;
-            if !known.is_empty() {
+            if !backups.is_empty() {
                 let _ = notes.write(directory); // the next backup records it
             }
         }
-        Present { known, notes }
+        Present { backups, notes }
     }
 
     /// Returns the verified backups of this store in a directory, oldest first, without those of an epoch that this store has
     /// not reached.
     fn read_backups(&self, directory: &Path) -> Vec<Known> {
         let Ok((_, roots)) = self.state.frozen() else { return vec![] };
-        let mut known = read_backups(directory, &roots);
-        known.retain(|known| known.facts.epoch <= self.epoch());
-        known
+        let mut backups = read_backups(directory, &roots);
+        backups.retain(|backup| backup.facts.epoch <= self.epoch());
+        backups
     }
 }
 
@@ -278,17 +278,17 @@ impl Backups {
 
 impl Present {
     fn state(&self, directory: &Path) -> BackupState {
-        let Self { known, notes } = self;
+        let Self { backups, notes } = self;
         let failed = |(name, last): (&str, &BackupVerification)| FailedBackup {
             path: directory.join(name),
             time: last.time,
             failure: last.failure.clone().unwrap_or_default(),
         };
         BackupState {
-            newest: self.newest().map(|known| known.facts.clone()),
-            count: known.len(),
-            verified: known.iter().filter(|known| notes.is_verified(&known.path)).count(),
-            oldest_verification: known.iter().map(|known| self.last_verified(known)).min(),
+            newest: self.newest().map(|backup| backup.facts.clone()),
+            count: backups.len(),
+            verified: backups.iter().filter(|backup| notes.is_verified(&backup.path)).count(),
+            oldest_verification: backups.iter().map(|backup| self.last_verified(backup)).min(),
             failed: notes.failed().map(failed).collect(),
             failure: None,
         }
@@ -296,12 +296,12 @@ impl Present {
 
     /// Returns the newest backup that is not known to be damaged.
     fn newest(&self) -> Option<&Known> {
-        self.known.iter().rev().find(|known| !self.notes.has_failed(&known.path))
+        self.backups.iter().rev().find(|backup| !self.notes.has_failed(&backup.path))
     }
 
     /// Returns when a backup was last verified, with any result. Without a note, that is when it was made.
-    fn last_verified(&self, known: &Known) -> i64 {
-        self.notes.verification(&known.path).map_or(known.facts.time, |last| last.time)
+    fn last_verified(&self, backup: &Known) -> i64 {
+        self.notes.verification(&backup.path).map_or(backup.facts.time, |last| last.time)
     }
 }
 
@@ -322,7 +322,7 @@ impl Inner {
         if let Some((made, _)) = self.made.as_ref().filter(|(_, path)| !self.present.notes.has_failed(path)) {
             return elapsed >= made + every;
         }
-        let newest = self.present.newest().map(|known| known.facts.time);
+        let newest = self.present.newest().map(|backup| backup.facts.time);
         newest.is_none_or(|time| now >= time + every || now < time)
     }
 }
@@ -331,9 +331,10 @@ fn failed(error: &str) -> Event<'_> {
     Event { event: "backup-failed".into(), detail: Some(Text::new(error)), ..Event::default() }
 }
 
-fn removed(known: &Known) -> Event<'_> {
-    let backup = Resource { kind: "backup".into(), name: Text::new(&*known.facts.id), ..Resource::default() };
-    let detail = Some(Text::new(known.path.display().to_string()));
+fn removed(deleted: &Known) -> Event<'_> {
+    let backup =
+        Resource { kind: "backup".into(), name: Text::new(&*deleted.facts.id), ..Resource::default() };
+    let detail = Some(Text::new(deleted.path.display().to_string()));
     Event { event: "backup-deleted".into(), resources: vec![backup], detail }
 }
 

@@ -367,9 +367,9 @@ fn a_backup_that_does_not_open_is_ignored_and_kept() {
 fn a_failure_is_reported_once_and_tried_again() {
     let scheduled = Scheduled::new(2, None);
     fs::write(&scheduled.schedule.directory, "a file in the way").unwrap();
-    let failed = |done: Option<ScheduledBackup>, known: bool| {
+    let failed = |done: Option<ScheduledBackup>, expected_known: bool| {
         assert!(
-            matches!(&done, Some(ScheduledBackup::Failed { is_known, .. }) if *is_known == known),
+            matches!(&done, Some(ScheduledBackup::Failed { is_known, .. }) if *is_known == expected_known),
             "{done:?}"
         );
     };
@@ -391,8 +391,8 @@ fn a_failure_is_reported_once_and_tried_again() {
     for source in crate::audit::TrailFile::all(&[bench.path("data/audit")]).unwrap() {
         let take = |line: &[u8]| {
             let text = str::from_utf8(line).unwrap();
-            let known = ["backup-failed", "backup-created"];
-            events.extend(known.into_iter().filter(|name| text.contains(name)));
+            let names = ["backup-failed", "backup-created"];
+            events.extend(names.into_iter().filter(|name| text.contains(name)));
             true
         };
         source.for_each(take).unwrap();

@@ -56,7 +56,7 @@ mod tests {
         let mut waiting: Vec<_> = (0..LANE * 2)
             .map(|_| Box::pin(generator.key_pair(PairFor::Key, AsymmetricSpec::Rsa3072)))
             .collect();
-        let throttled = waiting.iter_mut().filter_map(|wanted| match wanted.as_mut().poll(&mut context) {
+        let throttled = waiting.iter_mut().filter_map(|request| match request.as_mut().poll(&mut context) {
             Poll::Ready(Err(error)) => Some(error.code()),
             _ => None,
         });

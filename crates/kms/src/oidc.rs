@@ -33,7 +33,7 @@ pub struct OidcProvider {
 /// The configured providers. A reload replaces all of them at once.
 #[derive(Default)]
 pub(crate) struct Providers {
-    known: ArcSwap<Vec<Arc<Known>>>,
+    configured: ArcSwap<Vec<Arc<Known>>>,
     /// Held while providers or keys are replaced.
     change: Mutex<()>,
 }
@@ -78,19 +78,19 @@ impl Kms {
     /// often it downloads key sets.
     #[must_use]
     pub fn wants_oidc_keys(&self, provider: &str) -> bool {
-        self.oidc.get(provider).is_some_and(|known| known.misses_key.swap(false, Ordering::Relaxed))
+        self.oidc.get(provider).is_some_and(|entry| entry.misses_key.swap(false, Ordering::Relaxed))
     }
 }
 
 impl Providers {
     /// Returns the provider with this name.
     pub(crate) fn get(&self, name: &str) -> Option<Arc<Known>> {
-        self.known.load().iter().find(|known| known.provider.name == name).cloned()
+        self.configured.load().iter().find(|entry| entry.provider.name == name).cloned()
     }
 
     /// Whether a session that began with a token of this provider and issuer may continue.
     pub(crate) fn has(&self, name: &str, issuer: &str) -> bool {
-        self.get(name).is_some_and(|known| known.provider.issuer == issuer)
+        self.get(name).is_some_and(|entry| entry.provider.issuer == issuer)
     }
 
     fn replace(&self, providers: Vec<OidcProvider>) {
@@ -100,20 +100,20 @@ impl Providers {
             let keys = old.map(|old| old.keys.load_full()).unwrap_or_default();
             Arc::new(Known { provider, keys: ArcSwap::new(keys), misses_key: AtomicBool::new(false) })
         });
-        self.known.store(Arc::new(fresh.collect()));
+        self.configured.store(Arc::new(fresh.collect()));
     }
 
     fn refresh(&self, name: &str, set: KeySet, now: i64) {
         let _change = self.change.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = self.get(name) {
-            known.keys.store(Arc::new(Some(Refreshed { set, at: now })));
+        if let Some(entry) = self.get(name) {
+            entry.keys.store(Arc::new(Some(Refreshed { set, at: now })));
         }
     }
 
     fn forget(&self, name: &str) {
         let _change = self.change.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = self.get(name) {
-            known.keys.store(Arc::default());
+        if let Some(entry) = self.get(name) {
+            entry.keys.store(Arc::default());
         }
     }
 }
@@ -170,12 +170,12 @@ mod tests {
         let (providers, issuer) = (providers("https://ci.example"), Issuer::rsa("k1"));
         providers.refresh("ci", issuer.key_set(), 0);
         let other = Issuer::rsa("k2");
-        let known = providers.get("ci").unwrap();
-        let refused = known.verify(&other.token(&other.claims()), NOW, 0);
+        let entry = providers.get("ci").unwrap();
+        let refused = entry.verify(&other.token(&other.claims()), NOW, 0);
         assert_eq!(refused.map(drop), Err(OidcRefusal::UnknownKey));
-        assert!(known.misses_key.swap(false, Ordering::Relaxed));
-        known.verify(&issuer.token(&issuer.claims()), NOW, 0).unwrap();
-        assert!(!known.misses_key.load(Ordering::Relaxed));
+        assert!(entry.misses_key.swap(false, Ordering::Relaxed));
+        entry.verify(&issuer.token(&issuer.claims()), NOW, 0).unwrap();
+        assert!(!entry.misses_key.load(Ordering::Relaxed));
     }
 
     #[test]

@@ -72,13 +72,13 @@ impl PolicyAction {
     /// [`NoPolicyAction`].
     pub fn parse(text: &str) -> Result<Self, NoPolicyAction> {
         let (product, name) = text.split_once(':').ok_or(NoPolicyAction::NoProduct)?;
-        let product = PolicyProduct::all().find(|known| known.prefix() == product);
+        let product = PolicyProduct::all().find(|candidate| candidate.prefix() == product);
         let product = product.ok_or(NoPolicyAction::UnknownProduct)?;
         if let Some((_, why)) = NO_PERMISSIONS.iter().find(|(action, _)| *action == text) {
             return Err(*why);
         }
-        let known = Self::names(product).find(|known| *known == name);
-        known.map(|name| Self { product, name }).ok_or(NoPolicyAction::Unknown(product))
+        let found = Self::names(product).find(|candidate| *candidate == name);
+        found.map(|name| Self { product, name }).ok_or(NoPolicyAction::Unknown(product))
     }
 
     /// Returns all actions that policies decide about.
@@ -234,7 +234,7 @@ mod tests {
     fn the_tables_have_actions_that_there_are() {
         for (text, _) in NO_PERMISSIONS {
             let (product, name) = text.split_once(':').unwrap();
-            let product = PolicyProduct::all().find(|known| known.prefix() == product).unwrap();
+            let product = PolicyProduct::all().find(|candidate| candidate.prefix() == product).unwrap();
             assert!(product.served().unwrap().actions().contains(&name), "{text}");
         }
         let all: Vec<_> = PolicyAction::all().collect();

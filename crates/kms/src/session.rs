@@ -91,20 +91,20 @@ impl<'s, A> Session<'s, A> {
     /// snapshot, the request begins again.
     pub(crate) async fn values(
         &self,
-        wanted: &[(&Allowed<&Row<Secret>>, &SecretVersion)],
+        versions: &[(&Allowed<&Row<Secret>>, &SecretVersion)],
     ) -> Result<Vec<SecretValue>, Error> {
         let has = |row: &Row<Secret>, id: &SecretValueId| row.record.versions().any(|of| of.value == *id);
-        if !wanted.iter().all(|(secret, version)| has(secret, &version.value)) {
+        if !versions.iter().all(|(secret, version)| has(secret, &version.value)) {
             return Err(Error::internal("a version of another secret"));
         }
         let is_current = |snapshot: &Snapshot, id: &SecretValueId| {
-            wanted.iter().any(|(secret, version)| {
+            versions.iter().any(|(secret, version)| {
                 let newer = snapshot.secret(&secret.record.name);
                 version.value == *id && newer.is_some_and(|row| has(row, id))
             })
         };
         // A value is written once, so it has only one revision.
-        let ids = wanted.iter().map(|(_, version)| (version.value, None)).collect();
+        let ids = versions.iter().map(|(_, version)| (version.value, None)).collect();
         self.kms.state.read(ids, is_current).await.map_err(Self::not_read)
     }
 
@@ -116,8 +116,8 @@ impl<'s, A> Session<'s, A> {
         let is_current = |snapshot: &Snapshot, id: &TokenId| {
             snapshot.import_token(id).is_some_and(|newer| newer.revision == token.revision)
         };
-        let wanted = vec![(token.record.id, Some(token.revision))];
-        let read = self.kms.state.read(wanted, is_current).await;
+        let ids = vec![(token.record.id, Some(token.revision))];
+        let read = self.kms.state.read(ids, is_current).await;
         let mut tokens = read.map_err(Self::not_read)?;
         tokens.pop().ok_or_else(|| Error::internal("no token was read"))
     }

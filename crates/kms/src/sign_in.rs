@@ -87,8 +87,8 @@ impl Kms {
     /// of the account, with or without `.onaliyun.com`.
     ///
     /// Passwords are checked one at a time. Addresses take turns, so that a flood of sign-ins delays itself; `from` is the
-    /// address of the client. A password for the user `known` does not wait for addresses: the caller must know that the
-    /// client has signed in as this user before.
+    /// address of the client. A password for `returning_user` does not wait for addresses: the caller must know that the client
+    /// has signed in as this user before.
     ///
     /// After the password of a user with an MFA device, only [`Kms::second_factor`] is permitted. A user who must choose
     /// another password, or bind a device, may only call [`Kms::choose_password`] and [`Kms::bind_own_device`].
@@ -100,7 +100,7 @@ impl Kms {
         name: &str,
         password: &SecretText,
         from: Option<IpAddr>,
-        known: Option<PrincipalId>,
+        returning_user: Option<PrincipalId>,
     ) -> Result<FirstFactor, SignInRefusal> {
         let found = {
             let snapshot = self.state.snapshot()?;
@@ -108,7 +108,7 @@ impl Kms {
             user.and_then(|user| Some((user.id, user.login_profile.as_ref()?.password_hash.clone())))
         };
         let hash = found.as_ref().map(|(_, hash)| hash.clone());
-        let is_known = |(user, _): &&(PrincipalId, _)| known == Some(*user);
+        let is_known = |(user, _): &&(PrincipalId, _)| returning_user == Some(*user);
         let source = found
             .as_ref()
             .filter(is_known)

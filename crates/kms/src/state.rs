@@ -384,19 +384,19 @@ impl State {
     /// [`ReadError`]; a race with a change is never reported as a missing row.
     pub(crate) async fn read<R>(
         &self,
-        wanted: Vec<(R::Id, Option<Revision>)>,
+        requested: Vec<(R::Id, Option<Revision>)>,
         is_current: impl Fn(&Snapshot, &R::Id) -> bool,
     ) -> Result<Vec<R>, ReadError>
     where
         R: Kind + Send + 'static,
         R::Id: Send + 'static,
     {
-        let ids = wanted.iter().map(|(id, _)| id.clone()).collect();
+        let ids = requested.iter().map(|(id, _)| id.clone()).collect();
         let rows = self.readers.read::<R>(ids).await.map_err(|error| self.cause(error))?;
         let is_it = |found: &Option<(R, Revision)>, revision: Option<Revision>| {
-            found.as_ref().is_some_and(|(_, found)| revision.is_none_or(|wanted| wanted == *found))
+            found.as_ref().is_some_and(|(_, found)| revision.is_none_or(|expected| expected == *found))
         };
-        let odd = wanted.iter().zip(&rows).find(|((_, revision), found)| !is_it(found, *revision));
+        let odd = requested.iter().zip(&rows).find(|((_, revision), found)| !is_it(found, *revision));
         let Some(((id, _), _)) = odd else {
             return Ok(rows.into_iter().flatten().map(|(record, _)| record).collect());
         };

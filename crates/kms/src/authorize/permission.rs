@@ -43,7 +43,7 @@ impl Permission {
     /// The permission with this name: that of an action, or one that belongs to no action. None if the product has no such one.
     pub(crate) fn named(product: Product, name: &str) -> Option<Self> {
         let product = PolicyProduct::Served(product);
-        let name = PolicyAction::names(product).find(|known| *known == name)?;
+        let name = PolicyAction::names(product).find(|existing| *existing == name)?;
         Some(Self { product, name })
     }
 

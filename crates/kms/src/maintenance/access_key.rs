@@ -28,20 +28,20 @@ impl Kms {
         self.options.data.join(FILE)
     }
 
-    /// Ensures that the owner of the account has an access key: an existing one, otherwise `given` (id and secret), otherwise
-    /// a new one, which is written durably to [`Kms::access_key_path`], readable by its owner alone.
+    /// Ensures that the owner of the account has an access key: an existing one, otherwise `configured` (id and secret),
+    /// otherwise a new one, which is written durably to [`Kms::access_key_path`], readable by its owner alone.
     ///
     /// # Errors
     /// InternalFailure with its cause, if the file or the store cannot be written.
     pub async fn ensure_access_key(
         &self,
-        given: Option<(String, SecretText)>,
+        configured: Option<(String, SecretText)>,
     ) -> Result<FirstAccessKey, Error> {
         if self.state.published().has_access_keys() {
             return Ok(FirstAccessKey::Existing);
         }
         let created = self.now();
-        let (id, secret, outcome) = match given {
+        let (id, secret, outcome) = match configured {
             Some((id, secret)) => (id.into(), secret, FirstAccessKey::Given),
             None => {
                 let id = AccessKey::random_id();

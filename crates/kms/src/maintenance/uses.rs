@@ -83,8 +83,8 @@ mod tests {
         };
         let options = Options::new(data.path(), Role::Server);
         let kms = Kms::open(&options, clock()).unwrap();
-        let given = ("BULLA1".to_owned(), String::from("secret").into());
-        pollster::block_on(kms.ensure_access_key(Some(given))).unwrap();
+        let access_key = ("BULLA1".to_owned(), String::from("secret").into());
+        pollster::block_on(kms.ensure_access_key(Some(access_key))).unwrap();
 
         kms.note_use("BULLA1", 1_900_000_001);
         kms.note_use("deleted", 1_900_000_001);

@@ -167,14 +167,14 @@ fn listed(
     descending: bool,
 ) -> (Vec<KeyId>, u64) {
     let index = catalogue.lists().by_group();
-    let mut wanted = page.places();
+    let mut places = page.places();
     let mut total = 0;
     let mut found: Vec<&Age> = Vec::new();
     for parts in segments {
         let list = Joined::new(index, parts);
         let len = list.len();
-        let start = wanted.start.min(len);
-        let end = wanted.end.min(len);
+        let start = places.start.min(len);
+        let end = places.end.min(len);
         if descending {
             let mut slice = list.slice(len - end..len - start);
             slice.reverse();
@@ -182,7 +182,7 @@ fn listed(
         } else {
             found.extend(list.slice(start..end));
         }
-        wanted = wanted.start - start..wanted.end - end;
+        places = places.start - start..places.end - end;
         total += len;
     }
     (found.into_iter().map(|(_, id)| *id).collect(), total as u64)

@@ -88,8 +88,8 @@ mod tests {
         }
         pollster::block_on(kms.call(CreateKey::default().into(), &kms.owner())).unwrap();
         pollster::block_on(kms.seal_audit()).unwrap(); // writes the line of the change too
-        let wanted = Conditions { action: Some("describekey".into()), ..Conditions::default() };
-        let query = SearchTrail { conditions: wanted, page_size: Some(5), ..SearchTrail::default() };
+        let conditions = Conditions { action: Some("describekey".into()), ..Conditions::default() };
+        let query = SearchTrail { conditions, page_size: Some(5), ..SearchTrail::default() };
         let page = search(&kms, query.clone()).unwrap().unwrap();
         assert_eq!((page.found.lines.len(), page.sinks.len()), (5, 1));
         assert!(page.figures.sealed.number > 8, "{page:?}");

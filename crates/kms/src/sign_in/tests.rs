@@ -145,8 +145,8 @@ fn a_server_that_takes_signatures_of_version_3_only_takes_no_secret() {
     let options =
         crate::Options { accept_v1: false, ..crate::Options::new(data.path(), crate::Role::Server) };
     let kms = Kms::open(&options, crate::SystemClock).unwrap();
-    let given = ("rootkey".to_owned(), text("rootsecret"));
-    pollster::block_on(kms.ensure_access_key(Some(given))).unwrap();
+    let access_key = ("rootkey".to_owned(), text("rootsecret"));
+    pollster::block_on(kms.ensure_access_key(Some(access_key))).unwrap();
     for (id, secret) in [("rootkey", "rootsecret"), ("rootkey", "x"), ("unknown", "x")] {
         let refused = kms.sign_in_by_access_key(id, &text(secret));
         assert!(matches!(refused, Err(SignInRefusal::NoSecretsHere)), "{id}");
@@ -300,8 +300,8 @@ fn a_flood_from_one_address_delays_no_other_address_and_no_user_known_at_that_ad
         Poll::Ready(refused) => !matches!(refused, Err(SignInRefusal::Busy)),
     });
     assert_eq!(flood.len(), 8);
-    let mut sign_in = |name, from, known| {
-        let mut sign_in = Box::pin(kms.sign_in_by_password(name, &right, from, known));
+    let mut sign_in = |name, from, returning_user| {
+        let mut sign_in = Box::pin(kms.sign_in_by_password(name, &right, from, returning_user));
         sign_in.as_mut().poll(&mut context).is_pending().then_some(sign_in)
     };
     assert!(sign_in("alice", from(1), None).is_none());

@@ -46,7 +46,7 @@ pub(super) struct Found {
 pub(super) struct Keeper<'a> {
     roots: &'a RootKeys,
     /// The newest anchor that this process knows.
-    known: Option<Anchor>,
+    last_known: Option<Anchor>,
     /// The digest of the store before the commit, if the next anchor does not follow a previous one.
     begins_with: Option<Tally>,
     /// An epoch that the next anchor must be beyond.
@@ -258,9 +258,9 @@ impl Search<'_> {
 }
 
 impl<'a> Keeper<'a> {
-    /// Returns a keeper for a commit that follows the anchor in the store: `known`, or a later one.
-    pub(super) fn new(roots: &'a RootKeys, known: Option<Anchor>) -> Self {
-        Self { roots, known, begins_with: None, ended_epoch: None, written: None }
+    /// Returns a keeper for a commit that follows the anchor in the store: `last_known`, or a later one.
+    pub(super) fn new(roots: &'a RootKeys, last_known: Option<Anchor>) -> Self {
+        Self { roots, last_known, begins_with: None, ended_epoch: None, written: None }
     }
 
     /// Returns a keeper for a commit to a store with this tally, regardless of its anchor.
@@ -280,7 +280,7 @@ impl<'a> Keeper<'a> {
             return Ok(newest(copies).map(|anchor| Anchor { generation, rows: tally.rows, ..anchor }));
         }
         let anchor = agreed(copies)?;
-        if self.known.is_some_and(|known| anchor.commit < known.commit) {
+        if self.last_known.is_some_and(|last| anchor.commit < last.commit) {
             return Err(Rollback::AnchorRolledBack);
         }
         Ok(Some(anchor))

@@ -99,11 +99,11 @@ impl Process {
 
     /// Reads a sample as if its value was not in the snapshot.
     fn read(&self, row: &Row<Sample>) -> Result<Vec<Sample>, ReadError> {
-        let wanted = vec![(row.record.name.clone(), Some(row.revision))];
+        let requested = vec![(row.record.name.clone(), Some(row.revision))];
         let is_current = |snapshot: &Snapshot| {
             snapshot.get::<Sample>(&row.record.name).is_some_and(|newer| newer.revision == row.revision)
         };
-        pollster::block_on(self.state.read(wanted, |snapshot, _| is_current(snapshot)))
+        pollster::block_on(self.state.read(requested, |snapshot, _| is_current(snapshot)))
     }
 }
 

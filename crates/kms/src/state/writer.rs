@@ -84,8 +84,8 @@ impl Writer {
 
     fn write_rows(&self, rows: &[&[RowChange]]) -> Result<Written, StoreError> {
         self.watch.check()?;
-        let known = self.published.load().anchor;
-        let mut keeper = Keeper::new(&self.roots, known);
+        let last_known = self.published.load().anchor;
+        let mut keeper = Keeper::new(&self.roots, last_known);
         let committed = self.store.commit(rows, &mut keeper)?;
         let anchor = keeper.written;
         self.watch.check()?;

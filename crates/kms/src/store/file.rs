@@ -154,7 +154,7 @@ impl StoreFile {
     }
 
     /// Returns the storage for a database in this file, with its own locks. The file must be unchanged.
-    pub(crate) fn backend(self: &Arc<Self>, wanted: Access) -> Result<Backend, LostFile> {
+    pub(crate) fn backend(self: &Arc<Self>, requested: Access) -> Result<Backend, LostFile> {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         self.compare(left.as_ref())?;
         let opened = open(&self.pinned.path).and_then(|(file, access)| Ok((file.metadata()?, file, access)));
@@ -167,7 +167,7 @@ impl StoreFile {
         }
         let inner =
             FileBackend::new(file).map_err(|_| self.pinned.lost(Loss::Unreadable(io::ErrorKind::Other)))?;
-        let overlay = match (wanted, access) {
+        let overlay = match (requested, access) {
             (Access::Full, Access::Full) => None,
             (Access::ReadOnly, _) | (_, Access::ReadOnly) => Some(Overlay::new(found.len())),
         };

@@ -356,8 +356,9 @@ fn stored_row(key: &[u8], value: &[u8]) -> StoredRow {
 
 fn scanned_row(key: &[u8], value: &[u8], without_values: &[&str]) -> StoredRow {
     let (table, _) = split_key(key);
-    let known = if without_values.contains(&table) { &value[..value.len().min(REVISION_LEN)] } else { value };
-    stored_row(key, known)
+    let loaded =
+        if without_values.contains(&table) { &value[..value.len().min(REVISION_LEN)] } else { value };
+    stored_row(key, loaded)
 }
 
 fn join_key(table: &str, primary_key: &[u8]) -> Vec<u8> {

@@ -13,10 +13,10 @@ use crate::queries::text::Needle;
 
 /// Returns the keys on a page, and the total number.
 pub(super) fn scan(catalogue: &KeyCatalogue, query: &FindKeys, page: Page) -> (Vec<KeyId>, u64) {
-    let wanted = Wanted::new(query, catalogue.now());
+    let criteria = Wanted::new(query, catalogue.now());
     let places = page.places();
     let ranks = (query.order == KeyOrder::Alias).then(|| catalogue.alias_ranks());
-    let first = |part| first_of(catalogue, &wanted, part, ranks.as_ref(), places.end);
+    let first = |part| first_of(catalogue, &criteria, part, ranks.as_ref(), places.end);
     let is_long = catalogue.count() > WORTH_A_THREAD;
     let (found, total) = if is_long { in_halves(&first) } else { first(KeyPart::ALL) }.sorted();
     let ids = found.iter().skip(places.start).map(|key| key.id).collect();
@@ -41,15 +41,15 @@ fn in_halves(first: &(impl Fn(KeyPart) -> First + Sync)) -> First {
 /// Returns the first matching keys of a range.
 fn first_of(
     catalogue: &KeyCatalogue,
-    wanted: &Wanted<'_>,
+    criteria: &Wanted<'_>,
     part: KeyPart,
     ranks: Option<&AliasRanks>,
     limit: usize,
 ) -> First {
     let sight = catalogue.sight();
-    let mut first = First::new(limit, wanted.query.descending);
-    for key in sight.keys(part, wanted.with(), ranks).filter(|key| wanted.matches(key)) {
-        first.push(wanted.sort_key(&key));
+    let mut first = First::new(limit, criteria.query.descending);
+    for key in sight.keys(part, criteria.with(), ranks).filter(|key| criteria.matches(key)) {
+        first.push(criteria.sort_key(&key));
     }
     first
 }
@@ -106,7 +106,7 @@ impl<'q> Wanted<'q> {
     fn has_tag(&self, key: &SeenKey<'_, '_>) -> bool {
         let Some(tag) = &self.query.tag else { return true };
         let value = key.tags().and_then(|tags| tags.get(&tag.key));
-        value.is_some_and(|value| tag.value.as_ref().is_none_or(|wanted| wanted == value))
+        value.is_some_and(|value| tag.value.as_ref().is_none_or(|required| required == value))
     }
 
     fn has_text(&self, key: &SeenKey<'_, '_>) -> bool {
@@ -119,7 +119,8 @@ impl<'q> Wanted<'q> {
     /// The position of the key in the order.
     fn sort_key(&self, key: &SeenKey<'_, '_>) -> SortKey {
         let (created, id) = key.age();
-        let state = |key: &Key| STATES.iter().zip(0..).find(|(known, _)| **known == key.state(self.now));
+        let state =
+            |key: &Key| STATES.iter().zip(0..).find(|(candidate, _)| **candidate == key.state(self.now));
         let (field, created) = match self.query.order {
             KeyOrder::Created => (Some(0), created),
             KeyOrder::Id => (Some(0), 0),

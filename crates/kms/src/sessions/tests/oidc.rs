@@ -54,7 +54,7 @@ impl Setup {
             ("RoleSessionName", "job"),
         ];
         for (name, value) in changes {
-            parameters.retain(|(known, _)| known != name);
+            parameters.retain(|(parameter, _)| parameter != name);
             parameters.push((name, value));
         }
         self.world.send_unsigned("AssumeRoleWithOIDC", &parameters).map_err(|error| error.code_text())

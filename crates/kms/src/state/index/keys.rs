@@ -187,8 +187,8 @@ impl KeyLists {
     /// Returns the class of a key, adding it if it is new.
     fn class(&mut self, key: &Key) -> ClassId {
         let class = KeyClass::of(key, self.settled);
-        let known = self.classes.iter().position(|known| *known == class);
-        let id = known.unwrap_or_else(|| {
+        let position = self.classes.iter().position(|existing| *existing == class);
+        let id = position.unwrap_or_else(|| {
             Arc::make_mut(&mut self.classes).push(class);
             self.classes.len() - 1
         });

@@ -36,9 +36,9 @@ fn matches(key: &KeyEntry, query: &FindKeys) -> bool {
         key.aliases.as_ref().is_some_and(|names| names.iter().any(|name| is(name)))
     };
     let short = |name: &str| name.strip_prefix("alias/").unwrap_or(name).to_owned();
-    let is_tag = |wanted: &WantedTag| {
+    let is_tag = |tag: &WantedTag| {
         let is = |(key, value): &(String, String)| {
-            *key == wanted.key && wanted.value.as_ref().is_none_or(|wanted| wanted == value)
+            *key == tag.key && tag.value.as_ref().is_none_or(|required| required == value)
         };
         key.tags.as_ref().is_some_and(|tags| tags.iter().any(is))
     };

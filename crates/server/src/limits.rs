@@ -183,13 +183,13 @@ impl Limits {
     /// Raises the limit as far as possible: most systems start programs with 1024 and allow more. If that is not
     /// enough, returns the possible number of connections, which leaves descriptors for the store and the log.
     fn allow_open_files(&self) -> Option<u32> {
-        let wanted = u64::from(self.connections) + OTHER_FILES;
+        let needed = u64::from(self.connections) + OTHER_FILES;
         let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-        let current = current.filter(|current| *current < wanted)?;
-        let raised = maximum.map_or(wanted, |maximum| wanted.min(maximum));
+        let current = current.filter(|current| *current < needed)?;
+        let raised = maximum.map_or(needed, |maximum| needed.min(maximum));
         let raising = setrlimit(Resource::Nofile, Rlimit { current: Some(raised), maximum });
         let allowed = if raising.is_ok() { raised } else { current };
-        (allowed < wanted).then(|| connections_within(allowed))
+        (allowed < needed).then(|| connections_within(allowed))
     }
 }
 

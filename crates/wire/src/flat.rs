@@ -23,7 +23,7 @@ impl MaybeEmpty {
     const NAME: &str = "MaybeEmpty";
 
     /// Deserializes a field that may be absent. A plain `Option` would treat an empty value as absent.
-    pub(crate) fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
+    pub(crate) fn if_present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
         Self::deserialize(deserializer).map(Some)
     }
 }

@@ -113,7 +113,7 @@ pub(super) struct Intake<S> {
     /// Bytes from the socket; dropped, and so wiped, when hyper has read all of them.
     held: Zeroizing<Vec<u8>>,
     /// The number of these bytes that hyper has read.
-    given: usize,
+    consumed: usize,
     /// The number of further bytes that hyper may read now.
     free: usize,
     /// Whether they belong to a body that hyper need not see.
@@ -125,13 +125,13 @@ impl<S: AsyncRead + Unpin> Intake<S> {
     pub(super) fn new(socket: S, seam: Arc<Seam>, pace: Arc<Pace>) -> Self {
         let held = Zeroizing::default();
         let scan = Scan::default();
-        Self { socket, seam, pace, held, given: 0, free: 0, aside: false, scan }
+        Self { socket, seam, pace, held, consumed: 0, free: 0, aside: false, scan }
     }
 
     /// Searches `held` for a complete head, which hyper may then read, without its query.
     fn find_head(&mut self) {
-        self.held.drain(..self.given);
-        self.given = 0;
+        self.held.drain(..self.consumed);
+        self.consumed = 0;
         if !self.held.is_empty() {
             self.pace.move_on(Stage::Idle, Stage::Head); // it may have arrived together with the last request
         }
@@ -174,7 +174,7 @@ impl<S: AsyncRead + Unpin> Intake<S> {
     /// Copies the bytes that hyper may read into its buffer, up to its size.
     fn give(&mut self, buffer: &mut ReadBuf<'_>) {
         let length = self.free.min(buffer.remaining());
-        let bytes = &self.held[self.given..][..length];
+        let bytes = &self.held[self.consumed..][..length];
         if self.aside {
             self.seam.keep(bytes);
             buffer.initialize_unfilled_to(length).fill(0);
@@ -182,9 +182,9 @@ impl<S: AsyncRead + Unpin> Intake<S> {
         } else {
             buffer.put_slice(bytes);
         }
-        (self.given, self.free) = (self.given + length, self.free - length);
-        if self.given == self.held.len() {
-            (self.held, self.given) = (Zeroizing::default(), 0); // wiped, and an idle connection keeps no memory
+        (self.consumed, self.free) = (self.consumed + length, self.free - length);
+        if self.consumed == self.held.len() {
+            (self.held, self.consumed) = (Zeroizing::default(), 0); // wiped, and an idle connection keeps no memory
         }
     }
 
@@ -202,7 +202,7 @@ impl<S: AsyncRead + Unpin> Intake<S> {
     /// Determines how much of `held` hyper may read now.
     fn free_some(&mut self) {
         let next = self.seam.state().next;
-        let rest = &self.held[self.given..];
+        let rest = &self.held[self.consumed..];
         self.aside = matches!(next, Next::Sized(_));
         self.free = match next {
             Next::Head => return self.find_head(),

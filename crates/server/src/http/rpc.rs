@@ -293,7 +293,7 @@ fn implies_a_known_key(code: ErrorCode, access_key_id: &str) -> bool {
 /// Returns the action of a call for the log, which contains no text of a caller.
 fn known_action(call: &Call) -> Option<&'static str> {
     let product = call.product.unwrap_or(Product::FALLBACK);
-    product.actions().iter().copied().find(|known| *known == call.action)
+    product.actions().iter().copied().find(|action| *action == call.action)
 }
 
 /// Returns whether a request is for one of the paths without a signature. HEAD is answered like GET; hyper omits the

@@ -111,7 +111,7 @@ impl Answers {
     }
 
     fn of(&mut self, code: &'static str) -> &mut Histogram {
-        let index = self.0.iter().position(|(known, _)| *known == code).unwrap_or_else(|| {
+        let index = self.0.iter().position(|(counted, _)| *counted == code).unwrap_or_else(|| {
             self.0.push((code, Histogram::default()));
             self.0.len() - 1
         });
@@ -213,8 +213,9 @@ mod tests {
         let requests = Requests::new();
         requests.count(&answered(Some("Kms"), None, Some(ErrorCode::RejectedState)));
         requests.count(&Progress { status: 404, ..answered(Some("Console"), None, None) });
-        let known = Progress { authenticated: true, ..answered(Some("Ram"), None, Some(ErrorCode::Missing)) };
-        requests.count(&known);
+        let progress =
+            Progress { authenticated: true, ..answered(Some("Ram"), None, Some(ErrorCode::Missing)) };
+        requests.count(&progress);
         let totals = requests.totals();
         let codes: Vec<_> =
             totals.answers.values().flat_map(Answers::by_code).map(|(code, _)| code).collect();

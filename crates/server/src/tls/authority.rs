@@ -112,8 +112,8 @@ fn server_names(names: &[String], listen: IpAddr) -> Result<Vec<SanType>, TlsErr
     // A host name that no certificate can contain is left out; no flag asked for it.
     let host = host.nodename().to_str().ok().and_then(|name| san(name).ok());
     let listen = (!listen.is_unspecified()).then_some(SanType::IpAddress(listen));
-    let given: Result<Vec<_>, _> = names.iter().map(|name| san(name)).collect();
-    for name in host.into_iter().chain(listen).chain(given?) {
+    let configured: Result<Vec<_>, _> = names.iter().map(|name| san(name)).collect();
+    for name in host.into_iter().chain(listen).chain(configured?) {
         if !all.contains(&name) {
             all.push(name);
         }

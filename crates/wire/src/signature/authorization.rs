@@ -41,8 +41,8 @@ impl Signed {
         let key = derived.as_ref().map_or(secret.as_bytes(), |key| key.as_slice());
         let Scheme { name, hash, .. } = *self.scheme;
         let string_to_sign = string_to_sign(name, hash, &self.canonical_request);
-        let given = self.signature.as_deref().unwrap_or_default();
-        if hash.verify(key, string_to_sign.as_bytes(), given) {
+        let received = self.signature.as_deref().unwrap_or_default();
+        if hash.verify(key, string_to_sign.as_bytes(), received) {
             return Ok(());
         }
         let canonical = &*self.canonical_request;

@@ -182,7 +182,7 @@ pub struct UpdateSecret {
     /// Name or ARN.
     pub secret_name: String,
     /// The description, up to 8192 characters; unchanged if absent.
-    #[serde(default, deserialize_with = "MaybeEmpty::given")]
+    #[serde(default, deserialize_with = "MaybeEmpty::if_present")]
     pub description: Option<MaybeEmpty>,
     /// For types other than `Generic`: `ExtendedConfig.CustomData`.
     #[serde(default)]

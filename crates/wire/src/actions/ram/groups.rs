@@ -35,7 +35,7 @@ pub struct UpdateGroup {
     #[serde(default)]
     pub new_group_name: Option<String>,
     /// As in [`CreateGroup`].
-    #[serde(default, deserialize_with = "MaybeEmpty::given")]
+    #[serde(default, deserialize_with = "MaybeEmpty::if_present")]
     pub new_comments: Option<MaybeEmpty>,
 }
 

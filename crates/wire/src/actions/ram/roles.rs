@@ -47,7 +47,7 @@ pub struct UpdateRole {
     #[serde(default)]
     pub new_assume_role_policy_document: Option<String>,
     /// As in [`CreateRole`].
-    #[serde(default, deserialize_with = "MaybeEmpty::given")]
+    #[serde(default, deserialize_with = "MaybeEmpty::if_present")]
     pub new_description: Option<MaybeEmpty>,
     /// As in [`CreateRole`].
     #[serde(default)]

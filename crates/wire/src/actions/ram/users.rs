@@ -46,13 +46,13 @@ pub struct UpdateUser {
     #[serde(default)]
     pub new_display_name: Option<String>,
     /// As in [`CreateUser`].
-    #[serde(default, deserialize_with = "MaybeEmpty::given")]
+    #[serde(default, deserialize_with = "MaybeEmpty::if_present")]
     pub new_mobile_phone: Option<MaybeEmpty>,
     /// As in [`CreateUser`].
-    #[serde(default, deserialize_with = "MaybeEmpty::given")]
+    #[serde(default, deserialize_with = "MaybeEmpty::if_present")]
     pub new_email: Option<MaybeEmpty>,
     /// As in [`CreateUser`].
-    #[serde(default, deserialize_with = "MaybeEmpty::given")]
+    #[serde(default, deserialize_with = "MaybeEmpty::if_present")]
     pub new_comments: Option<MaybeEmpty>,
 }
 

@@ -77,8 +77,18 @@ NAME_WORDS = [
     (r"let go", "release"),
 ]
 
+# Whole names in the code of the crates that do not describe the value. In longer names (`is_known`) they are precise.
+VAGUE_NAMES = re.compile(r"said|told|given|known|wanted")
+VAGUE_ADVICE = "name the value for what it is: requested, expected, parameters, candidates, backups"
+VAGUE_PLACES = re.compile(r"crates/(?!console/)[^/]+/src/.*\.rs")  # the names of the console are still to be changed
+
 # What stays: the file, a part of the line, and why.
-KEPT = []
+KEPT = [
+    ("crates/envelope/src/native/header.rs", "known", "the field of docs/file-format.md"),
+    ("crates/cli/src/commands/audit.rs", "mod wanted;", "the module of the type Wanted"),
+    ("crates/cli/src/commands/audit/export.rs", "use super::wanted::", "the module of the type Wanted"),
+    ("crates/cli/src/commands/audit/search.rs", "use super::wanted::", "the module of the type Wanted"),
+]
 
 
 def compiled(words):
@@ -123,8 +133,10 @@ def dialect(path):
             for match in pattern.finditer(prose):
                 line = text.count("\n", 0, match.start())
                 yield line + 1, lines[line].strip(), " ".join(match[0].split()), advice
+    is_checked = VAGUE_PLACES.fullmatch(str(path.relative_to(ROOT)))
     for name, start in names(path, text):
-        for advice in advice_on(name):
+        vague = [VAGUE_ADVICE] if is_checked and VAGUE_NAMES.fullmatch(name) else []
+        for advice in advice_on(name) + vague:
             line = text.count("\n", 0, start)
             yield line + 1, lines[line].strip(), name, advice
 

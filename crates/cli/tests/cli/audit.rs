@@ -22,6 +22,7 @@ fn tail_follows_the_trail_from_one_file_to_the_next() {
         roots: Arc::new(RootKey::random(&SystemRandom).keys(store, 1)),
         limits: Limits { file: 2000, ..Limits::default() },
         noted: None,
+        unwritten: None,
         now: time,
     };
     let mut trail = Trail::open(&world.path("data/audit"), opening).unwrap();

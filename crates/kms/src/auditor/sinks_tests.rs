@@ -259,7 +259,7 @@ fn lines_that_only_another_sink_has_are_named_at_the_next_start() {
         describe(&kms, &key).unwrap();
         drop(kms);
         let kms = open(restarted.path());
-        assert_eq!(kms.audit_gaps(), [], "it is told once");
+        assert_eq!(kms.audit_gaps(), [], "it is named once");
         drop(kms);
         let report = verify(std::slice::from_ref(&trail), None, None).unwrap();
         assert!(report.is_sound() && report.gaps.len() == 1, "{report:?}");

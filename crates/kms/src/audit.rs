@@ -20,6 +20,7 @@ mod key_files;
 mod line;
 mod lines;
 mod newest;
+mod newest_seal;
 mod recovery;
 mod scan;
 mod seal;
@@ -43,6 +44,7 @@ pub use line::{
     KeyLine, Line, Members, NotATime, Outcome, Request, Resource, SealLine, SessionLink, Strangers, Time,
 };
 pub use newest::{FoundLine, FoundLines, NewestFirst, Rest};
+pub(crate) use newest_seal::{Progress, newest_seal};
 pub use seal::{NotAPublicKey, PublicKey};
 pub use sources::{ReadError, Record, TrailFile};
 #[cfg(test)]

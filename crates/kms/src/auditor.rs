@@ -42,12 +42,12 @@ use bulla_keys::root::RootKeys;
 use bulla_wire::{Error, ErrorCode};
 use futures_channel::oneshot;
 
-pub(crate) use self::closed::note_closed;
+pub(crate) use self::closed::Closed;
 pub use self::figures::AuditFigures;
 pub(crate) use self::figures::TrailInUse;
 pub use self::health::SinkHealth;
-pub(crate) use self::location::behind_files;
 pub use self::location::trail_directory;
+pub(crate) use self::location::{behind_files, behind_trail};
 pub use self::operator::OperatorCall;
 pub use self::record::OutsideRequest;
 use self::record::{Answered, Noted, Record};
@@ -61,7 +61,8 @@ use self::waiting::Waiting;
 use self::writer::{Shared, Writer};
 use crate::Kms;
 use crate::audit::{
-    Content, Event, Gap, Identity, Line, Members, Opening, PublicKey, ReadError, Time, Trail, first_key,
+    Content, Event, Gap, Identity, Line, Members, Opening, Progress, PublicKey, ReadError, Time, Trail,
+    first_key,
 };
 use crate::authorize::Inquiry;
 use crate::clock::EngineClock;
@@ -74,6 +75,8 @@ use crate::store::{Rollback, StoreError};
 /// refused because of it.
 pub(crate) struct Auditor {
     trail: Option<Running>,
+    /// The evidence that the store is older than its trail, if this start accepted it.
+    accepted: Option<Rollback>,
     /// The log of a server. Commands have none.
     log: OnceLock<Arc<dyn RequestLog>>,
 }
@@ -90,8 +93,6 @@ struct Running {
     new_key: Option<PublicKey>,
     /// The lines that the trail lacked at this start.
     gaps: Vec<Gap>,
-    /// The evidence that the store is older than the trail, if this start accepted it.
-    accepted: Option<Rollback>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -139,19 +140,15 @@ impl Prepared {
         };
         location::claim(data, &options.directory)?;
         let mut trail = Trail::open(&options.directory, opening).map_err(OpenError::Audit)?;
-        let behind = behind(&trail, state.anchor());
-        if let Some(rollback) = behind.as_ref().filter(|_| !accept_rollback) {
-            let source = StoreError::RolledBack(rollback.clone());
-            return Err(OpenError::Store { path: options.directory.clone(), source });
-        }
+        let behind = accept_behind(data, state, sealed(&trail), accept_rollback)?;
         if behind.is_some() {
-            let begun = state.begin_epoch(trail.sealed_epoch());
-            begun.map_err(|source| OpenError::Store { path: options.directory.clone(), source })?;
             identity.epoch = state.anchor().map_or(identity.epoch, |anchor| anchor.epoch);
             trail.set_epoch(identity.epoch);
         }
         if let Some(rollback) = behind.as_ref().or(state.accepted_rollback()) {
-            self.waiting.push_event(record::rollback_accepted(&identity, clock.raw(), rollback));
+            let content = Content::Event(record::rollback_accepted(rollback));
+            let line = Line { time: Time::from(clock.raw()), content };
+            self.waiting.push_event(Members::new(&identity, &line));
         }
         self.waiting.mark_written(&trail).map_err(OpenError::Audit)?;
         let new_key = trail.new_first_key();
@@ -173,7 +170,7 @@ impl Prepared {
         let thread = thread::Builder::new().name("auditor".into()).spawn(move || sealer.run());
         let thread =
             Some(thread.map_err(|source| OpenError::Directory { path: options.directory.clone(), source })?);
-        Ok(Auditor::of(Some(Running {
+        let trail = Running {
             identity,
             options: options.clone(),
             is_for_thread,
@@ -181,9 +178,9 @@ impl Prepared {
             shared,
             new_key,
             gaps,
-            accepted: behind,
             thread,
-        })))
+        };
+        Ok(Auditor { trail: Some(trail), accepted: behind, log: OnceLock::new() })
     }
 }
 
@@ -194,13 +191,22 @@ impl Follower for Arc<Waiting> {
 }
 
 impl Auditor {
-    fn of(trail: Option<Running>) -> Self {
-        Self { trail, log: OnceLock::new() }
-    }
-
-    /// Returns an engine's auditor without a trail.
-    pub(crate) fn none() -> Self {
-        Self::of(None)
+    /// Returns an engine's auditor without a trail. The trail of an earlier start, which this one does not continue, also shows that the
+    /// store is older: it must not be hidden by further commits.
+    ///
+    /// # Errors
+    /// [`OpenError::Store`] if the store is older than that trail and the options do not accept it; [`OpenError::Directory`] if the
+    /// trail cannot be read.
+    pub(crate) fn without_trail(
+        data: &Path,
+        state: &State,
+        accept_rollback: bool,
+    ) -> Result<Self, OpenError> {
+        let accepted = match location::sealed_in_files(data)? {
+            Some(sealed) => accept_behind(data, state, sealed, accept_rollback)?,
+            None => None,
+        };
+        Ok(Self { trail: None, accepted, log: OnceLock::new() })
     }
 
     /// Whether there is a trail.
@@ -220,7 +226,7 @@ impl Auditor {
 
     /// The evidence that the store is older than its trail, if the start accepted it.
     pub(crate) fn accepted_rollback(&self) -> Option<&Rollback> {
-        self.trail.as_ref()?.accepted.as_ref()
+        self.accepted.as_ref()
     }
 
     fn log(&self) -> Option<&dyn RequestLog> {
@@ -495,21 +501,36 @@ fn noted(snapshot: &Snapshot) -> Option<SealNote> {
     notes.max_by_key(|note| note.position().number)
 }
 
-/// Returns the rollback of a store that is older than its trail. A restored store has fewer commits than before, and a later
-/// epoch.
-fn behind(trail: &Trail, anchor: Option<Anchor>) -> Option<Rollback> {
-    let store = anchor.map(|Anchor { epoch, commit, .. }| Progress { epoch, commit });
-    behind_seal(store, Progress { epoch: trail.sealed_epoch(), commit: trail.sealed_commit() })
+/// Returns the rollback of a store that is older than a seal of its trail, in a new epoch, if that is accepted.
+///
+/// # Errors
+/// [`OpenError::Store`] if it is not accepted, or the epoch cannot be written.
+fn accept_behind(
+    data: &Path,
+    state: &State,
+    sealed: Progress,
+    is_accepted: bool,
+) -> Result<Option<Rollback>, OpenError> {
+    let failed = |source| OpenError::Store { path: data.to_owned(), source };
+    let Some(rollback) = behind_seal(state.anchor().map(progress), sealed) else { return Ok(None) };
+    if !is_accepted {
+        return Err(failed(StoreError::RolledBack(rollback)));
+    }
+    let ended = if sealed.epoch > Progress::MAX_EPOCH { 0 } else { sealed.epoch };
+    state.begin_epoch(ended).map_err(failed)?;
+    Ok(Some(rollback))
 }
 
-/// How far a store had come.
-#[derive(Clone, Copy)]
-struct Progress {
-    epoch: u64,
-    commit: u64,
+fn sealed(trail: &Trail) -> Progress {
+    Progress { epoch: trail.sealed_epoch(), commit: trail.sealed_commit() }
 }
 
-/// Returns the rollback of a store that is older than a seal of its trail. A store of an earlier version has no progress.
+fn progress(anchor: Anchor) -> Progress {
+    Progress { epoch: anchor.epoch, commit: anchor.commit }
+}
+
+/// Returns the rollback of a store that is older than a seal of its trail. A restored store has fewer commits than before, and a later
+/// epoch; a store of an earlier version has no progress.
 fn behind_seal(store: Option<Progress>, sealed: Progress) -> Option<Rollback> {
     match store {
         None => (sealed.commit > 0).then_some(Rollback::BehindTrail { commit: 0, sealed: sealed.commit }),

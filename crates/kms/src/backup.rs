@@ -41,7 +41,7 @@ use std::sync::Arc;
 
 use bulla_keys::record::Record;
 use bulla_keys::root::RootKeys;
-use bulla_keys::{Key, KeyId};
+use bulla_keys::{Anchor, Key, KeyId};
 use serde::{Deserialize, Serialize};
 
 use self::container::Head;
@@ -59,13 +59,13 @@ pub use self::schedule::{BackupSchedule, BackupState, FailedBackup, ScheduledBac
 pub use self::since::{ChangeKind, ChangeSince};
 use self::verify::Backup;
 use crate::audit::{Event, Resource, Text};
-use crate::auditor::note_closed;
+use crate::auditor::{Closed, behind_trail, trail_directory};
 use crate::clock::{Clock, unix_seconds};
 use crate::data::Inspected;
 use crate::open_error::OpenError;
 use crate::provider::Providers;
 use crate::state::{SealNote, anchor_copies};
-use crate::store::Frozen;
+use crate::store::{Frozen, StoreError};
 use crate::{Kms, Options, SystemClock, files};
 
 /// The facts about a backup that are stored in it.
@@ -110,7 +110,7 @@ impl Default for BackupOutput {
 impl BackupFacts {
     fn new(head: &Head, manifest: &Manifest, bytes: u64) -> Self {
         let Manifest { time, store, node, epoch, commit, rows, version } = manifest.clone();
-        let records = rows.saturating_sub(bulla_keys::Anchor::COPIES.len() as u64);
+        let records = rows.saturating_sub(Anchor::COPIES.len() as u64);
         let store = store.to_string();
         Self { id: head.id(), store, time, node, epoch, commit, records, version, bytes }
     }
@@ -178,11 +178,14 @@ pub fn create_backup(
     let now = SystemClock.now();
     let state = store.freeze()?;
     let (_, anchor) = anchor_copies(&state, roots)?.ok_or(BackupError::OlderStore)?;
+    check_not_behind(options, anchor)?;
     let mut unnoted = None;
     let note = |facts: &BackupFacts| {
         let Some(audit) = &options.audit else { return Ok(()) };
         let noted = SealNote::read(store, roots, &audit.node)?;
-        match note_closed(audit, roots, anchor, noted, now, created(facts, path)) {
+        let data = &options.data;
+        let closed = Closed { data, roots, anchor, noted, time: now, is_rollback_accepted: false };
+        match closed.note(audit, vec![created(facts, path)]) {
             Err(OpenError::Audit(error)) if error.is_of_unwritable_disk() => {
                 unnoted = Some(OpenError::Audit(error));
                 Ok(())
@@ -193,6 +196,19 @@ pub fn create_backup(
     let source = Original { state, roots, time: unix_seconds(now), is_stopping: &|| false };
     let facts = write_file(source, path, output, note)?;
     Ok(CreatedBackup { facts, unnoted })
+}
+
+/// Refuses a store that is older than its trail, even if no line can be written. If the trail cannot be read, that decides nothing.
+fn check_not_behind(options: &Options, anchor: Anchor) -> Result<(), BackupError> {
+    let usual = || trail_directory(&options.data);
+    let directory = options.audit.as_ref().map_or_else(usual, |audit| audit.directory.clone());
+    match behind_trail(&directory, anchor) {
+        Ok(Some(rollback)) => {
+            let source = StoreError::RolledBack(rollback);
+            Err(BackupError::Open(OpenError::Store { path: options.data.clone(), source }))
+        }
+        Ok(None) | Err(_) => Ok(()),
+    }
 }
 
 /// Verifies a backup: every record opens, all records together are the state after one commit, and all that a record names

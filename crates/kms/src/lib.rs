@@ -318,7 +318,7 @@ impl Kms {
                 &clock,
                 options.accept_rollback,
             )?,
-            None => Auditor::none(),
+            None => Auditor::without_trail(&options.data, &state, options.accept_rollback)?,
         };
         if state.published().has_policies() {
             home.check_unchanged(&home_before)?;

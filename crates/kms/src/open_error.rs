@@ -57,7 +57,7 @@ pub enum OpenError {
     },
     /// The store cannot be read.
     Store {
-        /// The file.
+        /// The file; the data directory, if all records together are not the newest state.
         path: PathBuf,
         /// Why.
         source: StoreError,
@@ -105,6 +105,7 @@ impl OpenError {
                 "mount it writable: a server notes the time there; commands with --kms embedded:DIR can read it"
                     .into()
             }
+            Self::Store { path, source: StoreError::RolledBack(_) } => rolled_back_hint(&path.display()),
             Self::Store { source, .. } => source.hint().into(),
             Self::Audit(_) => "see to it that the directory of the trail can be written, or name another one: [[audit]] \
                  type = \"file\" in the configuration; audit = [] switches the trail off"
@@ -120,6 +121,14 @@ impl OpenError {
             }
         }
     }
+}
+
+/// Returns advice about a store in the directory `data` that was rolled back.
+fn rolled_back_hint(data: &dyn fmt::Display) -> String {
+    format!(
+        "restore the whole data directory from its backup; to accept the rollback, start once with: \
+         bulla serve --data {data} --accept-rollback"
+    )
 }
 
 impl fmt::Display for OpenError {

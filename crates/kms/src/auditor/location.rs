@@ -7,11 +7,12 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::slice;
 
+use bulla_keys::Anchor;
 use rustix::fs::{StatVfsMountFlags, statvfs};
 
 use super::closed::is_open;
-use super::{AuditOptions, Progress, behind_seal};
-use crate::audit::{Content, Limits, ReadError, Record, TrailFile};
+use super::{AuditOptions, behind_seal, progress};
+use crate::audit::{Limits, Progress, ReadError, TrailFile, newest_seal};
 use crate::open_error::OpenError;
 use crate::store::Rollback;
 
@@ -38,13 +39,10 @@ impl AuditOptions {
     /// # Errors
     /// [`OpenError::Directory`] if the trail cannot be read, or is not where it should be.
     pub fn of_store(data: &Path, node: impl Into<String>) -> Result<Option<Self>, OpenError> {
-        let directory = trail_directory(data);
-        let failed = |source| OpenError::Directory { path: directory.clone(), source };
-        match fs::metadata(&directory) {
-            Err(error) if is_absent(&error) && directory == data.join(TRAIL) => return Ok(None),
-            found => found.map_err(failed)?,
-        };
-        let mount = statvfs(&directory).map_err(|error| failed(error.into()))?;
+        let Some(directory) = existing(data)? else { return Ok(None) };
+        let failed =
+            |error: rustix::io::Errno| OpenError::Directory { path: directory.clone(), source: error.into() };
+        let mount = statvfs(&directory).map_err(failed)?;
         if mount.f_flag.contains(StatVfsMountFlags::RDONLY) {
             return Ok(None);
         }
@@ -94,35 +92,43 @@ fn has_files(directory: &Path) -> Result<bool, OpenError> {
     TrailFile::all(slice::from_ref(&directory.to_owned())).map(|files| !files.is_empty()).map_err(unreadable)
 }
 
-/// Returns the rollback of a store that is older than the newest seal of its trail, as it is in the files: it is not verified. A store
-/// of an earlier version has the epoch 0.
+/// Returns the rollback of the store in `data` if it is older than the newest seal of its trail. A store of an earlier version has the
+/// epoch 0.
 ///
 /// # Errors
-/// [`OpenError::Directory`] if the trail cannot be read.
+/// Like [`sealed_in_files`].
 pub(crate) fn behind_files(data: &Path, epoch: u64, commit: u64) -> Result<Option<Rollback>, OpenError> {
-    let directory = trail_directory(data);
-    if !directory.is_dir() {
-        return Ok(None);
-    }
-    let files = TrailFile::all(slice::from_ref(&directory)).map_err(unreadable)?;
-    for file in files.iter().rev() {
-        if let Some(sealed) = newest_seal(file).map_err(unreadable)? {
-            return Ok(behind_seal((epoch > 0).then_some(Progress { epoch, commit }), sealed));
-        }
-    }
-    Ok(None)
+    let store = (epoch > 0).then_some(Progress { epoch, commit });
+    Ok(sealed_in_files(data)?.and_then(|sealed| behind_seal(store, sealed)))
 }
 
-/// Returns how far the store had come at the newest seal in a file.
-fn newest_seal(file: &TrailFile) -> Result<Option<Progress>, ReadError> {
-    let mut newest = None;
-    file.for_each(|line| {
-        if let Some(Content::Seal(seal)) = Record::parse(line).map(|record| record.content) {
-            newest = Some(Progress { epoch: seal.epoch, commit: seal.commit });
-        }
-        true
-    })?;
-    Ok(newest)
+/// Returns the rollback of a store that is older than the newest seal of the trail in `directory`.
+///
+/// # Errors
+/// [`ReadError`].
+pub(crate) fn behind_trail(directory: &Path, anchor: Anchor) -> Result<Option<Rollback>, ReadError> {
+    Ok(newest_seal(directory)?.and_then(|sealed| behind_seal(Some(progress(anchor)), sealed)))
+}
+
+/// Returns how far the store in `data` had come at the newest seal of its trail, as it is in the files: it is not verified. None
+/// without a trail.
+///
+/// # Errors
+/// [`OpenError::Directory`] if the trail cannot be read, or is not where it should be.
+pub(super) fn sealed_in_files(data: &Path) -> Result<Option<Progress>, OpenError> {
+    let Some(directory) = existing(data)? else { return Ok(None) };
+    newest_seal(&directory).map_err(unreadable)
+}
+
+/// Returns the directory of the trail of the store in `data`; none if there is none. A link to a missing directory is an error: that
+/// may be on a disk that is not mounted.
+fn existing(data: &Path) -> Result<Option<PathBuf>, OpenError> {
+    let directory = trail_directory(data);
+    match fs::metadata(&directory) {
+        Ok(found) => Ok(found.is_dir().then_some(directory)),
+        Err(error) if is_absent(&error) && directory == data.join(TRAIL) => Ok(None),
+        Err(source) => Err(OpenError::Directory { path: directory, source }),
+    }
 }
 
 fn unreadable(error: ReadError) -> OpenError {

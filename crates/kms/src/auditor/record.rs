@@ -10,8 +10,8 @@ use bulla_wire::ram::PolicyType;
 use super::Running;
 use crate::Kms;
 use crate::audit::{
-    CallerIdentity, CallerType, Content, ContextPair, Decision, Effect, Event, Identity, Line, Members,
-    Outcome, Request, Resource, SessionLink, Text, Time,
+    CallerIdentity, CallerType, Content, ContextPair, Decision, Effect, Event, Line, Members, Outcome,
+    Request, Resource, SessionLink, Text, Time,
 };
 use crate::authorize::{DecidedBy, Inquiry, PolicySource, Question, Used};
 use crate::origin::{self, Connection, RoleSession, SessionSource};
@@ -170,14 +170,13 @@ fn pair<'p>(name: &'p str, value: &'p str, has_value: bool) -> ContextPair<'p> {
     ContextPair { name: Text::new(name), value: has_value.then(|| Text::new(value)) }
 }
 
-/// Returns the line of a start that accepts a store which was rolled back.
-pub(super) fn rollback_accepted(identity: &Identity, time: SystemTime, rollback: &Rollback) -> Members {
-    let event = Event {
+/// Returns the event of a start that accepts a store which was rolled back.
+pub(super) fn rollback_accepted(rollback: &Rollback) -> Event<'static> {
+    Event {
         event: "rollback-accepted".into(),
         detail: Some(Text::new(rollback.to_string())),
         ..Event::default()
-    };
-    Members::new(identity, &Line { time: Time::from(time), content: Content::Event(event) })
+    }
 }
 
 fn outcome(answered: Answered<'_>) -> Outcome<'_> {

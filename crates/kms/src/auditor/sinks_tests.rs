@@ -82,7 +82,7 @@ fn is_event(event: &'static str, sink: &'static str) -> impl Fn(&Value) -> bool 
     move |line| line["event"] == event && line["resources"][0]["name"] == sink
 }
 
-fn newest_file(data: &Path) -> String {
+pub(super) fn newest_file(data: &Path) -> String {
     let files = fs::read_dir(data.join("audit")).unwrap().map(|entry| entry.unwrap().path());
     let file = files.filter(|file| file.extension().is_some_and(|it| it == "jsonl")).max().unwrap();
     fs::read_to_string(file).unwrap()

@@ -10,6 +10,7 @@ use bulla_wire::kms::{CreateAlias, CreateKey, DescribeKey, GenerateDataKey};
 use bulla_wire::{self as wire, Action, ErrorCode, Reply};
 use serde_json::Value;
 
+use super::sinks_tests::newest_file;
 use super::{AuditOptions, RequestLog, Writer};
 use crate::audit::{GapReason, Members, Request, Time, verify};
 use crate::state::OutboxLine;
@@ -250,6 +251,66 @@ fn a_store_that_is_older_than_its_trail_is_refused_until_that_is_accepted() {
     };
     options.accept_rollback = true;
     assert_eq!(epoch(&Kms::open(&options, SystemClock).unwrap()), 3);
+}
+
+/// The trail that an earlier start has left shows it too, whether or not its last line ends it: otherwise further commits would hide it.
+#[test]
+fn a_start_without_a_trail_refuses_a_store_that_is_older_than_the_one_beside_it() {
+    for (is_ended, role) in
+        [(false, Role::Server), (true, Role::Server), (false, Role::Command), (true, Role::Command)]
+    {
+        let data = tempfile::tempdir().unwrap();
+        create_key(&open(data.path()));
+        let old = copy(data.path());
+        create_key(&open(data.path()));
+        let left = AuditOptions::new(data.path().join("audit"), NODE);
+        let mut options = Options::new(data.path(), role);
+        if is_ended {
+            assert!(Kms::open(&options, SystemClock).unwrap().note_trail_left(&left).unwrap());
+        }
+        fs::copy(old.path().join("store.redb"), data.path().join("store.redb")).unwrap();
+        let Err(OpenError::Store { source: StoreError::RolledBack(rollback), path }) =
+            Kms::open(&options, SystemClock).map(drop)
+        else {
+            panic!("an old store is opened");
+        };
+        assert!(matches!(rollback, Rollback::BehindTrail { .. }), "{rollback}");
+        assert_eq!(path, data.path());
+
+        options.accept_rollback = true;
+        let kms = Kms::open(&options, SystemClock).unwrap();
+        assert_eq!((kms.accepted_rollback(), kms.epoch()), (Some(&rollback), 2));
+        assert!(kms.note_trail_left(&left).unwrap());
+        drop(kms);
+        let text = newest_file(data.path());
+        let at = |event: &str| text.rfind(event).unwrap_or_else(|| panic!("{event}: {text}"));
+        assert!(at("rollback-accepted") < at("audit-sink-removed"), "{text}");
+
+        options.accept_rollback = false;
+        let kms = Kms::open(&options, SystemClock).unwrap();
+        assert_eq!((kms.accepted_rollback(), kms.epoch()), (None, 2));
+        assert!(!kms.note_trail_left(&left).unwrap());
+        drop(kms);
+        let kms = open(data.path());
+        assert_eq!((kms.epoch(), kms.audit_gaps()), (2, &[][..]));
+    }
+}
+
+/// Such as one whose disk is not mounted.
+#[test]
+fn a_start_without_a_trail_is_refused_while_that_of_its_store_cannot_be_read() {
+    let data = tempfile::tempdir().unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut options = Options::new(data.path(), Role::Server);
+    options.audit = Some(AuditOptions::new(elsewhere.path().join("trail"), NODE));
+    create_key(&Kms::open(&options, SystemClock).unwrap());
+    options.audit = None;
+    drop(Kms::open(&options, SystemClock).unwrap());
+    fs::rename(elsewhere.path().join("trail"), elsewhere.path().join("moved")).unwrap();
+    let refused = Kms::open(&options, SystemClock).map(drop);
+    assert!(matches!(refused, Err(OpenError::Directory { .. })), "{refused:?}");
+    fs::remove_file(data.path().join("audit")).unwrap();
+    drop(Kms::open(&options, SystemClock).unwrap());
 }
 
 /// The store knows the length of the trail, so the trail must not be shorter.

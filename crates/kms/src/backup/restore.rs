@@ -22,7 +22,9 @@ use super::since::Since;
 use super::successor::{Differences, Successor};
 use super::verify::Backup;
 use super::{BackupFacts, ChangeSince};
-use crate::audit::{Content, Event, Identity, Line, Members, ReadError, Resource, Text, Time, TrailFile};
+use crate::audit::{
+    Content, Event, Identity, Line, Members, Progress, ReadError, Resource, Text, Time, TrailFile,
+};
 use crate::clock::{Clock, unix_seconds};
 use crate::data::{STORE, lock};
 use crate::header::AnyHeader;
@@ -188,7 +190,11 @@ fn next_epoch(existing: &Existing, since: Option<&Since>, facts: &BackupFacts) -
     };
     let of_trail = since.and_then(|since| since.newest).map_or(0, |(epoch, _)| epoch);
     let newest = facts.epoch.max(of_store).max(of_trail);
-    if newest > MAX_EPOCH { Err(BackupError::ForgedEpoch { epoch: newest }) } else { Ok(newest + 1) }
+    if newest > Progress::MAX_EPOCH {
+        Err(BackupError::ForgedEpoch { epoch: newest })
+    } else {
+        Ok(newest + 1)
+    }
 }
 
 /// The access keys and users that were valid in the backup and are not in the restored store.
@@ -382,6 +388,4 @@ fn read_state(state: &Frozen, roots: &RootKeys, backup: &Manifest) -> Result<Opt
     Ok(Some(Existing::Store { epoch, commit, successor }))
 }
 
-/// An epoch counts restores.
-const MAX_EPOCH: u64 = 1 << 32;
 const UNFINISHED: &str = "store.redb.restoring";

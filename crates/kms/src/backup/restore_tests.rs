@@ -369,6 +369,16 @@ fn a_trail_continues_after_a_restore_and_records_it_and_the_old_store_is_refused
         panic!("the store of before the restore is opened");
     };
     assert_eq!(rollback, Rollback::BeforeRestore { epoch: 1, sealed: 2 });
+    // Nor is it backed up, whether or not the trail can have a line.
+    for options in [bench.audited(), bench.options()] {
+        let refused = create_backup(&options, &bench.path("of an old store"), BackupOutput::default());
+        let BackupError::Open(OpenError::Store { source: StoreError::RolledBack(found), .. }) =
+            refused.unwrap_err()
+        else {
+            panic!("the store of before the restore is backed up");
+        };
+        assert_eq!(found, rollback);
+    }
 }
 
 #[test]

@@ -83,7 +83,7 @@ impl StoreError {
             }
             Self::RolledBack(_) => {
                 "restore the whole data directory from its backup; to accept the rollback, start once with: \
-                 bulla serve --accept-rollback"
+                 bulla serve --data DIR --accept-rollback"
             }
             _ => {
                 "free space or repair the disk; if the file is damaged, restore the data directory from its backup"

@@ -2,7 +2,6 @@
 
 use bulla_kms::{Kms, Role, SystemClock};
 
-use super::errors::open_failure;
 use super::settings::{data_directory, kms_options, with_config};
 use crate::args::{Reset, Serve};
 use crate::failure::{Exit, Failure, with_causes};
@@ -22,7 +21,8 @@ pub(crate) fn reset_access_key(flags: Reset) -> Result<(), Failure> {
         let what = format!("{} holds no store", data.display());
         return Err(Failure::new(Exit::Usage, what, "name the data directory of the server with --data"));
     }
-    let kms = Kms::open(&options, SystemClock).map_err(|error| open_failure(&error))?;
+    let kms = Kms::open(&options, SystemClock)
+        .map_err(|error| Failure::new(Exit::Kms, error.to_string(), error.hint(Role::Server)))?;
     let path = pollster::block_on(kms.reset_root_access_key()).map_err(|error| {
         let hint = "free space or check the permissions of the data directory, and run it again";
         Failure::new(Exit::Other, with_causes(&error), hint)

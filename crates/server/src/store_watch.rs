@@ -24,7 +24,7 @@ impl StoreWatch {
         let work = move || {
             let mut last = None;
             let mut last_fault = None;
-            let mut sinks = kms.audit_sinks();
+            let mut sinks = Vec::new(); // also a fault from before this thread began is new to the log
             let mut lost_lines = lost_audit_lines(&kms);
             while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
                 let lost = kms.check_store().err();
@@ -82,11 +82,15 @@ fn lost_audit_lines(kms: &Kms) -> u64 {
 
 /// The trail takes lines again in less than a second, so a check may miss the fault itself.
 fn lost_lines_event(lines: u64) -> String {
-    let lines = match lines {
+    let lines = counted_lines(lines);
+    format!("the audit trail has lost {lines}: removed, replaced or damaged after they were durable")
+}
+
+fn counted_lines(lines: u64) -> String {
+    match lines {
         1 => "1 line".to_owned(),
         lines => format!("{lines} lines"),
-    };
-    format!("the audit trail has lost {lines}: removed, replaced or damaged after they were durable")
+    }
 }
 
 /// Returns the events about sinks of the audit trail. The fault of a single sink is logged above.
@@ -107,10 +111,32 @@ fn sink_events(before: &[SinkHealth], now: &[SinkHealth]) -> Vec<String> {
             _ => {}
         }
         if missed > 0 {
-            events.push(format!("the audit sink {name} has missed {missed} lines"));
+            events.push(format!("the audit sink {name} has missed {}", counted_lines(missed)));
         }
     }
     events
 }
 
 const PERIOD: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sink(name: &str, fault: Option<&str>, missed: u64) -> SinkHealth {
+        SinkHealth { name: name.into(), is_required: true, fault: fault.map(str::to_owned), missed }
+    }
+
+    /// As after a start on a disk that is full already.
+    #[test]
+    fn a_fault_from_before_the_first_check_is_logged_and_no_healthy_sink() {
+        let now = [sink("file", Some("the disk is full"), 1), sink("stdout", None, 0)];
+        let expected =
+            ["the audit sink file takes no lines: the disk is full", "the audit sink file has missed 1 line"];
+        assert_eq!(sink_events(&[], &now), expected);
+        assert_eq!(sink_events(&now, &now), [""; 0]);
+        let later = [sink("file", None, 3), sink("stdout", None, 0)];
+        let expected = ["the audit sink file takes lines again", "the audit sink file has missed 2 lines"];
+        assert_eq!(sink_events(&now, &later), expected);
+    }
+}

@@ -79,7 +79,15 @@ pub(super) fn print_audit(audit: &AuditStatus) -> Result<(), Failure> {
     for gap in &audit.gaps {
         print_field("gap", of_gap(gap))?;
     }
-    audit.sinks.iter().filter(|sink| sink.name != FILES).try_for_each(print_sink)
+    sinks_to_show(&audit.sinks).iter().try_for_each(print_sink)
+}
+
+/// Returns the sinks, unless the files are the only one and take lines: then the figures of the trail say it all.
+fn sinks_to_show(sinks: &[SinkStatus]) -> &[SinkStatus] {
+    match sinks {
+        [SinkStatus { fault: None, .. }] => &[],
+        sinks => sinks,
+    }
 }
 
 fn print_sink(sink: &SinkStatus) -> Result<(), Failure> {
@@ -120,9 +128,6 @@ fn limits(limits: &BTreeMap<String, LimitStatus>) -> String {
     }
 }
 
-/// The sink whose figures are those of the trail.
-const FILES: &str = "file";
-
 /// A kind of records, with its name in the singular and the plural.
 struct Counted(&'static str, &'static str, &'static str);
 
@@ -148,3 +153,25 @@ const RECORDS: [(&str, &[Counted]); 3] = [
         ],
     ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_are_a_sink_like_the_others_and_alone_only_if_they_take_no_lines() {
+        let sink = |name: &str, fault: Option<&str>| SinkStatus {
+            name: name.into(),
+            fault: fault.map(str::to_owned),
+            ..SinkStatus::default()
+        };
+        assert_eq!(sinks_to_show(&[sink("file", None)]), []);
+        for shown in [
+            vec![sink("file", Some("its disk is full"))],
+            vec![sink("file", None), sink("stdout", None)],
+            vec![sink("file", Some("its disk is full")), sink("stdout", None)],
+        ] {
+            assert_eq!(sinks_to_show(&shown), shown);
+        }
+    }
+}

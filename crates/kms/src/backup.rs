@@ -48,7 +48,7 @@ use self::container::Head;
 use self::content::Manifest;
 pub use self::error::{BackupError, Later};
 pub use self::holding::HoldingBackup;
-pub use self::incoming::IncomingBackup;
+pub use self::incoming::{IncomingBackup, SentBackup};
 pub use self::notes::{BackupNotes, BackupVerification};
 use self::output::{Pending, Replace};
 pub use self::restore::{RestoreOptions, Restored, restore_backup};

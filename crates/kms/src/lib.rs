@@ -123,7 +123,7 @@ pub use authorize::{ExplainedQuestion, PolicySource};
 pub use backup::{
     BackupError, BackupFacts, BackupNotes, BackupOutput, BackupSchedule, BackupState, BackupVerification,
     ChangeKind, ChangeSince, CreatedBackup, FailedBackup, HoldingBackup, InactiveKey, IncomingBackup, Later,
-    RestoreOptions, Restored, ReverifiedBackup, ScheduledBackup, backup_holds_key, create_backup,
+    RestoreOptions, Restored, ReverifiedBackup, ScheduledBackup, SentBackup, backup_holds_key, create_backup,
     read_backup, restore_backup, verify_backup,
 };
 pub use bulla_keys::{KeyOrigin, KeySpec, KeyState, KeyUsage};

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use bulla_kms::audit::{Content, Record, TrailFile};
 use bulla_kms::{AuditOutput, AuditSink, BackupOutput, IncomingBackup, Options, Role};
 use bulla_server::control::{Call, ControlClient, ControlError, ErrorKind, Status};
+use bulla_wire::kms::CreateSecret;
 use common::TestServer;
 use serde_json::{Value, json};
 
@@ -72,6 +73,18 @@ fn noted(server: &TestServer) -> Vec<(String, String, u16, String)> {
         read.unwrap();
     }
     noted
+}
+
+fn trail_text(server: &TestServer) -> String {
+    let mut text = String::new();
+    for source in TrailFile::all(&[server.data.path().join("audit")]).unwrap() {
+        let mut add = |line: &[u8]| {
+            text.push_str(str::from_utf8(line).unwrap());
+            true
+        };
+        source.for_each(&mut add).unwrap();
+    }
+    text
 }
 
 fn wait_until(what: &str, condition: impl Fn() -> bool) {
@@ -378,6 +391,60 @@ fn a_backup_is_sent_whole_while_the_store_is_used() {
     });
     let expected = (me(), "backup".to_owned(), 200, "-".to_owned());
     assert_eq!(noted(&server), vec![expected; 3]);
+    assert_eq!(trail_text(&server).matches("backup-created").count(), 3);
+}
+
+/// What a line says is what the client was answered, also if other calls and clients are the reason.
+#[test]
+fn the_line_of_a_call_has_its_outcome() {
+    const REQUEST: &[u8] = b"{\"bulla\":1,\"call\":\"backup\"}\n";
+    let server = TestServer::plain();
+    for number in 0..80 {
+        let secret = CreateSecret {
+            secret_name: format!("large-{number}"),
+            secret_data: "x".repeat(30_000).into(),
+            version_id: "1".into(),
+            ..CreateSecret::default()
+        };
+        let owner = server.kms.owner();
+        let created = server.kms.call(secret.into(), &owner);
+        bulla_server::runtime().unwrap().block_on(created).unwrap();
+    }
+    let mut unread = connect(&server);
+    unread.write_all(REQUEST).unwrap();
+    let busy = || ask(&server, REQUEST)[0]["error"]["kind"] == "busy";
+    wait_until("the first one to run", busy);
+    drop(unread);
+    let is_noted = |status| {
+        noted(&server).iter().any(|(_, name, found, _)| (name.as_str(), *found) == ("backup", status))
+    };
+    assert!(is_noted(429));
+    wait_until("the first one to end", || is_noted(499));
+    assert!(!is_noted(200) && !trail_text(&server).contains("backup-created"));
+    let complete = ControlClient::connect(server.data.path()).unwrap().unwrap();
+    complete.call_for(Call::Backup, &mut Vec::new(), |_| {}).unwrap();
+    assert!(is_noted(200) && trail_text(&server).contains("backup-created"));
+}
+
+#[test]
+fn a_backup_whose_client_disconnects_unread_is_not_recorded_as_made() {
+    let server = TestServer::plain();
+    drop(connect(&server).write_all(b"{\"bulla\":1,\"call\":\"backup\"}\n"));
+    wait_until("its line", || !noted(&server).is_empty());
+    let (_, name, status, _) = &noted(&server)[0];
+    assert_eq!((name.as_str(), *status), ("backup", 499));
+    assert!(!trail_text(&server).contains("backup-created"));
+}
+
+#[test]
+fn a_call_for_which_no_place_is_left_has_a_line() {
+    let server = TestServer::plain();
+    let silent: Vec<_> = (0..16).map(|_| connect(&server)).collect();
+    let refused = ask(&server, "{\"bulla\":1,\"call\":\"store-check\"}\n");
+    assert_eq!(refused[0]["error"]["kind"], "busy");
+    wait_until("its line", || !noted(&server).is_empty());
+    assert_eq!(noted(&server), [(me(), "store-check".to_owned(), 429, "Busy".to_owned())]);
+    drop(silent);
 }
 
 /// The thread of the first one ends, and its client has no file that looks like a backup.

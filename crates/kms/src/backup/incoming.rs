@@ -1,5 +1,6 @@
 //! A backup that a server sends to an operator's command, which writes the file: the operator may have access to directories
-//! that the server has not. [`Kms::send_backup`] is the side of the server, and [`IncomingBackup`] that of the command.
+//! that the server has not. [`Kms::send_backup`] is the side of the server, and [`IncomingBackup`] that of the command. The server
+//! sends the end of the backup when the audit trail has the line of the call: before, it is no backup.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -60,19 +61,53 @@ impl std::fmt::Debug for IncomingBackup {
     }
 }
 
+/// A backup that was sent to an operator, except for its end.
+#[derive(Debug)]
+pub struct SentBackup {
+    /// The facts that are stored in it.
+    pub facts: BackupFacts,
+    /// The bytes that are left to send.
+    pub end: Vec<u8>,
+}
+
 impl Kms {
-    /// Sends a backup of the newest state to an operator, like [`Kms::backup`], and writes its line to the audit trail.
+    /// Sends a backup of the newest state to an operator, like [`Kms::backup`], except for its end: the data so far does not verify.
     ///
     /// # Errors
-    /// [`BackupError`]; the sent data is incomplete.
-    pub fn send_backup(&self, out: &mut dyn Write) -> Result<BackupFacts, BackupError> {
-        let mut out = io::BufWriter::with_capacity(BUFFER, out);
+    /// [`BackupError`].
+    pub fn send_backup(&self, out: &mut dyn Write) -> Result<SentBackup, BackupError> {
+        let mut out = HoldsEnd { out, held: Vec::new() };
         let facts = self.backup(&mut out)?;
-        out.flush().map_err(BackupError::Write)?;
-        self.auditor.note_event(self.clock.raw(), created(&facts, Path::new("over the control socket")));
-        Ok(facts)
+        Ok(SentBackup { facts, end: out.held })
+    }
+
+    /// Writes the audit event of a sent backup, before its end is sent.
+    pub fn note_sent_backup(&self, sent: &SentBackup) {
+        self.auditor.note_event(self.clock.raw(), created(&sent.facts, Path::new("over the control socket")));
     }
 }
 
-/// Each buffer is one frame.
+/// A buffer that keeps the last bytes, also when it is flushed.
+struct HoldsEnd<'w> {
+    out: &'w mut dyn Write,
+    held: Vec<u8>,
+}
+
+impl Write for HoldsEnd<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let bytes = &bytes[..bytes.len().min(BUFFER)];
+        if self.held.len() + bytes.len() > BUFFER {
+            self.out.write_all(&self.held)?;
+            self.held.clear();
+        }
+        self.held.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Each buffer is one frame. At least one byte is in it at the end.
 const BUFFER: usize = 256 * 1024;

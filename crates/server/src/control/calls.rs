@@ -33,23 +33,9 @@ impl Call {
         Self::ALL.into_iter().find(|call| call.name() == name)
     }
 
-    /// Returns which audit line must be written before the first byte of a result is sent.
-    pub(super) fn line(self) -> LineOf {
-        match self {
-            Self::Status => LineOf::Nothing,
-            Self::StoreCheck => LineOf::Outcome,
-            Self::AuditSync | Self::Backup => LineOf::Beginning,
-        }
+    /// Whether its answer depends on its audit line, which has its outcome and duration: the line is written before the answer is whole.
+    /// Otherwise the call is answered even if no line can be written.
+    pub(super) fn needs_line(self) -> bool {
+        self != Self::Status
     }
-}
-
-/// The audit line that a call needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LineOf {
-    /// None: the call is answered even if no line can be written.
-    Nothing,
-    /// Its outcome, which is known before any byte of the answer is sent.
-    Outcome,
-    /// Its beginning: the answer is sent in parts, or the line is part of the work.
-    Beginning,
 }

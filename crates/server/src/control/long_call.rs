@@ -8,9 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::nice;
-use serde_json::Value;
-use tokio::sync::mpsc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::protocol::{DATA_BYTES, Progress, Refusal};
@@ -25,18 +23,14 @@ pub(crate) struct LongCalls {
 
 /// Sends the parts of a long call to its client.
 pub(super) struct Feed {
-    parts: mpsc::Sender<Step>,
+    parts: mpsc::Sender<Part>,
     is_stopping: Arc<AtomicBool>,
     /// When the last progress was sent.
     reported: Instant,
 }
 
-enum Step {
-    Part(Part),
-    /// With the permit, which must be free before the client makes the next call, even while the thread still waits to
-    /// send this.
-    End(Result<Value, Refusal>, OwnedSemaphorePermit),
-}
+/// The result of the work, with the permit, which must be free before the client makes the next call.
+type End<T> = (Result<T, Refusal>, OwnedSemaphorePermit);
 
 impl LongCalls {
     pub(super) fn new() -> Self {
@@ -49,22 +43,22 @@ impl LongCalls {
     /// # Errors
     /// The error of the work; [`Refusal::OtherLongCall`]; [`Refusal::Disconnected`] or [`Refusal::Slow`] for the client, after
     /// which the work soon ends.
-    pub(super) async fn run(
+    pub(super) async fn run<T: Send + 'static>(
         &self,
         reply: &mut Reply,
-        work: impl FnOnce(&mut Feed) -> Result<Value, Refusal> + Send + 'static,
-    ) -> Result<Value, Refusal> {
+        work: impl FnOnce(&mut Feed) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
         let place = Arc::clone(&self.place).try_acquire_owned().map_err(|_| Refusal::OtherLongCall)?;
-        let (parts, mut steps) = mpsc::channel(QUEUE);
+        let (parts, mut sent) = mpsc::channel(QUEUE);
+        let (end, ended) = oneshot::channel();
         let feed = Feed { parts, is_stopping: Arc::clone(&self.is_stopping), reported: Instant::now() };
-        start(place, feed, work)?;
-        while let Some(step) = steps.recv().await {
-            match step {
-                Step::Part(part) => reply.part(&part).await.map_err(|error| Refusal::of_client(&error))?,
-                Step::End(outcome, _place) => return outcome,
-            }
+        start(place, feed, end, work)?;
+        while let Some(part) = sent.recv().await {
+            reply.part(&part).await.map_err(|error| Refusal::of_client(&error))?;
         }
-        Err(Refusal::Failed("the call ended with a panic".into()))
+        let (outcome, _place) =
+            ended.await.map_err(|_| Refusal::Failed("the call ended with a panic".into()))?;
+        outcome
     }
 
     /// Cancels the running call and refuses further ones. Waits until the call has released the engine, but not longer
@@ -77,15 +71,16 @@ impl LongCalls {
     }
 }
 
-fn start(
+fn start<T: Send + 'static>(
     place: OwnedSemaphorePermit,
     mut feed: Feed,
-    work: impl FnOnce(&mut Feed) -> Result<Value, Refusal> + Send + 'static,
+    end: oneshot::Sender<End<T>>,
+    work: impl FnOnce(&mut Feed) -> Result<T, Refusal> + Send + 'static,
 ) -> Result<(), Refusal> {
     let run = move || {
         let _ = nice(LOW_PRIORITY); // of this thread; if refused, requests share the cores with it
         let outcome = work(&mut feed);
-        let _ = feed.parts.blocking_send(Step::End(outcome, place)); // the client may have disconnected
+        let _ = end.send((outcome, place)); // the client may have disconnected
     };
     let thread = thread::Builder::new().name("control".into()).spawn(run);
     thread.map(drop).map_err(|error| Refusal::Failed(format!("no thread can be started: {error}")))
@@ -111,7 +106,7 @@ impl Feed {
     }
 
     fn send(&self, part: Part) -> io::Result<()> {
-        self.parts.blocking_send(Step::Part(part)).map_err(|_| io::ErrorKind::BrokenPipe.into())
+        self.parts.blocking_send(part).map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 }
 
@@ -142,7 +137,7 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 mod tests {
     use std::io::Write;
 
-    use serde_json::json;
+    use serde_json::{Value, json};
     use tokio::net::UnixStream;
 
     use super::super::client::ControlClient;

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bulla_kms::{BackupError, Kms, OperatorCall, new_request_id};
+use bulla_kms::{BackupError, Kms, OperatorCall, SentBackup, new_request_id};
 use rustix::process::geteuid;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -15,10 +15,10 @@ use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
-use super::calls::{Call, LineOf};
+use super::calls::Call;
 use super::long_call::{Feed, LongCalls};
 use super::protocol::{Frame, Line, Progress, REQUEST_BYTES, Refusal, Request, VERSION};
-use super::reply::Reply;
+use super::reply::{Part, Reply};
 use super::socket::ControlSocket;
 use super::status::{Facts, MOMENT, RootKeyStatus};
 use crate::log::Log;
@@ -40,18 +40,30 @@ struct Arrived {
     began: Instant,
 }
 
+/// What a call has done, before its audit line is written.
+enum Done {
+    /// Everything.
+    Whole(Value),
+    /// The trail is sealed, except for the line of the call.
+    Synced,
+    /// The backup is sent, except for its end.
+    Sent(SentBackup),
+}
+
 /// Accepts connections until `stop`, then lets running answers finish. Returns at once without a socket.
 pub(crate) async fn serve(socket: Option<ControlSocket>, control: Control, mut stop: watch::Receiver<bool>) {
     let Some(socket) = socket else { return };
     let control = Arc::new(control);
     let mut connections = JoinSet::new();
+    let mut turned_away = JoinSet::new();
     loop {
         tokio::select! {
             accepted = socket.listener.accept() => match accepted {
-                Ok((stream, _)) => control.admit(stream, &mut connections),
+                Ok((stream, _)) => control.admit(stream, &mut connections, &mut turned_away),
                 Err(_) => sleep(PAUSE).await, // no descriptor is free, which the API's listener reports
             },
             Some(_) = connections.join_next() => {}
+            Some(_) = turned_away.join_next() => {}
             () = stopped(&mut stop) => break,
         }
     }
@@ -73,16 +85,25 @@ impl Control {
         &self.facts.kms
     }
 
-    /// Admits a connection of the server's own user or of root, if there is a place. Closes others without an answer.
-    fn admit(self: &Arc<Self>, stream: UnixStream, connections: &mut JoinSet<()>) {
+    /// Admits a connection of the server's own user or of root, if there is a place. Answers at once if there is none. Closes others
+    /// without an answer.
+    fn admit(
+        self: &Arc<Self>,
+        stream: UnixStream,
+        connections: &mut JoinSet<()>,
+        turned_away: &mut JoinSet<()>,
+    ) {
         match stream.peer_cred() {
             Ok(peer) if peer.uid() == geteuid().as_raw() || peer.uid() == ROOT => {
+                let control = Arc::clone(self);
                 if connections.len() < CONNECTIONS {
-                    let control = Arc::clone(self);
                     connections.spawn(async move { control.answer(stream, peer.uid()).await });
-                } else {
-                    let busy = Line::new(Frame::Error(Refusal::TooManyConnections.to_error()));
-                    let _ = stream.try_write(&busy.to_bytes()); // its buffer is empty
+                    return;
+                }
+                let busy = Line::new(Frame::Error(Refusal::TooManyConnections.to_error()));
+                let _ = stream.try_write(&busy.to_bytes()); // its buffer is empty
+                if turned_away.len() < CONNECTIONS {
+                    turned_away.spawn(async move { control.note_turned_away(stream, peer.uid()).await });
                 }
             }
             Ok(peer) => self.report_refused(peer.uid()),
@@ -98,6 +119,17 @@ impl Control {
             self.log
                 .event(format!("a connection to the control socket was refused: user {user} is neither the user of the server nor root"));
         }
+    }
+
+    /// Writes the audit line of a call that was refused because no place was left, if the client soon sends it.
+    async fn note_turned_away(&self, mut stream: UnixStream, user: u32) {
+        let arrived = Arrived { request_id: new_request_id(), user, began: Instant::now() };
+        let call = match timeout(MOMENT, read_request(&mut stream)).await {
+            Ok(Ok(Some(bytes))) => call(&bytes).ok(),
+            Ok(Ok(None)) => None,
+            Ok(Err(_)) | Err(_) => return, // it has called nothing
+        };
+        self.note_soon(call, &arrived, Some(&Refusal::TooManyConnections)).await;
     }
 
     /// Answers the one call of a connection.
@@ -124,61 +156,96 @@ impl Control {
         reply.end(outcome).await;
     }
 
-    /// Answers a call. Its audit line is written before the first byte of a result is sent.
+    /// Answers a call. Its audit line, with its outcome, is written before the answer is whole.
     async fn answer_call(&self, call: Call, arrived: &Arrived, reply: &mut Reply) -> Result<Value, Refusal> {
-        if call.line() == LineOf::Beginning {
-            self.note(Some(call), arrived, None).await?;
-            return self.perform(call, reply).await;
-        }
         let outcome = match self.kms().audit_fault() {
-            Some(why) if call.line() != LineOf::Nothing => Err(Refusal::NoTrail(why)),
+            Some(why) if call.needs_line() => Err(Refusal::NoTrail(why)),
             _ => self.perform(call, reply).await,
         };
-        if call.line() == LineOf::Nothing {
-            self.note_soon(Some(call), arrived, outcome.as_ref().err()).await;
-            return outcome;
+        let refusal = outcome.as_ref().err();
+        if call.needs_line() && !matches!(refusal, Some(Refusal::NoTrail(_))) {
+            self.note(Some(call), arrived, refusal).await?;
+        } else {
+            self.note_soon(Some(call), arrived, refusal).await;
         }
-        self.note(Some(call), arrived, outcome.as_ref().err()).await.and(outcome)
+        self.complete(outcome?, reply).await
     }
 
-    async fn perform(&self, call: Call, reply: &mut Reply) -> Result<Value, Refusal> {
+    /// Does what a call does, except for what must follow its audit line.
+    async fn perform(&self, call: Call, reply: &mut Reply) -> Result<Done, Refusal> {
         match call {
             Call::Status => {
                 let trail = self.facts.inspect_trail().await;
                 let facts = Arc::clone(&self.facts);
                 let status = spawn_blocking(move || facts.status(trail)).await; // it may wait for a lock
                 let status = status.map_err(|panicked| Refusal::Failed(panicked.to_string()))?;
-                Ok(to_json(&status))
+                Ok(Done::Whole(to_json(&status)))
             }
             Call::StoreCheck => {
                 let kms = Arc::clone(self.kms());
-                self.long_calls.run(reply, move |feed| check_store(&kms, feed)).await
+                self.long_calls.run(reply, move |feed| check_store(&kms, feed)).await.map(Done::Whole)
             }
             Call::Backup => {
                 let kms = Arc::clone(self.kms());
-                self.long_calls.run(reply, move |feed| send_backup(&kms, feed)).await
+                let sent = self.long_calls.run(reply, move |feed| send_backup(&kms, feed)).await?;
+                // Fails if the client has disconnected, also without reading anything.
+                let progress = Progress { done: sent.facts.bytes, of: Some(sent.facts.bytes) };
+                let written = reply.part(&Part::Progress(progress)).await;
+                written.map_err(|error| Refusal::of_client(&error))?;
+                Ok(Done::Sent(sent))
             }
-            Call::AuditSync => match timeout(TRAIL, self.kms().seal_audit()).await {
-                Ok(Ok(Some(sealed))) => Ok(json!({ "sealed": sealed.to_string() })),
-                Ok(Ok(None)) => Err(Refusal::TrailIsOff),
-                Ok(Err(why)) => Err(Refusal::NoTrail(why)),
-                Err(_) => Err(Refusal::NoTrail(HANGS.into())),
-            },
+            Call::AuditSync => self.seal_audit().await.map(|_| Done::Synced),
+        }
+    }
+
+    /// Does the rest, and returns the result.
+    async fn complete(&self, done: Done, reply: &mut Reply) -> Result<Value, Refusal> {
+        match done {
+            Done::Whole(result) => Ok(result),
+            Done::Synced => Ok(json!({ "sealed": self.seal_audit().await? })), // with the line of the call
+            Done::Sent(sent) => {
+                self.kms().note_sent_backup(&sent);
+                let SentBackup { facts, end, .. } = sent;
+                reply.part(&Part::Data(end)).await.map_err(|error| Refusal::of_client(&error))?;
+                let root_key = RootKeyStatus::at(&self.kms().root_key_location());
+                Ok(json!({ "backup": to_json(&facts), "root_key": to_json(&root_key) }))
+            }
+        }
+    }
+
+    /// Seals the audit trail, and returns the seal.
+    async fn seal_audit(&self) -> Result<String, Refusal> {
+        match timeout(TRAIL, self.kms().seal_audit()).await {
+            Ok(Ok(Some(sealed))) => Ok(sealed.to_string()),
+            Ok(Ok(None)) => Err(Refusal::TrailIsOff),
+            Ok(Err(why)) => Err(Refusal::NoTrail(why)),
+            Err(_) => Err(Refusal::NoTrail(HANGS.into())),
         }
     }
 
     /// Writes the audit line of a call whose answer waits only a moment for it: if the trail hangs, the line is written
     /// when it continues.
     async fn note_soon(&self, call: Option<Call>, arrived: &Arrived, refusal: Option<&Refusal>) {
-        let _ = timeout(MOMENT, self.note(call, arrived, refusal)).await;
+        let line = self.write_line(call, arrived, refusal, true);
+        let _ = timeout(MOMENT, line).await;
     }
 
-    /// Writes the audit line of a call.
+    /// Writes the audit line of a call that fails without it.
     async fn note(
         &self,
         call: Option<Call>,
         arrived: &Arrived,
         refusal: Option<&Refusal>,
+    ) -> Result<(), Refusal> {
+        self.write_line(call, arrived, refusal, false).await
+    }
+
+    async fn write_line(
+        &self,
+        call: Option<Call>,
+        arrived: &Arrived,
+        refusal: Option<&Refusal>,
+        is_answered_anyway: bool,
     ) -> Result<(), Refusal> {
         let line = OperatorCall {
             request_id: &arrived.request_id,
@@ -187,7 +254,7 @@ impl Control {
             status: refusal.map_or(200, Refusal::status),
             code: refusal.map(Refusal::code),
             took: arrived.began.elapsed(),
-            is_answered_anyway: call.is_none_or(|call| call.line() == LineOf::Nothing),
+            is_answered_anyway,
         };
         match timeout(TRAIL, self.kms().note_operator_call(line)).await {
             Ok(Ok(())) => Ok(()),
@@ -205,15 +272,11 @@ fn check_store(kms: &Kms, feed: &mut Feed) -> Result<Value, Refusal> {
     }
 }
 
-fn send_backup(kms: &Kms, feed: &mut Feed) -> Result<Value, Refusal> {
-    match kms.send_backup(feed) {
-        Ok(facts) => {
-            let root_key = RootKeyStatus::at(&kms.root_key_location());
-            Ok(json!({ "backup": to_json(&facts), "root_key": to_json(&root_key) }))
-        }
-        Err(BackupError::Write(_)) => Err(feed.end()),
-        Err(error) => Err(Refusal::Failed(error.to_string())),
-    }
+fn send_backup(kms: &Kms, feed: &mut Feed) -> Result<SentBackup, Refusal> {
+    kms.send_backup(feed).map_err(|error| match error {
+        BackupError::Write(_) => feed.end(),
+        error => Refusal::Failed(error.to_string()),
+    })
 }
 
 fn to_json(value: &impl Serialize) -> Value {

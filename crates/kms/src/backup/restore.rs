@@ -19,7 +19,7 @@ use super::error::{BackupError, Later};
 use super::other_files::check_no_others;
 use super::revived::{InactiveKey, Revival};
 use super::since::Since;
-use super::successor::{Differences, Successor};
+use super::successor::{self, Differences, Successor};
 use super::verify::Backup;
 use super::{BackupFacts, ChangeSince};
 use crate::audit::{
@@ -117,6 +117,7 @@ pub fn restore_backup(
     let Differences { unexplained: differences, lacks_lines } = compared.transpose()?.unwrap_or_default();
     let is_complete = since.is_complete() && differences.is_empty() && !lacks_lines;
     let trail_is_complete = has_trail.then_some(is_complete);
+    since.forget_creations(|| successor::names(&backup))?;
     let plan = Plan { backup: &backup, facts: &facts, since: &since, epoch, options };
     let (LockedOut { access_keys: deactivated, users: without_password }, replaced) =
         if restore.dry_run { (plan.rehearse()?, None) } else { directory.replace(&plan, &existing)? };

@@ -49,6 +49,17 @@ pub struct ChangeSince {
     pub resources: Vec<String>,
     /// The user or role that requested it; none for an event, for root and for the owner.
     pub caller: Option<String>,
+    /// Whether the backup may have the change: its line is of the second of the backup, or not later.
+    pub may_be_in_backup: bool,
+}
+
+impl ChangeSince {
+    /// Returns the name of the resource that it has created; none if it has created a part of one, such as a password.
+    fn created(&self) -> Option<&str> {
+        let of_action = CREATED.iter().find(|(action, _)| *action == self.action)?.1;
+        let is_of_kind = |name: &&String| name.split_once('/').is_some_and(|(kind, _)| kind == of_action);
+        self.resources.iter().find(is_of_kind).map(String::as_str)
+    }
 }
 
 /// A kind of change that a restore undoes.
@@ -142,6 +153,19 @@ const CHANGES: &[(&str, &str, ChangeKind)] = &[
     (EVENT, "root-access-key-created", ChangeKind::Created),
 ];
 
+/// The kinds of resources that actions and events create.
+const CREATED: &[(&str, &str)] = &[
+    ("CreateKey", "key"),
+    ("CreateAlias", "alias"),
+    ("CreateSecret", "secret"),
+    ("CreateAccessKey", ACCESS_KEY),
+    ("CreateUser", USER),
+    ("CreateGroup", "group"),
+    ("CreateRole", "role"),
+    ("CreatePolicy", "policy"),
+    ("root-access-key-created", ACCESS_KEY),
+];
+
 /// Changes that a restore undoes but does not report: they neither grant nor revoke rights.
 const UNREPORTED: &[(&str, &str)] = &[
     ("Kms", "UpdateKeyDescription"),
@@ -218,6 +242,23 @@ impl Since {
     /// Whether the lines of all changes are known.
     pub(super) fn is_complete(&self) -> bool {
         self.reaches_backup && !self.has_gap
+    }
+
+    /// Removes creations of which the backup has the resource: the state that it holds followed them. `in_backup` returns the names of
+    /// its records, in lower case.
+    pub(super) fn forget_creations<E>(
+        &mut self,
+        in_backup: impl FnOnce() -> Result<HashSet<String>, E>,
+    ) -> Result<(), E> {
+        let is_unsure = |change: &ChangeSince| change.may_be_in_backup && change.created().is_some();
+        if self.changes.iter().any(is_unsure) {
+            let names = in_backup()?;
+            self.changes.retain(|change| {
+                let created = change.created().filter(|_| change.may_be_in_backup);
+                created.is_none_or(|name| !names.contains(&name.to_lowercase()))
+            });
+        }
+        Ok(())
     }
 
     /// Whether a change concerns one of these resources.
@@ -353,7 +394,9 @@ impl<'b> Reading<'b> {
         // A permission check for all keys does not name a single one.
         let named = resources.iter().filter(|resource| resource.name.as_str() != ALL);
         let resources = named.map(name).collect();
-        self.since.changes.push(ChangeSince { time, kind, action: action.to_owned(), resources, caller });
+        let may_be_in_backup = time < self.time();
+        let action = action.to_owned();
+        self.since.changes.push(ChangeSince { time, kind, action, resources, caller, may_be_in_backup });
     }
 }
 
@@ -385,6 +428,9 @@ mod tests {
                 .map(|of| of.parameters(action));
             assert!(product == &EVENT || found.flatten().is_some(), "{product} {action}");
         }
+        let created = CHANGES.iter().filter(|(.., kind)| *kind == ChangeKind::Created);
+        let created: HashSet<_> = created.map(|(_, action, _)| *action).collect();
+        assert!(CREATED.iter().all(|(action, _)| created.contains(action)));
         let special = ACCESS_KEY_CHANGES.iter().chain(LOGIN_CHANGES).chain([&RENAMING]);
         assert!(special.into_iter().all(|action| CHANGES.iter().any(|(_, name, _)| name == action)));
     }
@@ -404,6 +450,31 @@ mod tests {
                 assert_eq!(places, 1, "{product:?} {action}: told, untold or without a change?");
             }
         }
+    }
+
+    fn change(action: &str, resource: &str, may_be_in_backup: bool) -> ChangeSince {
+        let time = Time::from_unix_millis(0);
+        let kind = CHANGES.iter().find(|(_, name, _)| *name == action).unwrap().2;
+        let resources = vec![resource.to_owned()];
+        ChangeSince { time, kind, action: action.into(), resources, caller: None, may_be_in_backup }
+    }
+
+    #[test]
+    fn what_the_backup_has_was_not_created_since() {
+        let kept = vec![
+            change("CreateUser", "user/Later", false), // another one had the name
+            change("CreateUser", "user/lost", true),
+            change("CreateLoginProfile", "user/Alice", true), // the user is older
+            change("DisableKey", "key/1", true),
+        ];
+        let mut since = Since { changes: kept.clone(), ..Since::default() };
+        since.changes.insert(1, change("CreateUser", "user/Alice", true));
+        since.changes.push(change("CreateKey", "key/1", true));
+        let names = ["user/alice", "user/later", "key/1"].map(str::to_owned);
+        since.forget_creations(|| Ok::<_, ()>(names.into())).unwrap();
+        assert_eq!(since.changes, kept);
+        since.changes.retain(|change| !change.may_be_in_backup);
+        since.forget_creations(|| Err("the backup is not read")).unwrap();
     }
 
     /// Actions that change nothing, besides those that read.

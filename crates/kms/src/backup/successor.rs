@@ -4,7 +4,7 @@
 //! may have removed some. The store itself lacks none, so a restore compares its records with those of the backup. An access
 //! key whose record differs was changed or deleted since, regardless of the trail.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -140,6 +140,17 @@ impl Successor {
         unexplained.dedup();
         Ok(Differences { unexplained, lacks_lines: self.lacks_lines })
     }
+}
+
+/// Returns the names in the trail of all records of a backup, in lower case.
+pub(super) fn names(backup: &Backup) -> Result<HashSet<String>, BackupError> {
+    let mut names = HashSet::new();
+    backup.each_row(|row| {
+        let of_row = Compared::of(&row, &backup.roots).and_then(|record| record.names.into_iter().next());
+        names.extend(of_row.map(|name| name.to_lowercase()));
+        Ok(())
+    })?;
+    Ok(names)
 }
 
 /// The result of a comparison.

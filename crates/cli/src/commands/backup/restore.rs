@@ -104,9 +104,10 @@ fn print_changes<'c>(title: &str, changes: impl Iterator<Item = &'c ChangeSince>
         return Ok(());
     }
     print(format_args!("{title}:"))?;
-    for ChangeSince { time, action, resources, caller, .. } in changes {
+    for ChangeSince { time, action, resources, caller, may_be_in_backup, .. } in changes {
         let by = caller.as_deref().map(|caller| format!(" by {caller}")).unwrap_or_default();
-        print(format_args!("  {time}  {action}  {}{by}", resources.join(" ")))?;
+        let unsure = if *may_be_in_backup { " (perhaps just before the backup, and kept)" } else { "" };
+        print(format_args!("  {time}  {action}  {}{by}{unsure}", resources.join(" ")))?;
     }
     Ok(())
 }
@@ -133,6 +134,7 @@ fn as_value(restored: &Restored, dry_run: bool) -> Value {
             "action": change.action,
             "resources": change.resources,
             "caller": change.caller,
+            "may_be_in_backup": change.may_be_in_backup,
         })
     };
     let key = |key: &InactiveKey| json!({ "id": key.id, "user": key.user });

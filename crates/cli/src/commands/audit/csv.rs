@@ -3,13 +3,13 @@
 //! Callers choose some texts, such as their user agent. A cell that a spreadsheet would evaluate as a formula is
 //! prefixed with an apostrophe, and control characters are replaced.
 
-use bulla_kms::audit::{Content, ContextPair, Effect, Event, Record, Request};
+use bulla_kms::audit::{Content, ContextPair, Effect, Event, Record, Request, SessionLink};
 
 use super::summary::{named, of_caller, of_gap};
 use crate::messages::on_one_line;
 
-/// The names of the columns.
-pub(super) const HEADER: [&str; 22] = [
+/// The names of the columns. Later versions add some at the end.
+pub(super) const HEADER: [&str; 24] = [
     "number",
     "time",
     "store",
@@ -32,6 +32,8 @@ pub(super) const HEADER: [&str; 22] = [
     "code",
     "microseconds",
     "detail",
+    "session",
+    "statement",
 ];
 
 /// Returns the line as a row; columns that its type does not have are empty.
@@ -70,6 +72,7 @@ fn of_request(cells: &mut Cells, request: &Request<'_>) {
         cells.set("caller_type", kind.as_str().unwrap_or_default());
         cells.set("caller", of_caller(caller));
         cells.set_some("caller_id", caller.id.as_ref());
+        cells.set("session", caller.session.iter().map(link).collect::<Vec<_>>().join(";"));
     }
     cells.set_some("access_key_id", request.access_key_id.as_ref());
     cells.set_some("source", request.source);
@@ -81,6 +84,7 @@ fn of_request(cells: &mut Cells, request: &Request<'_>) {
     if let Some(decision) = &request.decision {
         cells.set("effect", if decision.effect == Effect::Allow { "Allow" } else { "Deny" });
         cells.set_some("policy", decision.policy.as_ref());
+        cells.set_some("statement", decision.statement);
     }
     cells.set("status", request.outcome.status);
     cells.set_some("code", request.outcome.code.as_ref());
@@ -92,6 +96,19 @@ fn of_event(cells: &mut Cells, event: &Event<'_>) {
     cells.set("action", &event.event);
     cells.set("resources", named(&event.resources).trim_start_matches('-'));
     cells.set_some("detail", event.detail.as_ref());
+}
+
+/// Returns a link of the chain of a session as `TYPE/NAME`, with the name of the session or the subject of the token if it has one.
+/// No part looks like a further link.
+fn link(link: &SessionLink<'_>) -> String {
+    let id = link.id.as_ref().map(|id| id.as_str());
+    let name = link.name.as_deref().or(id).unwrap_or_default(); // a deleted user or role has no name
+    let subject = id.filter(|_| link.kind == "oidc");
+    let text = match link.session_name.as_ref().map(|name| name.as_str()).or(subject) {
+        Some(more) => format!("{}/{name}/{more}", link.kind),
+        None => format!("{}/{name}", link.kind),
+    };
+    text.replace(';', "\u{fffd}")
 }
 
 fn pair(pair: &ContextPair<'_>) -> String {
@@ -132,6 +149,8 @@ fn cell(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use bulla_kms::audit::Text;
+
     use super::*;
 
     #[test]
@@ -150,5 +169,24 @@ mod tests {
         ] {
             assert_eq!(cell(text), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn the_chain_of_a_session_names_who_began_it() {
+        let of = |kind: &'static str,
+                  name: Option<&'static str>,
+                  id: &'static str,
+                  session: Option<&'static str>| {
+            link(&SessionLink {
+                kind: kind.into(),
+                name: name.map(Into::into),
+                id: Some(Text::new(id)),
+                session_name: session.map(Text::new),
+            })
+        };
+        assert_eq!(of("user", Some("alice"), "205", None), "user/alice");
+        assert_eq!(of("user", None, "205", None), "user/205");
+        assert_eq!(of("role", Some("ops"), "305", Some("s1")), "role/ops/s1");
+        assert_eq!(of("oidc", Some("idp"), "repo:a;user/root", None), "oidc/idp/repo:a\u{fffd}user/root");
     }
 }

@@ -161,7 +161,7 @@ fn decrypt<'a>() -> Request<'a> {
         context: vec![ContextPair { name: Text::new("file"), value: Some(Text::new("sales.csv")) }],
         decision: Some(Decision {
             effect: Effect::Allow,
-            policy: Some(Text::new("acs:ram::4242:policy/readers")),
+            policy: Some(Text::new("acs:ram::4242:policy/readers")), // servers write custom/readers
             statement: Some(0),
         }),
         outcome: Outcome { status: 200, code: None },

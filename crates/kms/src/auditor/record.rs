@@ -328,3 +328,24 @@ const KEY: &str = "key";
 const MAX_RESOURCES: usize = 64;
 /// Maximum pairs of the encryption context in a line.
 const MAX_PAIRS: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As docs/audit-format.md describes them.
+    #[test]
+    fn a_policy_has_its_kind_and_name() {
+        let attached =
+            |policy_type| PolicySource::Attached { policy_type, name: "readers".into(), group: None };
+        for (policy, expected) in [
+            (attached(PolicyType::System), "system/readers"),
+            (attached(PolicyType::Custom), "custom/readers"),
+            (PolicySource::Secret("db".into()), "secret/db"),
+            (PolicySource::Trust("ops".into()), "role/ops"),
+            (PolicySource::Session, "session"),
+        ] {
+            assert_eq!(policy_name(&policy), expected);
+        }
+    }
+}

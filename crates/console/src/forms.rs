@@ -26,6 +26,7 @@ mod tags;
 mod then;
 #[cfg(test)]
 mod walk;
+mod warning;
 
 use bulla_wire::{Parameters, Product};
 use http::StatusCode;
@@ -39,6 +40,7 @@ pub(crate) use self::links::{button, link, link_as};
 use self::now::Now;
 use self::second::Second;
 pub(crate) use self::then::Then;
+use self::warning::Warning;
 use crate::context::Context;
 use crate::http::Answer;
 use crate::layout::TOKEN;
@@ -54,6 +56,7 @@ pub(crate) struct Form {
     pub(crate) fields: &'static [Field],
     /// The parameter whose value the caller must type again to confirm the action.
     pub(crate) confirmed: Option<&'static str>,
+    warning: Option<Warning>,
     /// Where the fields get the current values of the resource.
     now: Option<Now>,
     second: Option<Second>,
@@ -90,6 +93,7 @@ impl Form {
             about,
             fields: &[],
             confirmed: None,
+            warning: None,
             now: None,
             second: None,
             also: None,
@@ -107,6 +111,10 @@ impl Form {
 
     const fn confirmed(self, parameter: &'static str) -> Self {
         Self { confirmed: Some(parameter), ..self }
+    }
+
+    const fn warning(self, warning: Warning) -> Self {
+        Self { warning: Some(warning), ..self }
     }
 
     /// Fills fields with the current values, which the reply to this action has at these JSON pointers.

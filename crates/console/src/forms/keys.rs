@@ -1,7 +1,7 @@
 //! Forms for keys.
 
 use super::control::Control::{Check, Choice, Clearable, Document, Line, Number, Tags};
-use super::{Also, Field, Form, Then};
+use super::{Also, Field, Form, Then, Warning};
 use crate::texts::{self, Text, text};
 
 pub(super) const FORMS: &[Form] = &[
@@ -81,6 +81,7 @@ pub(super) const FORMS: &[Form] = &[
             KEY_ID,
             Field::needed("PendingWindowInDays", text("Waiting period in days (7 to 366)", "等待天数（7 至 366）"), Number),
         ])
+        .warning(Warning::LateUse("KeyId"))
         .confirmed("KeyId"),
     of_key("CancelKeyDeletion", text("Cancel the deletion", "取消删除计划")).about(
         "The key is kept, and can be used again immediately.",

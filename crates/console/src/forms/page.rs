@@ -25,10 +25,15 @@ impl Form {
                 shown.push(names.show(context, field).await);
             }
         }
+        let warning = match self.warning {
+            Some(warning) => Some(warning.show(context, fields).await),
+            None => None,
+        };
         let content = html! {
             @if let Some(problem) = problem { (problem) }
             (self.subject(fields))
             @if !self.about.english.is_empty() { p { (context.say(self.about)) } }
+            @if let Some(warning) = &warning { (warning) }
             form.fields method="post" action=(self.path()) autocomplete="off" {
                 (token(&context.view))
                 @if let Some(user) = self.user_of_password(fields) {

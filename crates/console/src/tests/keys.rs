@@ -256,3 +256,16 @@ fn material_is_imported_by_the_lines_of_the_page_and_deleted() {
     let page = owner.post(&act("DeleteKeyMaterial"), &[("confirmation", &id)]);
     assert!(page.has("Pending import"), "{}", page.html);
 }
+
+#[test]
+fn the_deletion_of_a_key_that_was_used_lately_has_a_warning() {
+    let owner = Browser::owner();
+    let id = owner.make_key(&[]);
+    let form = format!("/console/do/kms/ScheduleKeyDeletion?KeyId={id}");
+    assert!(!owner.get(&form).has("This key is in use"));
+    owner.call(Product::Kms, "Encrypt", &[("KeyId", &id), ("Plaintext", "YQ==")]).unwrap();
+    assert!(owner.get(&form).has("This key is in use. Last used:"));
+    assert!(owner.in_chinese().get(&form).has("该密钥正在使用"));
+    let refused = owner.post(&form, &[("PendingWindowInDays", "7")]);
+    assert!(refused.has("This key is in use"), "not confirmed: {}", refused.html);
+}

@@ -27,9 +27,9 @@ pub(super) struct Renewed {
 struct State {
     held: Option<Held>,
     renewing: bool,
-    /// The number of renewals that have ended.
+    /// The number of renewals that have succeeded or failed.
     rounds: u64,
-    /// The error of the last renewal; `None` if it succeeded.
+    /// The error of the last of these renewals, also while the next one is in progress; `None` if it succeeded.
     failure: Option<Arc<CredentialsError>>,
 }
 
@@ -55,24 +55,13 @@ impl Renewed {
         let mut state = self.lock();
         let first_round = state.rounds;
         loop {
-            match &state.held {
-                Some(held) if !held.is_due(now) => return Ok(Arc::clone(&held.credentials)),
-                Some(held) if state.rounds != first_round && state.failure.is_none() => {
-                    return Ok(Arc::clone(&held.credentials)); // renewed while this thread waited
-                }
-                Some(held) if state.renewing && !held.has_expired(now) => {
-                    return Ok(Arc::clone(&held.credentials));
-                }
-                _ => {}
-            }
-            match &state.failure {
-                Some(failure) if state.rounds != first_round => return Err(Arc::clone(failure)),
-                _ if !state.renewing => break,
-                _ => state = self.ended.wait(state).unwrap_or_else(PoisonError::into_inner),
+            match state.next(now, first_round) {
+                Next::Return(outcome) => return outcome,
+                Next::Wait => state = self.ended.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Next::Fetch => break,
             }
         }
         state.renewing = true;
-        state.failure = None;
         drop(state);
         let round = Round(self);
         let outcome = fetch();
@@ -93,6 +82,31 @@ impl Renewed {
     }
 }
 
+impl State {
+    /// Returns what a thread does at `now` that came after `first_round` renewals.
+    fn next(&self, now: Timestamp, first_round: u64) -> Next {
+        let has_waited = self.rounds != first_round;
+        match (&self.held, &self.failure) {
+            (Some(held), _) if !held.is_due(now) => Next::Return(Ok(Arc::clone(&held.credentials))),
+            (Some(held), None) if has_waited => Next::Return(Ok(Arc::clone(&held.credentials))), // renewed meanwhile
+            (Some(held), _) if self.renewing && !held.has_expired(now) => {
+                Next::Return(Ok(Arc::clone(&held.credentials)))
+            }
+            (_, Some(failure)) if has_waited => Next::Return(Err(Arc::clone(failure))),
+            _ if self.renewing => Next::Wait,
+            _ => Next::Fetch,
+        }
+    }
+}
+
+/// What a thread that needs credentials does next.
+enum Next {
+    Return(Result<Arc<Credentials>, Arc<CredentialsError>>),
+    /// Waits for the renewal of another thread.
+    Wait,
+    Fetch,
+}
+
 /// A renewal in progress. It ends even if `fetch` panics, so that no other thread waits forever.
 struct Round<'a>(&'a Renewed);
 
@@ -103,8 +117,10 @@ impl Round<'_> {
         outcome: Result<Session, CredentialsError>,
     ) -> Result<Arc<Credentials>, Arc<CredentialsError>> {
         let mut state = self.0.lock();
+        state.rounds += 1;
         let error = match outcome {
             Ok(session) => {
+                state.failure = None;
                 let held = state.held.insert(Held::new(session, now));
                 return Ok(Arc::clone(&held.credentials));
             }
@@ -125,7 +141,6 @@ impl Drop for Round<'_> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.renewing = false;
-        state.rounds += 1;
         drop(state);
         self.0.ended.notify_all();
     }
@@ -286,6 +301,42 @@ mod tests {
     fn those_who_waited_for_a_failure_share_it() {
         let (outcomes, _) = herd(failure);
         assert_eq!(outcomes, vec!["here: the login has expired".to_owned(); 16]);
+    }
+
+    /// A thread that waited may wake up after another one has begun the next renewal.
+    #[test]
+    fn a_thread_that_wakes_up_during_the_next_renewal_gets_the_failure() {
+        let renewed = Renewed::default();
+        assert_eq!(id(renewed.get(at(0), || session("old", Some(100)))), "old");
+        let first_round = renewed.lock().rounds;
+        let late = || match renewed.lock().next(at(100), first_round) {
+            Next::Return(outcome) => id(outcome),
+            Next::Wait => "waits".to_owned(),
+            Next::Fetch => "fetches".to_owned(),
+        };
+        let first = renewed.get(at(100), || {
+            assert_eq!(late(), "waits");
+            failure()
+        });
+        assert_eq!(id(first), "here: the login has expired");
+        let second = renewed.get(at(100), || {
+            assert_eq!(late(), "here: the login has expired");
+            session("new", Some(9999))
+        });
+        assert_eq!(id(second), "new");
+        assert_eq!(late(), "new");
+    }
+
+    /// Nothing was renewed, and there is no error to share.
+    #[test]
+    fn a_thread_that_waited_for_a_panic_renews() {
+        let renewed = Renewed::default();
+        assert_eq!(id(renewed.get(at(0), || session("old", Some(100)))), "old");
+        let first_round = renewed.lock().rounds;
+        let panicked =
+            thread::scope(|scope| scope.spawn(|| renewed.get(at(100), || panic!("on purpose"))).join());
+        assert!(panicked.is_err());
+        assert!(matches!(renewed.lock().next(at(100), first_round), Next::Fetch));
     }
 
     #[test]

@@ -46,6 +46,8 @@ struct State<T> {
     yielding: bool,
     /// Whether the closer runs; otherwise the last call closes the resource.
     has_closer: bool,
+    /// When the closer wakes up; `None` if only a notification wakes it.
+    wakes_at: Option<Instant>,
     ended: bool,
     /// The number of attempts to open it, and the last failed attempt, if none succeeded since.
     tries: u64,
@@ -69,6 +71,7 @@ impl<T: Exclusive> Shared<T> {
             last_call: now,
             yielding: false,
             has_closer: false,
+            wakes_at: None,
             ended: false,
             tries: 0,
             failed: None,
@@ -160,7 +163,7 @@ impl<T: Exclusive> Drop for Lease<'_, T> {
         }
         if !state.has_closer {
             drop(self.core.close(state));
-        } else if state.yielding {
+        } else if state.wakes_at.is_none_or(|at| at > state.idle_end()) {
             self.core.changed.notify_all();
         }
     }
@@ -209,7 +212,8 @@ impl<T: Exclusive> Core<T> {
         let mut state = self.lock();
         while !state.ended {
             let now = Instant::now();
-            state = match state.next_event(now) {
+            state.wakes_at = state.next_event(now);
+            state = match state.wakes_at {
                 None => self.wait(state),
                 Some(at) if at > now => {
                     let waited = self.changed.wait_timeout(state, at - now);

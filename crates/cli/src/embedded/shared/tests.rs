@@ -43,6 +43,14 @@ fn call(shared: &Shared<Resource>, log: &Arc<Log>) {
     drop(shared.lease(|| log.open(), || "again").unwrap());
 }
 
+fn wait_until(is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "it took a minute");
+        thread::sleep(LINGER / 10);
+    }
+}
+
 #[test]
 fn calls_that_follow_each_other_share_one_opening() {
     let log = Arc::new(Log::default());
@@ -68,6 +76,20 @@ fn it_is_closed_between_calls_that_are_far_apart() {
         }
         assert_eq!(log.counts(), (round, round));
     }
+}
+
+/// During a call, the closer plans to wake up at the end of the stretch.
+#[test]
+fn it_is_closed_after_a_call_before_the_end_of_the_stretch() {
+    let log = Arc::new(Log::default());
+    let shared = Shared::new();
+    let lease = shared.lease(|| log.open(), || "again").unwrap();
+    let far = Instant::now() + Duration::from_secs(3600);
+    shared.core.lock().since = far;
+    shared.core.changed.notify_all();
+    wait_until(|| shared.core.lock().wakes_at >= Some(far));
+    drop(lease);
+    wait_until(|| log.counts() == (1, 1));
 }
 
 #[test]

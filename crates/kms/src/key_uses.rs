@@ -6,10 +6,13 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bulla_keys::KeyVersionId;
+
+use crate::state::Answered;
 
 /// The kind of a use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,13 +44,20 @@ pub struct UseTotals {
 /// The uses that are not in the store yet.
 pub(crate) struct UseCounter {
     stripes: [Stripe; STRIPES],
-    /// Counts that are being written.
-    in_flight: Mutex<Counts>,
+    in_flight: Mutex<HashMap<KeyVersionId, InFlight>>,
     /// When this counter began, in seconds since 1970.
     pub(crate) began: i64,
 }
 
 type Counts = HashMap<KeyVersionId, UseCounts>;
+
+/// The uses of a key version that were taken for writing.
+#[derive(Default)]
+struct InFlight {
+    waiting: UseCounts,
+    /// Accepted by the committer. They are in the store if the answer is a success.
+    submitted: Vec<(UseCounts, Answered)>,
+}
 
 /// Padded to a cache line, so that cores do not contend for it.
 #[derive(Default)]
@@ -76,6 +86,24 @@ impl UseCounts {
     }
 }
 
+impl InFlight {
+    /// Removes the counts that are in the store. Those that could not be written wait again.
+    fn settle(&mut self) {
+        for (counts, mut answered) in mem::take(&mut self.submitted) {
+            match answered.try_recv() {
+                Ok(Some(Ok(()))) => {}
+                Ok(None) => self.submitted.push((counts, answered)),
+                Ok(Some(Err(_))) | Err(_) => self.waiting = self.waiting.and(counts),
+            }
+        }
+    }
+
+    /// Returns the counts that are not in the store.
+    fn unwritten(&self) -> UseCounts {
+        self.submitted.iter().fold(self.waiting, |all, (counts, _)| all.and(*counts))
+    }
+}
+
 impl UseCounter {
     pub(crate) fn new(began: i64) -> Self {
         Self { stripes: Default::default(), in_flight: Mutex::default(), began }
@@ -100,28 +128,41 @@ impl UseCounter {
 
     /// Returns the counts of a key version that are not in the store yet.
     pub(crate) fn unwritten(&self, version: KeyVersionId) -> UseCounts {
+        let mut in_flight = lock(&self.in_flight);
+        let taken = in_flight.get_mut(&version).map(|uses| {
+            uses.settle();
+            uses.unwritten()
+        });
         let stripes =
             self.stripes.iter().filter_map(|stripe| lock(&stripe.0).unwritten.get(&version).copied());
-        let in_flight = lock(&self.in_flight).get(&version).copied();
-        stripes.chain(in_flight).fold(UseCounts::default(), UseCounts::and)
+        stripes.fold(taken.unwrap_or_default(), UseCounts::and)
     }
 
-    /// Takes all counts for writing, including those of an earlier call that were not written. They stay visible here until
-    /// [`UseCounter::written`].
+    /// Takes the counts to write: all that are neither in the store nor submitted. They stay visible here until they are in
+    /// the store, and are taken again unless they are submitted and written.
     pub(crate) fn take(&self) -> Vec<(KeyVersionId, UseCounts)> {
         let mut in_flight = lock(&self.in_flight);
+        in_flight.retain(|_, uses| {
+            uses.settle();
+            uses.unwritten() != UseCounts::default()
+        });
         for stripe in &self.stripes {
             // Keeps the memory for the next minute.
             for (version, counts) in lock(&stripe.0).unwritten.drain() {
-                add(&mut in_flight, version, counts);
+                let uses = in_flight.entry(version).or_default();
+                uses.waiting = uses.waiting.and(counts);
             }
         }
-        in_flight.iter().map(|(version, counts)| (*version, *counts)).collect()
+        let waiting = in_flight.iter().map(|(version, uses)| (*version, uses.waiting));
+        waiting.filter(|(_, counts)| *counts != UseCounts::default()).collect()
     }
 
-    /// Records that the taken counts of a key version are in the store.
-    pub(crate) fn written(&self, version: KeyVersionId) {
-        lock(&self.in_flight).remove(&version);
+    /// Records that the taken counts of a key version were submitted.
+    pub(crate) fn submitted(&self, version: KeyVersionId, answered: Answered) {
+        let mut in_flight = lock(&self.in_flight);
+        let uses = in_flight.entry(version).or_default();
+        let counts = mem::take(&mut uses.waiting);
+        uses.submitted.push((counts, answered));
     }
 }
 
@@ -157,10 +198,20 @@ const STRIPES: usize = 32;
 mod tests {
     use std::thread;
 
+    use futures_channel::oneshot::{self, Sender};
+
     use super::*;
+    use crate::state::CommitError;
 
     fn version(number: u8) -> KeyVersionId {
         KeyVersionId::from_bytes([number; 16])
+    }
+
+    /// Submits what was taken. Returns the sender of its answer.
+    fn write(counter: &UseCounter, number: u8) -> Sender<Result<(), CommitError>> {
+        let (sender, answered) = oneshot::channel();
+        counter.submitted(version(number), answered);
+        sender
     }
 
     #[test]
@@ -183,10 +234,39 @@ mod tests {
         let others = UseCounts { encryptions: 0, others: 4000, last_used: Some(7) };
         assert_eq!(taken, HashMap::from([(version(1), expected), (version(2), others)]));
         assert_eq!(counter.unwritten(version(1)), expected, "until it is in the store");
-        counter.written(version(1));
+        write(&counter, 1).send(Ok(())).unwrap();
         assert_eq!(counter.unwritten(version(1)), UseCounts::default());
         assert_eq!(counter.take(), [(version(2), others)], "what was not written is taken again");
         assert_eq!(counter.totals(), UseTotals { encryptions: 4000, others: 4000 });
+    }
+
+    #[test]
+    fn uses_of_a_failed_write_are_taken_again_and_those_of_an_unanswered_one_are_not() {
+        let counter = UseCounter::new(0);
+        let note = |now: i64| counter.note(version(1), Use::Other, now);
+        let counts = |others: u64, now: i64| UseCounts { encryptions: 0, others, last_used: Some(now) };
+        note(1);
+        assert_eq!(counter.take(), [(version(1), counts(1, 1))]);
+        let first = write(&counter, 1);
+        assert_eq!(counter.take(), []);
+        note(2);
+        note(3);
+        assert_eq!(counter.take(), [(version(1), counts(2, 3))]);
+        let second = write(&counter, 1);
+        assert_eq!(counter.unwritten(version(1)), counts(3, 3));
+
+        first.send(Err(CommitError::Conflict)).unwrap();
+        assert_eq!(counter.unwritten(version(1)), counts(3, 3));
+        assert_eq!(counter.take(), [(version(1), counts(1, 1))]);
+        let third = write(&counter, 1);
+        second.send(Ok(())).unwrap();
+        assert_eq!(counter.unwritten(version(1)), counts(1, 1));
+
+        drop(third); // as by a committer that panics
+        assert_eq!(counter.take(), [(version(1), counts(1, 1))]);
+        write(&counter, 1).send(Ok(())).unwrap();
+        assert_eq!(counter.take(), []);
+        assert!(lock(&counter.in_flight).is_empty());
     }
 
     /// Nanoseconds of processor time of this thread, so other programs on the machine do not count.

@@ -555,7 +555,7 @@ impl Kms {
 impl Drop for Kms {
     fn drop(&mut self) {
         // The committer still writes what it accepted before it ends.
-        drop(self.submit_key_uses());
+        self.submit_key_uses();
         if self.options.role == Role::Server {
             self.write_uses();
             self.mark_last_use();

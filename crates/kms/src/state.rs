@@ -421,6 +421,13 @@ impl State {
         rows
     }
 
+    /// Runs `run` before the next commit is synced.
+    #[cfg(test)]
+    pub(crate) fn before_next_sync(&self, run: impl FnOnce() + Send + 'static) {
+        let Store::Redb(redb) = &*self.store else { unreachable!() };
+        *redb.file().before_sync.lock().unwrap() = Some(Box::new(|_| run()));
+    }
+
     /// Waits until everything that the store holds is published.
     pub(crate) async fn catch_up(&self) -> Result<(), ReadError> {
         match self.committer.catch_up().await.unwrap_or(Err(CommitError::Closed)) {

@@ -9,18 +9,23 @@ use crate::key_uses::UseCounts;
 use crate::state::{Answered, Changes, KeyUse, Private, Snapshot, Write};
 
 impl Kms {
-    /// Submits the uses that are not in the store yet. The committer writes what it accepted before it ends.
-    pub(crate) fn submit_key_uses(&self) -> Vec<(KeyVersionId, Answered)> {
-        let submit = |(version, counts)| Some((version, self.submit_key_use(version, counts).ok()?));
-        self.key_uses.take().into_iter().filter_map(submit).collect()
+    /// Submits the uses that are neither in the store nor submitted yet, and returns whether there were any. The committer
+    /// writes what it accepted before it ends.
+    pub(crate) fn submit_key_uses(&self) -> bool {
+        let taken = self.key_uses.take();
+        for (version, counts) in &taken {
+            if let Ok(answered) = self.submit_key_use(*version, *counts) {
+                self.key_uses.submitted(*version, answered);
+            }
+        }
+        !taken.is_empty()
     }
 
-    /// Writes the uses that are not in the store yet. If a write fails, the next call repeats it.
+    /// Writes the uses that are not in the store yet. If a write fails, the next call repeats it. If the caller drops the
+    /// future, a write that has begun continues and is not repeated.
     pub(super) async fn write_key_uses(&self) {
-        for (version, answered) in self.submit_key_uses() {
-            if matches!(answered.await, Ok(Ok(()))) {
-                self.key_uses.written(version);
-            }
+        if self.submit_key_uses() {
+            let _ = self.state.catch_up().await; // the next call checks each write
         }
     }
 
@@ -76,6 +81,10 @@ const COUNTED_SINCE: &str = "uses/since";
 
 #[cfg(test)]
 mod tests {
+    use std::future::Future;
+    use std::sync::mpsc;
+    use std::task::{Context, Waker};
+
     use bulla_wire::kms::{CreateKey, GenerateDataKey};
     use bulla_wire::{Action, Request};
 
@@ -94,5 +103,35 @@ mod tests {
         pollster::block_on(kms.write_key_uses());
         assert_eq!(kms.state.rows_of("key-use"), 1);
         assert!(kms.key_uses.take().is_empty());
+    }
+
+    /// A server that stops ends its maintenance, and then writes what is not in the store.
+    #[test]
+    fn uses_are_written_once_even_if_the_engine_is_closed_while_they_are_being_written() {
+        let data = tempfile::tempdir().unwrap();
+        let open = || Kms::open(&Options::new(data.path(), Role::Server), SystemClock).unwrap();
+        let kms = open();
+        let call = |request: Request| pollster::block_on(kms.call(request, &kms.owner())).unwrap();
+        let key = CreateKey::reply(call(CreateKey::default().into())).unwrap().key_metadata;
+        let request = GenerateDataKey { key_id: key.key_id, ..GenerateDataKey::default() };
+        let version: KeyVersionId = key.primary_key_version.unwrap().parse().unwrap();
+        let (resume, resumed) = mpsc::channel::<()>();
+        kms.state.before_next_sync(move || {
+            let _ = resumed.recv();
+        });
+
+        call(request.clone().into());
+        let mut writing = Box::pin(kms.write_key_uses());
+        assert!(writing.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        drop(writing);
+        call(request.into());
+        assert_eq!(kms.key_uses.unwritten(version).encryptions, 2);
+        drop(resume);
+        drop(kms);
+
+        let kms = open();
+        let written =
+            kms.state.published().get::<KeyUse>(&version).map(|row| row.record.counts().encryptions);
+        assert_eq!(written, Some(2));
     }
 }

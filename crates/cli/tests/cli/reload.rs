@@ -167,6 +167,8 @@ fn the_console_is_reached_by_reloaded_names_of_the_server() {
     write("tls-name = ['Other.example']\n");
     reload(&server);
     assert_eq!(["kms.example", "other.example", "localhost", "127.0.0.1"].map(status), [421, 303, 303, 303]);
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    assert_eq!(status(machine.trim()), 303, "its certificate would name {machine}");
     assert!(!server.complete_log().contains("need a restart"), "{}", server.log());
     server.stop();
 }

@@ -133,6 +133,7 @@ mod tests {
     use bulla_server::TlsOptions;
 
     use super::*;
+    use crate::commands::serve::audit::node;
 
     fn settings(text: &str) -> Result<Serve, String> {
         toml::from_str::<Serve>(text).map_err(|error| error.message().to_owned())
@@ -221,7 +222,7 @@ mod tests {
             ..Serve::default()
         };
         let Settings { tls, console, .. } = changes(&running, &listen, &found).unwrap();
-        assert_eq!(console.unwrap(), ["kms.example", "kms.invalid", "localhost"]);
+        assert_eq!(console.unwrap(), ["kms.example", "kms.invalid", "localhost", &node()]);
         let Some(TlsOptions::Authority { names, .. }) = tls else { panic!("{tls:?}") };
         assert_eq!(names, ["kms.example", "kms.invalid"]);
     }

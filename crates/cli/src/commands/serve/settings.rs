@@ -7,7 +7,7 @@ use bulla_kms::{Options, Role, SecretReaders};
 use bulla_server::limits::share_of_one_address;
 use bulla_server::{Limits, Network, NotANetwork, ServeError, ServerOptions, TlsOptions};
 
-use super::audit::{audit_options, audit_sinks};
+use super::audit::{audit_options, audit_sinks, node};
 use super::errors::serve_failure;
 use super::listen::Listen;
 use super::oidc::oidc_sources;
@@ -136,10 +136,10 @@ pub(super) fn has_console(settings: &Serve) -> bool {
     settings.console != Some(false) && !settings.no_console
 }
 
-/// Returns the host names by which browsers reach the console.
+/// Returns the host names by which browsers reach the console: those of the certificate that the server makes itself.
 pub(super) fn console_names(settings: &Serve, listen: &Listen) -> Vec<String> {
     let names = settings.tls_name.iter().chain(&listen.host).cloned();
-    names.chain([LOOPBACK.to_owned()]).collect()
+    names.chain([LOOPBACK.to_owned(), node()]).collect()
 }
 
 fn accepts_v1(signatures: &[SignatureVersion]) -> Result<bool, Failure> {

@@ -1,6 +1,6 @@
 //! The input of a page: the caller, the language and the engine.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bulla_kms::{Ask, Kms, Origin};
 use bulla_wire::{Action, Error, Product, Reply, Request as Call};
@@ -27,6 +27,8 @@ pub(crate) struct View {
     pub(crate) language: Language,
     /// The path and query of the page, for links back to it.
     pub(crate) here: String,
+    /// The id of the request, by which the logs name it.
+    pub(crate) request_id: Arc<str>,
     /// The token in each form of the page.
     pub(crate) form_token: String,
     /// The name of the caller; `None` before the sign-in.
@@ -44,7 +46,8 @@ impl View {
     ) -> Self {
         let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
         let here = format!("{}{query}", request.path);
-        Self { language, here, form_token, name, secrets: Mutex::default() }
+        let request_id = Arc::clone(&request.connection.request_id);
+        Self { language, here, request_id, form_token, name, secrets: Mutex::default() }
     }
 
     pub(crate) fn say(&self, text: Text) -> &'static str {

@@ -101,8 +101,13 @@ impl Console {
             Some(offered) => own.codes_page(offered, problem),
             None => own.page(problem),
         };
-        if matches!(refusal, DeviceRefusal::Busy) {
-            answer.status = StatusCode::TOO_MANY_REQUESTS;
+        match refusal {
+            DeviceRefusal::Busy => answer.status = StatusCode::TOO_MANY_REQUESTS,
+            DeviceRefusal::Store(error) => {
+                answer.status = StatusCode::SERVICE_UNAVAILABLE;
+                answer.code = Some(error.code_text());
+            }
+            _ => {}
         }
         let is_try = matches!(
             refusal,

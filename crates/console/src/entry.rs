@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bulla_kms::{CodeRefusal, FirstFactor, HalfSignedIn, OfferedDevice, SignInRefusal, SignedIn};
-use bulla_wire::{Parameters, SecretText};
+use bulla_wire::{Error, Parameters, SecretText};
 use http::StatusCode;
 
 use crate::context::View;
@@ -75,7 +75,7 @@ impl Console {
             (["code"], _, Entry::SignIn) => Some(self.code(visit, posted).await),
             (["password"], _, Entry::SignIn) => self.password(visit, posted).await,
             (["device", step @ ..], _, Entry::SignIn) => self.device(visit, step, posted).await,
-            (["sign-out"], Some(_), _) => Some(self.sign_out(visit)),
+            (["sign-out"], Some(_), _) => Some(self.sign_out(visit).await),
             _ => None,
         }
     }
@@ -124,7 +124,10 @@ impl Console {
         let now = visit.kms.elapsed();
         let known = self.known_browsers.user(visit.request, now);
         match sign_in::check(visit.kms, fields, visit.request.connection, known).await {
-            Ok(FirstFactor::Enough(signed_in)) => self.signed_in(visit, name, then, signed_in),
+            Ok(FirstFactor::Enough(signed_in)) => match self.signed_in(visit, name, then, signed_in).await {
+                Ok(answer) => answer,
+                Err(error) => self.not_signed_in(visit, then, &error),
+            },
             Ok(FirstFactor::CodeNeeded(half)) => {
                 let mut answer = Answer::redirect(&path("code", &[]));
                 visit.value.inspect(|value| self.sessions.end(value));
@@ -133,18 +136,15 @@ impl Console {
                 answer.add("set-cookie", &visit.cookie.set(&value));
                 answer
             }
+            Err(SignInRefusal::Store(error)) => self.not_signed_in(visit, then, &error),
             Err(refusal) => {
                 let mut answer = self.sign_in_page(visit, then, Some(sign_in::words(&refusal)));
-                match refusal {
-                    SignInRefusal::Busy => answer.status = StatusCode::TOO_MANY_REQUESTS,
-                    SignInRefusal::Store(_) => {
-                        answer.status = StatusCode::SERVICE_UNAVAILABLE;
-                        return answer;
-                    }
-                    SignInRefusal::Wrong | SignInRefusal::NoSecretsHere => {
-                        self.known_browsers.fail(visit.request, now);
-                        answer.event = Some(Event::Refused);
-                    }
+                if matches!(refusal, SignInRefusal::Busy) {
+                    answer.status = StatusCode::TOO_MANY_REQUESTS;
+                } else {
+                    self.known_browsers.fail(visit.request, now);
+                    answer.event = Some(Event::Refused);
+                    visit.note_refused_sign_in("SignInRefused").await;
                 }
                 // Also if the password was not checked: otherwise a flood would occupy the cores with answers.
                 answer.delay = self.attempts.fail(name, source, visit.kms.elapsed());
@@ -153,8 +153,20 @@ impl Console {
         }
     }
 
-    /// Begins the session of a caller whose sign-in succeeded.
-    fn signed_in(&self, visit: &Visit<'_>, name: &str, then: &str, signed_in: SignedIn) -> Answer {
+    /// Shows the sign-in page after an error of the engine.
+    fn not_signed_in(&self, visit: &Visit<'_>, then: &str, error: &Error) -> Answer {
+        unavailable(self.sign_in_page(visit, then, Some(texts::SIGN_IN_FAILED)), error)
+    }
+
+    /// Begins the session of a caller whose sign-in succeeded, after its line was written.
+    async fn signed_in(
+        &self,
+        visit: &Visit<'_>,
+        name: &str,
+        then: &str,
+        signed_in: SignedIn,
+    ) -> Result<Answer, Error> {
+        visit.note_sign_in(&signed_in).await?;
         self.attempts.succeed(name, visit.request.connection.source);
         let event = Event::SignedIn(visit.kms.name_of(&signed_in));
         let mut answer = Answer::redirect(local(then).unwrap_or(PREFIX));
@@ -166,7 +178,7 @@ impl Console {
             answer.add("set-cookie", &cookie);
         }
         answer.event = Some(event);
-        answer
+        Ok(answer)
     }
 
     /// Shows the form for the code of an MFA device, which follows the password, and checks the code.
@@ -180,28 +192,30 @@ impl Console {
         };
         let code = SecretText::from(fields.get("Code").unwrap_or_default().to_owned());
         match visit.kms.second_factor(&half.half, &code).await {
-            Ok(signed_in) => self.signed_in(visit, &half.name, &half.then, signed_in),
+            Ok(signed_in) => match self.signed_in(visit, &half.name, &half.then, signed_in).await {
+                Ok(answer) => answer,
+                Err(error) => self.code_refused(visit, &half, &CodeRefusal::Store(error)).await,
+            },
             Err(CodeRefusal::Ended) => {
                 visit.value.inspect(|value| self.halves.end(value));
                 self.sign_in_page(visit, &half.then, Some(texts::CODE_TOO_LATE))
             }
-            Err(refusal) => self.code_refused(visit, &half, &refusal),
+            Err(refusal) => self.code_refused(visit, &half, &refusal).await,
         }
     }
 
-    fn code_refused(&self, visit: &Visit<'_>, half: &Half, refusal: &CodeRefusal) -> Answer {
+    async fn code_refused(&self, visit: &Visit<'_>, half: &Half, refusal: &CodeRefusal) -> Answer {
         let view = self.view(visit, None);
         let mut answer = sign_in::code_page(&view, Some(sign_in::code_words(refusal)));
         match refusal {
-            CodeRefusal::Store(_) => answer.status = StatusCode::SERVICE_UNAVAILABLE,
+            CodeRefusal::Store(error) => return unavailable(answer, error),
             CodeRefusal::TooMany => answer.status = StatusCode::TOO_MANY_REQUESTS,
             CodeRefusal::Wrong | CodeRefusal::Ended => {}
         }
-        if !matches!(refusal, CodeRefusal::Store(_)) {
-            let source = visit.request.connection.source;
-            answer.delay = self.attempts.fail(&half.name, source, visit.kms.elapsed());
-            answer.event = Some(Event::CodeRefused(visit.kms.name_of_user(half.half.user_id())));
-        }
+        let source = visit.request.connection.source;
+        answer.delay = self.attempts.fail(&half.name, source, visit.kms.elapsed());
+        answer.event = Some(Event::CodeRefused(visit.kms.name_of_user(half.half.user_id())));
+        visit.note_refused_sign_in("CodeRefused").await;
         answer
     }
 
@@ -226,6 +240,9 @@ impl Console {
             }
             Err(problem) => {
                 let mut answer = sign_in::password_page(&self.view(visit, name), is_due, Some(problem));
+                if problem == texts::SIGN_IN_FAILED {
+                    answer.status = StatusCode::SERVICE_UNAVAILABLE;
+                }
                 if problem == texts::SIGN_IN_BUSY {
                     answer.status = StatusCode::TOO_MANY_REQUESTS;
                 }
@@ -268,17 +285,31 @@ impl Console {
         answer.add("set-cookie", &visit.cookie.set(&value));
     }
 
-    fn sign_out(&self, visit: &Visit<'_>) -> Answer {
+    /// Ends the session. A visitor without one has the same answer, which is no event.
+    async fn sign_out(&self, visit: &Visit<'_>) -> Answer {
         let mut answer = Answer::redirect(PREFIX);
+        let session = visit.value.and_then(|value| self.sessions.resume(value, visit.kms.elapsed()));
         if let Some(value) = visit.value {
             self.sessions.end(value);
             self.halves.end(value);
         }
         answer.add("set-cookie", &visit.cookie.clear());
         answer.add("clear-site-data", r#""cache", "storage""#);
-        answer.event = Some(Event::SignedOut);
+        if session.is_some() {
+            answer.event = Some(Event::SignedOut);
+            if matches!(self.entry, Entry::SignIn) {
+                visit.note_sign_out().await;
+            }
+        }
         answer
     }
+}
+
+/// Makes a page the answer after this error of the engine.
+fn unavailable(mut page: Answer, error: &Error) -> Answer {
+    page.status = StatusCode::SERVICE_UNAVAILABLE;
+    page.code = Some(error.code_text());
+    page
 }
 
 /// Sessions of one user, or of root. More end the one that was not used for longest, so that no user ends those of others.

@@ -9,10 +9,12 @@
 //! | `routes` | `Console`: the checks that precede every page, and routing |
 //! | `guard`, `cookies` | protection against requests of other sites and DNS rebinding; the session cookie |
 //! | `entry`, `sign_in`, `device`, `owner_link` | sign-in by password and MFA code, access key or link |
+//! | `sign_in_lines` | the lines of sign-ins and sign-outs in the audit trail |
 //! | `attempts`, `known_browsers` | delays after failed sign-ins; browsers that do not wait behind a flood of sign-ins |
 //! | `sessions` | the sessions and the tokens of forms |
 //! | `pages`, `offers` | pages that show data, with links to the forms that the caller may use |
 //! | `forms` | forms, each of which is one action of the API |
+//! | `refusals` | the page for a request that gets no other page |
 //! | `layout`, `texts`, `errors` | what pages have in common; their texts in English and Chinese |
 
 #![forbid(unsafe_code)]
@@ -35,9 +37,11 @@ mod owner_link;
 mod pages;
 mod paths;
 mod qr;
+mod refusals;
 mod routes;
 mod sessions;
 mod sign_in;
+mod sign_in_lines;
 mod sm2;
 #[cfg(test)]
 mod testing;
@@ -51,5 +55,6 @@ mod totp;
 mod traffic;
 
 pub use self::http::{Answer, Body, Event, Request};
+pub use self::refusals::Refusal;
 pub use self::routes::{Console, PREFIX};
 pub use self::traffic::Traffic;

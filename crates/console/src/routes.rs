@@ -1,9 +1,10 @@
 //! Handles a request: checks its host and its origin, finds its session, and calls the page or form.
 
+use std::time::Duration;
+
 use bulla_kms::{Kms, Origin, PrincipalId, SignInEnded};
 use bulla_wire::Parameters;
-use http::{Method, StatusCode};
-use maud::html;
+use http::Method;
 
 use crate::attempts::Attempts;
 use crate::context::{Context, View};
@@ -12,10 +13,11 @@ use crate::entry::{Entry, Half, Who};
 use crate::guard::{Hosts, is_same_origin};
 use crate::http::{Answer, Request};
 use crate::known_browsers::KnownBrowsers;
-use crate::layout::{self, TOKEN};
+use crate::layout::TOKEN;
 use crate::owner_link::OwnerLink;
+use crate::refusals::Refusal;
 use crate::sessions::{Lifetime, Sessions};
-use crate::texts::{self, Language, Text};
+use crate::texts::{self, Language};
 use crate::traffic::Traffic;
 use crate::{assets, forms, pages, paths};
 
@@ -43,15 +45,8 @@ pub(crate) struct Visit<'a> {
     /// The value of the cookie: of a session, or drawn for the form that signs in.
     pub(crate) value: Option<&'a str>,
     pub(crate) language: Language,
-}
-
-/// Why a request is refused.
-enum Refusal {
-    Misdirected,
-    Method,
-    OldForm,
-    NotFound,
-    Engine,
+    /// When it arrived, by [`Clock::elapsed`](bulla_kms::Clock::elapsed).
+    pub(crate) begun: Duration,
 }
 
 impl Console {
@@ -94,32 +89,58 @@ impl Console {
 
     /// Answers one request for a path below [`PREFIX`].
     pub async fn answer(&self, kms: &Kms, request: Request<'_>) -> Answer {
+        if let Some(answer) = self.answer_without_engine(&request) {
+            return answer;
+        }
         match self.attend(kms, &request).await {
             Ok(answer) => answer,
-            Err(refusal) => refuse(&request, &refusal),
+            Err(refusal) => self.refuse(&request, &refusal),
         }
     }
 
-    async fn attend(&self, kms: &Kms, request: &Request<'_>) -> Result<Answer, Refusal> {
+    /// Answers a request that needs no engine: one for another host, for a file of the program, or for the other language.
+    #[must_use]
+    pub fn answer_without_engine(&self, request: &Request<'_>) -> Option<Answer> {
         if !self.hosts.admit(request) {
-            return Err(Refusal::Misdirected);
+            return Some(self.refuse(request, &Refusal::Misdirected));
         }
-        if let Some(asset) = assets::find(request.path) {
-            return Ok(asset);
+        let is_read = matches!(*request.method, Method::GET | Method::HEAD);
+        let chosen = || choose_language(request);
+        assets::find(request.path)
+            .or_else(|| (is_read && request.path == paths::path("language", &[])).then(chosen))
+    }
+
+    /// Redirects a visitor of another path to the console.
+    #[must_use]
+    pub fn lead(&self, request: &Request<'_>) -> Answer {
+        if self.hosts.admit(request) {
+            Answer::redirect(PREFIX)
+        } else {
+            self.refuse(request, &Refusal::Misdirected)
         }
+    }
+
+    /// Answers a request that gets no other page. One for another host gets the page that says so, if its head is known.
+    #[must_use]
+    pub fn refuse(&self, request: &Request<'_>, refusal: &Refusal) -> Answer {
+        let has_head = !matches!(refusal, Refusal::Malformed | Refusal::LongHead);
+        let is_other_host = has_head && !self.hosts.admit(request);
+        let refusal = if is_other_host { &Refusal::Misdirected } else { refusal };
+        refusal.page(&View::new(Language::of(request), request, String::new(), None), &self.entry)
+    }
+
+    async fn attend(&self, kms: &Kms, request: &Request<'_>) -> Result<Answer, Refusal> {
         let segments = paths::segments(request.path).ok_or(Refusal::NotFound)?;
         let segments: Vec<_> = segments.iter().map(String::as_str).collect();
         let cookie = ServerCookie::of_session(request);
         let value = cookie.read(request);
-        let visit = Visit { kms, request, cookie, value, language: Language::of(request) };
+        let language = Language::of(request);
+        let visit = Visit { kms, request, cookie, value, language, begun: kms.elapsed() };
         let posted = match *request.method {
             Method::GET | Method::HEAD => None,
             Method::POST => Some(self.form(&visit).ok_or(Refusal::OldForm)?),
             _ => return Err(Refusal::Method),
         };
-        if segments == ["language"] {
-            return Ok(choose_language(request));
-        }
         if let Some(answer) = self.enter(&visit, &segments, posted.as_ref()).await {
             return Ok(answer);
         }
@@ -137,7 +158,7 @@ impl Console {
         let traffic = matches!(self.entry, Entry::SignIn).then_some(&self.traffic);
         let context = Context { kms, request, origin, view, traffic };
         let served = serve(&context, &segments, posted).await;
-        Ok(served.unwrap_or_else(|| refusal_page(&context.view, request, &Refusal::NotFound)))
+        Ok(served.unwrap_or_else(|| Refusal::NotFound.page(&context.view, &self.entry)))
     }
 
     /// Returns the fields of a form that a page of this session sent.
@@ -180,26 +201,6 @@ fn choose_language(request: &Request<'_>) -> Answer {
     answer
 }
 
-fn refuse(request: &Request<'_>, refusal: &Refusal) -> Answer {
-    refusal_page(&View::new(Language::of(request), request, String::new(), None), request, refusal)
-}
-
-/// Returns the page for a refused request.
-fn refusal_page(view: &View, request: &Request<'_>, refusal: &Refusal) -> Answer {
-    let (status, words) = refusal.words();
-    let content = html! {
-        p { (view.say(words)) }
-        p.fine { (view.say(texts::REQUEST_ID)) " " code { (request.connection.request_id) } }
-        p { a href=(PREFIX) { (view.say(texts::OVERVIEW)) } }
-    };
-    let page = layout::page(view, view.say(texts::PROBLEM), &content);
-    let mut answer = Answer::page(status, view.finish(page));
-    if status == StatusCode::METHOD_NOT_ALLOWED {
-        answer.add("allow", "GET, HEAD, POST");
-    }
-    answer
-}
-
 impl Who {
     /// The user whose session it is. None for root and for the owner of an embedded store.
     pub(crate) fn user_id(&self) -> Option<PrincipalId> {
@@ -217,18 +218,6 @@ impl Who {
                 let origin = visit.kms.origin_of(signed_in, visit.request.connection.clone())?;
                 Ok((origin, visit.kms.name_of(signed_in)))
             }
-        }
-    }
-}
-
-impl Refusal {
-    fn words(&self) -> (StatusCode, Text) {
-        match self {
-            Self::Misdirected => (StatusCode::MISDIRECTED_REQUEST, texts::NOT_OF_THIS_SERVER),
-            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, texts::METHOD),
-            Self::OldForm => (StatusCode::FORBIDDEN, texts::FORM_IS_OLD),
-            Self::NotFound => (StatusCode::NOT_FOUND, texts::NOTHING_HERE),
-            Self::Engine => (StatusCode::SERVICE_UNAVAILABLE, texts::SIGN_IN_FAILED),
         }
     }
 }

@@ -101,8 +101,16 @@ pub(crate) fn answer(view: &View, status: StatusCode, title: Text, content: &Mar
     Answer::page(status, view.finish(layout::page(view, view.say(title), content)))
 }
 
+/// Shows why a form was refused. The log has more about an error of the engine, under the id of the request.
 pub(crate) fn notice(view: &View, problem: Text) -> Markup {
-    html! { div.problem role="alert" { p { (view.say(problem)) } } }
+    html! {
+        div.problem role="alert" {
+            p { (view.say(problem)) }
+            @if problem == texts::SIGN_IN_FAILED {
+                p.fine { (view.say(texts::REQUEST_ID)) " " code { (view.request_id) } }
+            }
+        }
+    }
 }
 
 /// Shows a form with text fields: name, label, type and `autocomplete` of each.

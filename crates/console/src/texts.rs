@@ -159,6 +159,14 @@ texts! {
     NOT_ALLOWED: "not allowed", "无权限";
     NOTHING_HERE: "There is no such page.", "没有这个页面。";
     NOT_OF_THIS_SERVER: "This address is not a name of this server.", "该地址不是本服务器的名称。";
+    USE_A_NAME: "Open the console by a name of the server's certificate, or by its IP address. An administrator adds names by `--tls-name`.", "请使用服务器证书中的名称或其 IP 地址打开控制台。管理员可以用 --tls-name 添加名称。";
+    MALFORMED: "The request is not valid HTTP, or it names no host or two.", "请求不是有效的 HTTP 请求，或者没有恰好指明一个主机。";
+    LONG_HEAD: "The address, the cookies or the other headers of the request are too long. Shorten the address, or delete the cookies of this host.", "请求的地址、Cookie 或其他标头过长。请缩短地址，或删除此主机的 Cookie。";
+    LONG_FORM: "The form is too large. Go back, shorten its fields and send it again.", "表单过大。请返回，缩短填写的内容后再提交。";
+    OTHER_USER: "The console belongs to another user of this machine. Run `bulla console` to open your own.", "此控制台属于本机的另一位用户。请运行 bulla console 打开您自己的控制台。";
+    STORE_OF_SERVER: "The store is in use: a server (`bulla serve`) has it open. Stop the server, or open /console/ of it.", "密钥库正由一台服务器（bulla serve）使用：请停止该服务器，或打开它的 /console/。";
+    STORE_OF_COMMAND: "The store is in use by another command. Load the page again when the command is done.", "密钥库正由另一条命令使用，请等它结束后重新加载页面。";
+    STORE_UNOPENED: "The store could not be opened.", "无法打开密钥库。";
     FORM_IS_OLD: "This form belongs to another session or page. Open it again and resend it.", "此表单属于其他会话或其他页面，请重新打开后再提交。";
     METHOD: "The console accepts GET and POST.", "控制台只接受 GET 和 POST。";
     PROBLEM: "That did not work", "操作没有成功";

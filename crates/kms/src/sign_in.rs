@@ -73,6 +73,7 @@ impl Kms {
         if !self.options.accept_v1 {
             return Err(SignInRefusal::NoSecretsHere);
         }
+        self.auditor.admit()?;
         let snapshot = self.state.snapshot()?;
         let row = snapshot.get::<AccessKey>(&id.into());
         let is_right = self.keyring.is_secret_of(row.map(|row| &*row.record), secret)?;
@@ -102,6 +103,7 @@ impl Kms {
         from: Option<IpAddr>,
         returning_user: Option<PrincipalId>,
     ) -> Result<FirstFactor, SignInRefusal> {
+        self.auditor.admit()?; // before the time of the sign-in is recorded
         let found = {
             let snapshot = self.state.snapshot()?;
             let user = self.user_to_sign_in(&snapshot, name);

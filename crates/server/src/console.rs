@@ -1,19 +1,17 @@
 //! The console behind HTTP: selects the requests for it, and converts its answers.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
-use bulla_console::{Answer, Body, Console, Event, PREFIX, Request};
+use bulla_console::{Answer, Body, Console, Event, PREFIX, Refusal, Request};
 use bulla_kms::audit::{self, CallerType};
-use bulla_kms::{Caller, Connection, Kms, OutsideRequest, Proof};
-use bulla_wire::Error;
+use bulla_kms::{Connection, Kms};
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{ACCEPT, HeaderValue, LOCATION};
-use hyper::{Method, Response, StatusCode};
+use hyper::header::ACCEPT;
+use hyper::{Method, Response};
 use tokio::time::sleep;
 
-use crate::http::{Authenticated, Progress, Received};
+use crate::http::{Authenticated, Progress, Received, Refused};
 use crate::log::Log;
 
 /// The console of this server.
@@ -32,11 +30,9 @@ impl Pages {
         self.console.set_names(names);
     }
 
-    /// Returns whether a request is for the console.
+    /// Returns whether the console answers a request: one for its paths, and every visit of a browser.
     pub(crate) fn are_requested(&self, request: &Received) -> bool {
-        let path = request.head.uri.path();
-        request.body.is_ok()
-            && (path.starts_with(PREFIX) || path == PREFIX.trim_end_matches('/') || is_visit(request))
+        is_for_console(request) || request.body.is_ok() && is_visit(request)
     }
 
     /// Counts a request that the API answered with this status.
@@ -54,30 +50,14 @@ impl Pages {
         log: &Log,
         progress: &mut Progress,
     ) -> Response<Full<Bytes>> {
-        if is_visit(request) {
-            progress.status = StatusCode::SEE_OTHER.as_u16();
-            log.request(&progress.record(connection.source));
-            return to_the_console();
-        }
-        let answer = self.console.answer(
-            kms,
-            Request {
-                method: &request.head.method,
-                path: request.head.uri.path(),
-                query: &request.query,
-                headers: &request.head.headers,
-                body: request.body.as_deref().map_or(&[], Vec::as_slice),
-                connection,
-            },
-        );
-        let mut answer = answer.await;
+        let page = page_request(request, connection);
+        let mut answer = match refusal(request) {
+            Some(refusal) => self.console.refuse(&page, &refusal),
+            None if page.path == "/" => self.console.lead(&page),
+            None => self.console.answer(kms, page).await,
+        };
         if let Some(event) = &answer.event {
             log.event(text_of(event, connection.source.unwrap_or(request.peer.address)));
-            let noted = note(kms, event, connection, &answer, progress.started.elapsed()).await;
-            if let Err(error) = noted {
-                progress.status = error.status();
-                return unavailable();
-            }
         }
         progress.status = answer.status.as_u16();
         progress.authenticated = answer.authenticated;
@@ -118,60 +98,47 @@ fn text_of(event: &Event, source: IpAddr) -> String {
     }
 }
 
-/// Writes the lines of a sign-in or a sign-out, in the log and in the audit trail.
-async fn note(
-    kms: &Kms,
-    event: &Event,
-    connection: &Connection,
-    answer: &Answer,
-    took: Duration,
-) -> Result<(), Error> {
-    let (action, code) = match event {
-        Event::SignedIn(_) => ("SignIn", None),
-        Event::Refused => ("SignIn", Some("SignInRefused")),
-        Event::CodeRefused(_) => ("SignIn", Some("CodeRefused")),
-        Event::SignedOut => ("SignOut", None),
-        _ => return Ok(()), // only of the owner's console, which has no trail
-    };
-    let caller = match (answer.user_id, answer.access_key_id.clone()) {
-        (Some(id), Some(access_key)) => Some(Caller::User { id, proof: Proof::AccessKey(access_key) }),
-        (Some(id), None) => Some(Caller::User { id, proof: Proof::Password { mfa: false } }),
-        (None, Some(access_key_id)) => Some(Caller::Root { access_key_id }),
-        (None, None) => None,
-    };
-    let request = OutsideRequest {
+/// Returns a request as the console takes it.
+pub(crate) fn page_request<'r>(request: &'r Received, connection: &'r Connection) -> Request<'r> {
+    Request {
+        method: &request.head.method,
+        path: request.head.uri.path(),
+        query: &request.query,
+        headers: &request.head.headers,
+        body: request.body.as_deref().map_or(&[], Vec::as_slice),
         connection,
-        caller: caller.as_ref(),
-        access_key_id: None,
-        requested: Some((CONSOLE, action)),
-        status: if code.is_some() { StatusCode::FORBIDDEN } else { StatusCode::OK }.as_u16(),
-        code,
-        took,
-    };
-    kms.note_request(request).await
+    }
 }
 
-/// Returns the answer while the audit trail takes no lines. It has no cookie, so it signs no user in.
-fn unavailable() -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::default());
-    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-    response
+/// Returns why a request gets no page, before any page is looked for: it was refused before it was read in full, or the console
+/// has not its path.
+pub(crate) fn refusal(request: &Received) -> Option<Refusal> {
+    match request.body {
+        Err(Refused::LongLine | Refused::LongHeaders) => Some(Refusal::LongHead),
+        Err(Refused::Malformed) => Some(Refusal::Malformed),
+        Err(Refused::LongBody) => Some(Refusal::LongForm),
+        Ok(_) if request.head.uri.path() == "/" || is_for_console(request) => None,
+        Ok(_) => Some(Refusal::NotFound),
+    }
 }
 
-/// Returns whether a user opens the address of the server in a browser. Clients of the API name an action.
+fn is_for_console(request: &Received) -> bool {
+    let path = request.head.uri.path();
+    path.starts_with(PREFIX) || path == PREFIX.trim_end_matches('/')
+}
+
+/// Returns whether a browser opens an address of the server. Clients of the API name an action.
 fn is_visit(request: &Received) -> bool {
     let accepted = request.head.headers.get(ACCEPT).and_then(|accepted| accepted.to_str().ok());
     matches!(request.head.method, Method::GET | Method::HEAD)
-        && request.head.uri.path() == "/"
-        && request.query.is_empty()
         && accepted.is_some_and(|accepted| accepted.contains("text/html"))
+        && !names_action(request)
 }
 
-fn to_the_console() -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::default());
-    *response.status_mut() = StatusCode::SEE_OTHER;
-    response.headers_mut().insert(LOCATION, HeaderValue::from_static(PREFIX));
-    response
+/// Returns whether a request is one of the API, by its query or by a header of signature version 3.
+pub(crate) fn names_action(request: &Received) -> bool {
+    let mut names = request.query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
+    names.any(|name| name == "Action") || request.head.headers.contains_key("x-acs-action")
 }
 
 pub(crate) fn response(answer: Answer) -> Response<Full<Bytes>> {

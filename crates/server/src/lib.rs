@@ -78,7 +78,7 @@ pub use self::shutdown::{Shutdown, Stopper};
 use self::store_watch::StoreWatch;
 use self::tls::{Tls, Upkeep};
 pub use self::tls::{TlsError, TlsOptions};
-pub use bulla_console::Event as ConsoleEvent;
+pub use bulla_console::{Event as ConsoleEvent, Refusal as ConsoleRefusal};
 
 /// The options of a server.
 pub struct ServerOptions {

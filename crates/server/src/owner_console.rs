@@ -6,18 +6,18 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bulla_console::{Answer, Console, Event, Request};
+use bulla_console::{Answer, Console, Event, Refusal};
 use bulla_kms::{Clock, Connection, Kms, SystemClock, new_request_id};
 use http_body_util::Full;
+use hyper::Response;
 use hyper::body::Bytes;
-use hyper::{Response, StatusCode};
 use tokio::net::TcpListener;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use crate::console::response;
+use crate::console::{names_action, page_request, refusal, response};
 use crate::http::{Connections, Handler, Received, Setup, serve};
 use crate::limits::Limits;
 use crate::log::Log;
@@ -29,8 +29,8 @@ pub trait Engine: Send + Sync + 'static {
     /// Opens the store if it is closed, and calls `run` with the engine. Blocks.
     ///
     /// # Errors
-    /// Why the store cannot be opened, for the user.
-    fn with(&self, run: &mut dyn FnMut(&Kms)) -> Result<(), String>;
+    /// Why the store cannot be opened: one of the last three of [`Refusal`].
+    fn with(&self, run: &mut dyn FnMut(&Kms)) -> Result<(), Refusal>;
 }
 
 /// The console of an embedded store, with a bound address.
@@ -113,50 +113,53 @@ impl<E: Engine> OwnerConsole<E> {
 
 impl<E: Engine> Handler for Pages<E> {
     async fn answer(&self, request: Received) -> Response<Full<Bytes>> {
-        let path = request.head.uri.path();
-        if request.body.is_err() || !(path == "/console" || path.starts_with(bulla_console::PREFIX)) {
-            return plain(StatusCode::NOT_FOUND, String::new());
+        let source = Some(request.peer.address);
+        let user_agent = request.user_agent();
+        let connection = Connection { source, tls: false, request_id: new_request_id(), user_agent };
+        if let Some(answer) = self.answer_without_engine(&request, &connection) {
+            return response(answer);
         }
-        let peer = SocketAddr::new(request.peer.address, request.peer.port);
-        if !peer::is_own(peer, self.address) {
-            return plain(StatusCode::FORBIDDEN, String::new());
-        }
-        let answer = self.ask(request).await;
-        if let Some(event) = answer.as_ref().ok().and_then(|answer| answer.event.as_ref()) {
+        let received = Arc::new((request, connection));
+        let shared = Arc::clone(&received);
+        let console = Arc::clone(&self.console);
+        let engine = Arc::clone(&self.engine);
+        let answer = spawn_blocking(move || ask(&console, &*engine, &shared.0, &shared.1)).await;
+        let answer = answer.unwrap_or_else(|panicked| {
+            let hint = "run bulla console again".to_owned();
+            let refusal = Refusal::Unopened { cause: panicked.to_string(), hint };
+            self.console.refuse(&page_request(&received.0, &received.1), &refusal)
+        });
+        if let Some(event) = &answer.event {
             (self.notify)(event);
         }
-        answer.map_or_else(|why| plain(StatusCode::SERVICE_UNAVAILABLE, why), response)
+        response(answer)
     }
 }
 
 impl<E: Engine> Pages<E> {
-    /// Calls the console, on a thread that may wait for the store.
-    async fn ask(&self, request: Received) -> Result<Answer, String> {
-        let console = Arc::clone(&self.console);
-        let engine = Arc::clone(&self.engine);
-        let question = spawn_blocking(move || {
-            let source = Some(request.peer.address);
-            let user_agent = request.user_agent();
-            let connection = Connection { source, tls: false, request_id: new_request_id(), user_agent };
-            let request = Request {
-                method: &request.head.method,
-                path: request.head.uri.path(),
-                query: &request.query,
-                headers: &request.head.headers,
-                body: request.body.as_deref().map_or(&[], Vec::as_slice),
-                connection: &connection,
-            };
-            let mut answer = None;
-            let mut run = |kms: &Kms| answer = Some(Handle::current().block_on(console.answer(kms, request)));
-            engine.with(&mut run)?;
-            answer.ok_or_else(String::new)
-        });
-        question.await.unwrap_or_else(|panicked| Err(panicked.to_string()))
+    /// Answers a request that gets no page of the store.
+    fn answer_without_engine(&self, request: &Received, connection: &Connection) -> Option<Answer> {
+        let page = page_request(request, connection);
+        let peer = SocketAddr::new(request.peer.address, request.peer.port);
+        if !peer::is_own(peer, self.address) {
+            return Some(self.console.refuse(&page, &Refusal::OtherUser));
+        }
+        match refusal(request) {
+            Some(refusal) => Some(self.console.refuse(&page, &refusal)),
+            None if page.path != "/" => self.console.answer_without_engine(&page),
+            None if names_action(request) => Some(self.console.refuse(&page, &Refusal::NotFound)),
+            None => Some(self.console.lead(&page)),
+        }
     }
 }
 
-fn plain(status: StatusCode, text: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(text.into()));
-    *response.status_mut() = status;
-    response
+/// Calls the console. Blocks while the store is opened.
+fn ask<E: Engine>(console: &Console, engine: &E, request: &Received, connection: &Connection) -> Answer {
+    let page = page_request(request, connection);
+    let mut answer = None;
+    let mut run = |kms: &Kms| answer = Some(Handle::current().block_on(console.answer(kms, page)));
+    match engine.with(&mut run) {
+        Ok(()) => answer.expect("the engine was called"),
+        Err(refusal) => console.refuse(&page, &refusal),
+    }
 }

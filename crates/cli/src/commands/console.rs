@@ -9,13 +9,14 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::{env, thread};
 
+use bulla_client::CallError;
 use bulla_keys::{KeyId, SystemRandom};
-use bulla_kms::Kms;
-use bulla_server::{ConsoleEvent, Engine, OwnerConsole, ServeError, Shutdown};
+use bulla_kms::{Kms, OpenError, Role};
+use bulla_server::{ConsoleEvent, ConsoleRefusal, Engine, OwnerConsole, ServeError, Shutdown};
 
 use super::serve::{resolve, serve_failure};
 use crate::args::{Console, KmsFlags};
-use crate::embedded::EmbeddedKms;
+use crate::embedded::{EmbeddedKms, hint};
 use crate::failure::{Exit, Failure, with_causes};
 use crate::location::KmsLocation;
 use crate::messages::note;
@@ -58,12 +59,24 @@ fn unbound(error: ServeError) -> Failure {
 struct Store(EmbeddedKms);
 
 impl Engine for Store {
-    fn with(&self, run: &mut dyn FnMut(&Kms)) -> Result<(), String> {
+    fn with(&self, run: &mut dyn FnMut(&Kms)) -> Result<(), ConsoleRefusal> {
         let opened = self.0.with(|kms| {
             run(kms);
             Ok(())
         });
-        opened.map_err(|error| with_causes(&error))
+        opened.map_err(refusal)
+    }
+}
+
+/// Returns what the pages show while the store cannot be opened.
+fn refusal(error: CallError) -> ConsoleRefusal {
+    let CallError::Local { source, .. } = &error else {
+        return ConsoleRefusal::Unopened { cause: with_causes(&error), hint: String::new() };
+    };
+    match source.downcast_ref() {
+        Some(OpenError::InUse { by: Role::Server, .. }) => ConsoleRefusal::StoreOfServer,
+        Some(OpenError::InUse { by: Role::Command, .. }) => ConsoleRefusal::StoreOfCommand,
+        _ => ConsoleRefusal::Unopened { cause: with_causes(&error), hint: hint(&**source) },
     }
 }
 

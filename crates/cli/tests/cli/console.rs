@@ -146,6 +146,29 @@ impl Browser {
     }
 }
 
+impl Answer {
+    /// Asserts that it is a page with this status and text, and with the id of its request.
+    fn check_page(&self, status: u16, text: &str) {
+        assert_eq!(self.status, status, "{}", self.body);
+        assert!(self.head.contains("content-type: text/html; charset=utf-8"), "{}", self.head);
+        assert!(self.body.contains(text) && self.body.contains("<code>"), "{text}: {}", self.body);
+        self.check_headers();
+    }
+
+    fn check_headers(&self) {
+        for header in [
+            "content-security-policy: default-src 'none'; ",
+            "cross-origin-opener-policy: same-origin\r\n",
+            "cross-origin-resource-policy: same-origin\r\n",
+            "x-content-type-options: nosniff\r\n",
+            "referrer-policy: no-referrer\r\n",
+            "cache-control: no-store\r\n",
+        ] {
+            assert!(self.head.contains(header), "{header}: {}", self.head);
+        }
+    }
+}
+
 #[test]
 fn the_link_lets_in_once_and_its_second_use_ends_every_session() {
     let world = World::new();
@@ -181,18 +204,54 @@ fn nothing_but_the_console_is_served_and_under_no_other_name() {
     let console = Console::start(world.bulla(["console", "--no-open", "--listen", "localhost:0"]));
     let mut owner = console.browser();
     assert_eq!(owner.enter(&console.link).status, 303);
-    for path in ["/", "/?Action=ListKeys&Version=2016-01-20", "/healthz", "/consoles/"] {
-        assert_eq!(owner.get(path).status, 404, "{path}");
+    for path in ["/", "/?utm=1"] {
+        let answer = owner.get(path);
+        assert_eq!((answer.status, answer.head.contains("location: /console/\r\n")), (303, true), "{path}");
+        answer.check_headers();
     }
+    for path in ["/?Action=ListKeys&Version=2016-01-20", "/healthz", "/consoles/"] {
+        owner.get(path).check_page(404, "There is no such page.");
+    }
+    let large = "a".repeat(400_000);
+    owner.ask("POST", "/console/keys", &large).check_page(413, "The form is too large.");
     let port = console.port();
     let name = console.host.clone();
     for host in [format!("localhost:{port}"), format!("127.0.0.1:{port}"), format!("x{name}")] {
         let mut elsewhere = Browser { host: host.clone(), cookie: owner.cookie.clone(), ..console.browser() };
-        for path in ["/console/keys", "/console/enter", &console.link] {
-            assert_eq!(elsewhere.get(path).status, 421, "{host}");
+        for path in ["/console/keys", "/console/enter", &console.link, "/", "/healthz"] {
+            elsewhere.get(path).check_page(421, "Open the link that `bulla console` has printed.");
         }
     }
     assert!(!console.stop().contains(USED_TWICE));
+}
+
+/// The pages keep their style and the choice of the language, which need no store.
+#[test]
+fn while_the_store_cannot_be_opened_the_pages_say_why_and_what_to_do() {
+    let world = World::new();
+    let console = Console::start(world.bulla(["console", "--no-open", "--data", "data"]));
+    let mut owner = console.browser();
+    assert_eq!(owner.enter(&console.link).status, 303);
+    let page = owner.get("/console/keys").body;
+    let style = page.split('"').find(|part| part.ends_with(".css")).unwrap();
+
+    let server = world.serve("data", ["--http"]);
+    for path in ["/console/", "/console/keys", "/console/do/kms/CreateKey"] {
+        owner.get(path).check_page(503, "Stop the server, or open /console/ of it.");
+    }
+    let mut elsewhere = Browser { host: format!("evil.example:{}", console.port()), ..console.browser() };
+    elsewhere.get("/console/keys").check_page(421, "Open the link");
+    assert_eq!(owner.get(style).status, 200);
+    let answer = owner.get("/console/language?to=zh");
+    assert!(answer.status == 303 && answer.head.contains("set-cookie: bulla-language=zh"), "{}", answer.head);
+    let mut chinese = Browser { cookie: "bulla-language=zh".into(), ..console.browser() };
+    chinese.get("/console/").check_page(503, "请停止该服务器，或打开它的 /console/。");
+    server.stop();
+
+    fs::set_permissions(world.path("data"), fs::Permissions::from_mode(0o777)).unwrap();
+    owner.get("/console/keys").check_page(503, "is open to others");
+    fs::set_permissions(world.path("data"), fs::Permissions::from_mode(0o700)).unwrap();
+    console.stop();
 }
 
 /// The other user knows the link and the cookie, which other users of the machine cannot read.
@@ -216,7 +275,7 @@ fn other_users_of_the_machine_are_refused() {
         let mut thief = Browser { from, cookie: owner.cookie.clone(), ..console.browser() };
         let path = path.to_owned();
         let answer = as_another_user(move || thief.get(&path));
-        assert_eq!((answer.status, &*answer.body), (403, ""), "{from}");
+        answer.check_page(403, "Run `bulla console` to open your own.");
         assert!(!answer.head.contains("set-cookie"), "{}", answer.head);
     }
     // A connection that the other user closes without waiting for an answer has no owner, which is reported as root.

@@ -77,6 +77,7 @@ impl Kms {
         codes: [&SecretText; 2],
         password: Option<&SecretText>,
     ) -> Result<SignedIn, DeviceRefusal> {
+        self.auditor.admit()?;
         let (source, hash) = {
             let snapshot = self.state.snapshot()?;
             let (row, profile) = signed_in.user_by_password(&snapshot).ok_or(DeviceRefusal::Ended)?;

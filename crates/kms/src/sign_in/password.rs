@@ -36,6 +36,7 @@ impl Kms {
         old: Option<&SecretText>,
         new: &SecretText,
     ) -> Result<SignedIn, PasswordRefusal> {
+        self.auditor.admit()?;
         let (name, source, hash) = {
             let snapshot = self.state.snapshot()?;
             let (row, profile) = signed_in.user_by_password(&snapshot).ok_or(PasswordRefusal::Ended)?;

@@ -41,6 +41,7 @@ impl Kms {
         code: &SecretText,
         check: impl AsyncFnOnce(Code) -> Result<T, CodeRefusal>,
     ) -> Result<T, CodeRefusal> {
+        self.auditor.admit()?; // before the code is used up
         if !self.wrong_codes.take(user, self.elapsed()) {
             return Err(CodeRefusal::TooMany);
         }

@@ -38,6 +38,7 @@ impl Handler for Rpc {
         let client = self.client(&request);
         let mut progress = Progress::begin();
         if let Some(console) = &self.console
+            && !is_probe(&request)
             && console.are_requested(&request)
         {
             let connection = connection(&request, client, &progress);
@@ -294,6 +295,10 @@ fn implies_a_known_key(code: ErrorCode, access_key_id: &str) -> bool {
 fn known_action(call: &Call) -> Option<&'static str> {
     let product = call.product.unwrap_or(Product::FALLBACK);
     product.actions().iter().copied().find(|action| *action == call.action)
+}
+
+fn is_probe(request: &Received) -> bool {
+    ["/healthz", "/readyz"].iter().any(|path| is_for_path(path, request))
 }
 
 /// Returns whether a request is for one of the paths without a signature. HEAD is answered like GET; hyper omits the

@@ -53,7 +53,7 @@ fn every_answer_carries_the_headers_of_security() {
     }
 }
 
-fn check_headers(what: &str, answer: &Answer) {
+pub(crate) fn check_headers(what: &str, answer: &Answer) {
     for (name, value) in HEADERS {
         assert_eq!(answer.header(name), value, "{what}: {name}");
         assert_eq!(answer.headers.iter().filter(|(known, _)| known == name).count(), 1, "{what}: {name}");
@@ -132,13 +132,74 @@ fn a_server_without_a_console_shows_no_page() {
 fn a_browser_that_opens_the_address_is_led_to_the_console() {
     let site = Site::new();
     let accepts = "Accept: text/html,application/xhtml+xml\r\n";
-    let answer = site.visitor().exchange("GET", "/", accepts, b"");
-    assert_eq!((answer.status, answer.header("location")), (303, "/console/"));
-    for (path, headers) in [("/", ""), ("/", "Accept: application/json\r\n"), ("/?Action=ListKeys", accepts)]
-    {
+    for path in ["/", "/?utm=1", "/?a=Action&actions=%zz"] {
+        let answer = site.visitor().exchange("GET", path, accepts, b"");
+        assert_eq!((answer.status, answer.header("location")), (303, "/console/"), "{path}");
+        check_headers(path, &answer);
+    }
+    let v3 = format!("{accepts}x-acs-action: ListKeys\r\n");
+    for (path, headers) in [
+        ("/", ""),
+        ("/", "Accept: application/json\r\n"),
+        ("/?Action=ListKeys", accepts),
+        ("/?a=b&Action=ListKeys", accepts),
+        ("/keys?Action=ListKeys", accepts),
+        ("/", &v3),
+    ] {
         let answer = site.visitor().exchange("GET", path, headers, b"");
         assert!(answer.status >= 400 && answer.header("location").is_empty(), "{answer:?}");
+        assert!(answer.header("content-type").starts_with("application/json"), "{answer:?}");
     }
+    for path in ["/healthz", "/readyz"] {
+        let answer = site.visitor().exchange("GET", path, accepts, b"");
+        assert_eq!((answer.status, &*answer.body), (200, r#"{"Status":"ok"}"#), "{path}");
+    }
+}
+
+/// Returns the status of a page, after checking that it is one, in this language and with the id of its request.
+fn page_in(language: &str, answer: &Answer) -> u16 {
+    let (tag, id) =
+        if language == "zh" { ("lang=\"zh-CN\"", "请求 ID") } else { ("lang=\"en\"", "Request id") };
+    check_headers(language, answer);
+    assert!(answer.header("content-type").starts_with("text/html"), "{answer:?}");
+    assert!(answer.body.contains(tag) && answer.body.contains(id), "{answer:?}");
+    answer.status
+}
+
+#[test]
+fn a_browser_gets_a_page_at_every_path_and_under_every_name() {
+    let site = Site::new();
+    for language in ["en", "zh"] {
+        let accepts = format!("Accept: text/html\r\nAccept-Language: {language}\r\n");
+        for path in ["/keys", "/favicon.ico", "/consoles/", "/Console/", "/index.html?a=b"] {
+            let answer = site.visitor().exchange("GET", path, &accepts, b"");
+            assert_eq!(page_in(language, &answer), 404, "{path}");
+            assert!(answer.body.contains("href=\"/console/\""), "{path}");
+        }
+        let mut elsewhere = Visitor { host: "evil.example".into(), ..site.visitor() };
+        for path in ["/", "/?utm=1", "/keys", "/console/", "/console/assets/none.css"] {
+            let answer = elsewhere.exchange("GET", path, &accepts, b"");
+            assert_eq!(page_in(language, &answer), 421, "{path}");
+            assert_eq!(answer.header("location"), "", "{path}");
+        }
+    }
+}
+
+#[test]
+fn a_form_that_is_too_large_gets_a_page() {
+    let site = Site::new();
+    for (language, host, status) in [("en", None, 413), ("zh", None, 413), ("zh", Some("evil.example"), 421)]
+    {
+        let host = host.map_or_else(|| site.host(), str::to_owned);
+        let request = format!(
+            "POST /console/keys HTTP/1.1\r\nHost: {host}\r\nAccept-Language: {language}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 400000\r\n\r\ntoken="
+        );
+        assert_eq!(page_in(language, &site.server.send(request)), status);
+    }
+    // The page for a request of no host, or of two, is an answer to invalid HTTP.
+    let request = "GET /console/ HTTP/1.1\r\nAccept-Language: zh\r\n\r\n";
+    assert_eq!(page_in("zh", &site.server.send(request)), 400);
 }
 
 #[test]

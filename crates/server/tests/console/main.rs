@@ -14,4 +14,5 @@ mod mfa;
 mod sessions;
 #[path = "../../../kms/tests/support/totp.rs"]
 mod totp;
+mod unavailable;
 mod visitor;

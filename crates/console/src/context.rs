@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bulla_kms::{Ask, Kms, Origin};
+use bulla_kms::{Ask, Caller, Kms, Origin};
 use bulla_wire::{Action, Error, Product, Reply, Request as Call};
 use maud::{Markup, html};
 use zeroize::Zeroizing;
@@ -85,6 +85,11 @@ impl View {
 impl Context<'_> {
     pub(crate) fn say(&self, text: Text) -> &'static str {
         self.view.say(text)
+    }
+
+    /// Whether the caller is the owner of an embedded store, which no server serves.
+    pub(crate) fn is_embedded(&self) -> bool {
+        matches!(self.origin.caller(), Caller::Owner)
     }
 
     /// Calls an action as the caller.

@@ -5,7 +5,7 @@
 
 mod aliases;
 mod also;
-mod command;
+pub(crate) mod command;
 mod control;
 mod cryptography;
 mod digest;
@@ -33,7 +33,6 @@ use http::StatusCode;
 use maud::{Markup, html};
 
 use self::also::Also;
-pub(crate) use self::command::quoted;
 use self::control::Control;
 pub(crate) use self::control::unix;
 pub(crate) use self::links::{button, link, link_as};

@@ -137,7 +137,7 @@ fn parts(text: &str) -> Vec<Part<'_>> {
 }
 
 /// Whether a character is a control, changes the direction of others, joins them, or has no width.
-fn is_hidden(letter: char) -> bool {
+pub(crate) fn is_hidden(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }

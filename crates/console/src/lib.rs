@@ -15,10 +15,12 @@
 //! | `pages`, `offers` | pages that show data, with links to the forms that the caller may use |
 //! | `forms` | forms, each of which is one action of the API |
 //! | `refusals` | the page for a request that gets no other page |
+//! | `address`, `shell` | the command lines that pages print: the address of the KMS, and quotes |
 //! | `layout`, `texts`, `errors` | what pages have in common; their texts in English and Chinese |
 
 #![forbid(unsafe_code)]
 
+mod address;
 mod assets;
 mod attempts;
 mod context;
@@ -40,6 +42,7 @@ mod qr;
 mod refusals;
 mod routes;
 mod sessions;
+mod shell;
 mod sign_in;
 mod sign_in_lines;
 mod sm2;

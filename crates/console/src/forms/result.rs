@@ -4,10 +4,10 @@ use bulla_wire::Parameters;
 use maud::{Markup, html};
 
 use super::Form;
-use super::command::line;
+use super::command;
 use crate::context::Context;
 use crate::indented::indented;
-use crate::layout::{self, foreign};
+use crate::layout;
 use crate::texts;
 
 pub(super) fn page(
@@ -29,9 +29,9 @@ pub(super) fn page(
             h2 { (context.say(texts::REPLY)) }
             (json)
         }
-        h2 { (context.say(texts::SAME_BY_COMMAND)) }
-        @for program in ["bulla", "aliyun"] {
-            pre tabindex="0" { code { (foreign(&line(program, form, parameters))) } }
+        @if let Some(commands) = command::show(context, form, parameters) {
+            h2 { (context.say(texts::SAME_BY_COMMAND)) }
+            (commands)
         }
         p { a href=(form.way_back(parameters)) { (context.say(texts::BACK)) } }
     };

@@ -1,5 +1,7 @@
 //! The recovery sheet: what to keep so that no key is lost. To be printed and stored away from the server.
 
+use std::path::{self, Path};
+
 use bulla_kms::Caller;
 use bulla_wire::{Error, Timestamp};
 use maud::{Markup, html};
@@ -7,6 +9,7 @@ use maud::{Markup, html};
 use super::Page;
 use crate::context::Context;
 use crate::layout::{facts, foreign};
+use crate::shell::quoted;
 use crate::texts::{self, Text, text};
 use crate::times::time;
 
@@ -21,7 +24,7 @@ pub(super) fn show(context: &Context<'_>) -> Result<Page, Error> {
         return Err(bulla_wire::Product::Kms.denied("kms:*", &resource));
     }
     let kms = context.kms;
-    let file = |path: &std::path::Path| -> Markup {
+    let file = |path: &Path| -> Markup {
         html! { code { (path.display().to_string()) } }
     };
     let content = html! {
@@ -52,11 +55,13 @@ fn first_key(context: &Context<'_>) -> Markup {
         Ok(Some(key)) => html! { code { (key) } },
         Err(error) => html! { (context.say(KEY_UNREADABLE)) (foreign(&error.to_string())) },
     };
+    let directory = path::absolute(&trail.directory).unwrap_or_else(|_| trail.directory.clone());
+    let directory = quoted(&directory.display().to_string());
     html! {
         h2 { (context.say(texts::AUDIT_TRAIL)) }
         (facts(&context.view, &[(FIRST_KEY, key)]))
         p { (context.say(WHY_FIRST_KEY)) }
-        p { code { "bulla audit verify " (trail.directory.display()) " --public-key first-key" } }
+        p { code { "bulla audit verify " (foreign(&directory)) " --public-key first-key" } }
     }
 }
 
@@ -109,8 +114,10 @@ const LOSSES: [Text; 3] = [
 
 #[cfg(test)]
 mod tests {
+    use bulla_kms::AuditOptions;
     use http::StatusCode;
 
+    use crate::shell::quoted;
     use crate::testing::Browser;
 
     #[test]
@@ -126,5 +133,16 @@ mod tests {
         assert_eq!(page.status, StatusCode::FORBIDDEN);
         assert!(!page.has(&key.to_string()));
         assert!(!Browser::owner().get("/console/recovery").has("bulla audit verify"), "no trail, no key");
+    }
+
+    #[test]
+    fn the_command_of_the_sheet_is_for_a_shell() {
+        let owner = Browser::owner_with(|options| {
+            options.audit = Some(AuditOptions::new(options.data.join("it's the trail"), "node"));
+        });
+        let quoted = quoted(&owner.site.kms.data().join("it's the trail").display().to_string());
+        assert!(quoted.starts_with('\''));
+        let page = owner.get("/console/recovery");
+        assert!(page.has(&format!("<bdi>{quoted}</bdi> --public-key first-key")), "{page:?}");
     }
 }

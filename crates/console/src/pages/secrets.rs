@@ -5,7 +5,7 @@ use bulla_wire::kms::{
     DescribeSecret, DescribeSecretReply, GetSecretPolicy, ListSecretVersionIds, ListSecretVersionIdsReply,
     SecretEntry, SecretVersionEntry,
 };
-use bulla_wire::{Error, Product};
+use bulla_wire::{Error, Parameters, Product};
 use maud::{Markup, html};
 
 use super::numbered::{self, PAGE_SIZE, page_number};
@@ -181,9 +181,12 @@ fn next_version(reply: &ListSecretVersionIdsReply) -> String {
 
 /// Shows how programs read the secret.
 fn use_it(context: &Context<'_>, name: &str) -> Markup {
+    let get = forms::find(Product::Kms, "GetSecretValue").expect("it is in the table");
+    let mut parameters = Parameters::default();
+    parameters.set("SecretName", name);
     html! {
         h2 { (context.say(text("Read it from a program", "在程序中读取"))) }
-        pre tabindex="0" { code { "bulla kms GetSecretValue --SecretName " (foreign(&forms::quoted(name))) } }
+        @if let Some(commands) = forms::command::show(context, get, &parameters) { (commands) }
     }
 }
 

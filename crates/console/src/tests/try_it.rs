@@ -7,7 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use bulla_wire::{Parameters, Product};
 use http::StatusCode;
 
-use crate::testing::{Browser, Page};
+use crate::testing::{Browser, EVERYTHING, Page};
 
 /// Returns a member of the reply that a page shows.
 fn member(page: &Page, name: &str) -> String {
@@ -27,7 +27,7 @@ fn a_text_is_encrypted_with_a_context_and_decrypted() {
     let context = [("EncryptionContext:name:0", "file"), ("EncryptionContext:value:0", "a b")];
     let text = ("Plaintext", "<密> & 钥");
     let page = owner.post(&format!("/console/do/kms/Encrypt?KeyId={id}"), &[text, context[0], context[1]]);
-    assert!(page.has("bulla kms Encrypt") && page.has("aliyun kms Encrypt"), "{}", page.html);
+    assert!(page.has("bulla kms Encrypt"), "{}", page.html);
     assert!(!page.has("密&gt;"), "what was typed is not sent back: {}", page.html);
     assert!(!page.has("POWvhj4gJiDpkqU="), "nor is it as Base64: {}", page.html);
     let blob = member(&page, "CiphertextBlob");
@@ -39,6 +39,53 @@ fn a_text_is_encrypted_with_a_context_and_decrypted() {
     let (folded, _) = folded.split_once("</details>").unwrap();
     assert!(folded.contains("&quot;Plaintext&quot;"), "what the page shows already is folded: {}", page.html);
     assert!(page.has("href=\"/console/try\""), "{}", page.html);
+}
+
+/// Returns the command lines that a page shows.
+fn lines(page: &Page) -> Vec<String> {
+    let parts = page.html.split("<bdi>").skip(1).map(|part| part.split("</bdi>").next().unwrap());
+    let lines =
+        parts.filter(|part| ["export ", "bulla ", "aliyun "].iter().any(|start| part.starts_with(start)));
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_commands_of_a_result_and_of_a_secret_name_the_server_or_the_store() {
+    let owner = Browser::owner();
+    let fields = [("SecretName", "@-a"), ("VersionId", "v1"), ("SecretData", "value")];
+    owner.call(Product::Kms, "CreateSecret", &fields).unwrap();
+    let random =
+        |browser: &Browser| browser.post("/console/do/kms/GetRandomPassword", &[("ExcludeCharacters", "@-")]);
+    let read = |browser: &Browser| browser.get("/console/secrets/%40-a");
+    let own = ["GetRandomPassword --ExcludeCharacters='@@-'", "GetSecretValue --SecretName='@@-a'"];
+    let cloud = ["GetRandomPassword --ExcludeCharacters='@-'", "GetSecretValue --SecretName='@-a'"];
+    let store = format!("export BULLA_KMS=embedded:{}", owner.site.kms.data().display());
+    for (page, own) in [random(&owner), read(&owner)].iter().zip(own) {
+        assert_eq!(lines(page), [store.clone(), format!("bulla kms {own}")]);
+        assert!(!page.has("ALIBABA_CLOUD_ACCESS_KEY_ID"), "{page:?}");
+    }
+    let user = owner.user("ann", EVERYTHING);
+    for ((page, own), cloud) in [random(&user), read(&user)].iter().zip(own).zip(cloud) {
+        let server = "export BULLA_KMS=http://localhost:7443".to_owned();
+        let at = format!("--endpoint localhost:7443 --region {} --insecure", owner.site.kms.region());
+        assert_eq!(lines(page), [server, format!("bulla kms {own}"), format!("aliyun kms {cloud} {at}")]);
+        assert!(page.has("ALIBABA_CLOUD_ACCESS_KEY_ID"), "{page:?}");
+    }
+    let key = owner.make_key(&[]);
+    let key = |browser: &Browser| browser.get(&format!("/console/keys/{key}"));
+    assert!(key(&owner).has(&store) && !key(&owner).has("aliyun kms"));
+    assert!(key(&user).has("--endpoint localhost:7443") && !key(&user).has(&store));
+}
+
+/// `bulla` has no users, roles and policies of an embedded store.
+#[test]
+fn the_owner_of_a_store_gets_no_command_that_is_refused() {
+    let owner = Browser::owner();
+    let user = owner.user("ann", EVERYTHING);
+    owner.call(Product::Ram, "CreateUser", &[("UserName", "ci")]).unwrap();
+    let make = |browser: &Browser| browser.post("/console/do/ram/CreateAccessKey?UserName=ci", &[]);
+    assert!(lines(&make(&owner)).is_empty());
+    assert_eq!(lines(&make(&user))[1], "bulla ram CreateAccessKey --UserName=ci");
 }
 
 #[test]

@@ -11,12 +11,11 @@ mod python;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use bulla_kms::Caller;
 use bulla_wire::kms::KeyMetadata;
-use http::header::HOST;
 use maud::{Markup, html};
 
 use super::{Purpose, public_key};
+use crate::address::{Address, CREDENTIALS, Server};
 use crate::context::Context;
 use crate::paths::{path, with_query};
 use crate::sm2;
@@ -33,9 +32,9 @@ struct Use<'a> {
     algorithm: &'static str,
     /// What precedes the message in a digest for SM2, as Base64.
     signer: Option<String>,
-    host: &'a str,
-    tls: bool,
-    region: &'a str,
+    /// The line for a shell after which `bulla` calls this KMS.
+    export: String,
+    server: Server<'a>,
 }
 
 pub(super) async fn show(
@@ -53,18 +52,16 @@ pub(super) async fn show(
         version,
         algorithm,
         signer: if algorithm == "SM2DSA" { Some(signer(context, key, version).await) } else { None },
-        host: context.request.header(&HOST).unwrap_or("localhost"),
-        tls: context.request.connection.tls,
-        region: context.kms.region(),
+        export: Address::of(context).export(),
+        server: Server::of(context),
     };
-    let is_embedded = matches!(context.origin.caller(), Caller::Owner);
     html! {
         h2 { (context.say(text("Use this key", "使用此密钥"))) }
         p {
             a href=(with_query(&path("try", &[]), &[("key", &key.key_id)])) { (context.say(texts::TRY_IT)) }
             (context.say(text(" in this console, or from a program:", "（在控制台中），或在程序中使用：")))
         }
-        @if is_embedded {
+        @if context.is_embedded() {
             (lines(context, text("Command line", "命令行"), &use_of.own_commands()))
             p.fine { (context.say(SERVE)) }
         } @else {
@@ -93,16 +90,6 @@ fn lines(context: &Context<'_>, title: Text, code: &str) -> Markup {
     }
 }
 
-impl Use<'_> {
-    fn scheme(&self) -> &'static str {
-        if self.tls { "https" } else { "http" }
-    }
-}
-
-const CREDENTIALS: Text = text(
-    "Each program has an access key of its own in ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, and trusts the certificate authority in ALIBABA_CLOUD_CA_BUNDLE.",
-    "请为每个程序分别设置环境变量 ALIBABA_CLOUD_ACCESS_KEY_ID 和 ALIBABA_CLOUD_ACCESS_KEY_SECRET（各用自己的访问密钥），并用 ALIBABA_CLOUD_CA_BUNDLE 指定受信任的 CA 证书。",
-);
 const SERVE: Text = text(
     "The SDKs need a server: `bulla serve` answers the API of Alibaba Cloud KMS with the keys of this store.",
     "各语言 SDK 需要服务器：运行 bulla serve，即可通过阿里云 KMS 的 API 使用此密钥库中的密钥。",

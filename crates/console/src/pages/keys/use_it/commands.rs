@@ -4,7 +4,7 @@ use super::Use;
 use crate::pages::keys::Purpose;
 
 impl Use<'_> {
-    /// Returns the commands for an embedded store.
+    /// Returns the commands of `bulla`.
     pub(super) fn own_commands(&self) -> String {
         let files = match self.purpose {
             Purpose::DataKeys => {
@@ -12,19 +12,15 @@ impl Use<'_> {
             }
             _ => String::new(),
         };
-        files + &self.calls("bulla kms", "")
+        format!("{}\n{files}{}", self.export, self.calls("bulla kms", ""))
     }
 
     /// Returns the commands for this server.
     pub(super) fn commands(&self) -> String {
-        let Self { host, region, .. } = self;
-        let insecure = if self.tls { "" } else { " --insecure" };
-        let at = format!(" --endpoint {host} --region {region}{insecure}");
         format!(
-            "export BULLA_KMS={}://{host}\n{}\n# or with the command line of the cloud\n{}",
-            self.scheme(),
+            "{}\n# or with the command line of the cloud\n{}",
             self.own_commands(),
-            self.calls("aliyun kms", &at),
+            self.calls("aliyun kms", &self.server.flags()),
         )
     }
 

@@ -1,11 +1,12 @@
 //! Example for Go: alibaba-cloud-sdk-go, which calls the MAC actions with common requests.
 
 use super::Use;
+use crate::address::Server;
 use crate::pages::keys::Purpose;
 
 impl Use<'_> {
     pub(super) fn go(&self) -> String {
-        let Self { host, region, .. } = self;
+        let Server { host, region, .. } = self.server;
         format!(
             r#"// go get github.com/aliyun/alibaba-cloud-sdk-go
 package main
@@ -126,8 +127,8 @@ func must(err error) {{
 
     /// Returns the function that sends common requests, for the MAC actions.
     fn go_common(&self) -> String {
-        let Self { host, .. } = self;
-        let scheme = self.scheme();
+        let Server { host, .. } = self.server;
+        let scheme = self.server.scheme();
         format!(
             r#"
 // The client has no request of its own for these actions.
@@ -157,6 +158,6 @@ func ask(client *kms.Client, action string, parameters map[string]string) (reply
     }
 
     fn go_scheme(&self, request: &str) -> String {
-        format!("\t{request}.Scheme = \"{}\"\n", self.scheme())
+        format!("\t{request}.Scheme = \"{}\"\n", self.server.scheme())
     }
 }

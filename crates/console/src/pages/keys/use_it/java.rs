@@ -1,11 +1,12 @@
 //! Example for Java: aliyun-java-sdk-kms, which calls the MAC actions with common requests.
 
 use super::Use;
+use crate::address::Server;
 use crate::pages::keys::Purpose;
 
 impl Use<'_> {
     pub(super) fn java(&self) -> String {
-        let Self { host, region, .. } = self;
+        let Server { host, region, .. } = self.server;
         let packages = if self.signer.is_some() { ", org.bouncycastle:bcprov-jdk18on" } else { "" };
         format!(
             r#"// com.aliyun:aliyun-java-sdk-kms, com.aliyun:aliyun-java-sdk-core{packages}
@@ -44,7 +45,7 @@ public class Example {{
             names.extend(["com.google.gson.Gson", "com.google.gson.JsonObject"].map(str::to_owned));
             names.extend(common.map(str::to_owned));
         }
-        if !self.tls && self.purpose != Purpose::Macs {
+        if !self.server.tls && self.purpose != Purpose::Macs {
             names.push("com.aliyuncs.http.ProtocolType".to_owned());
         }
         names.push("com.aliyuncs.profile.DefaultProfile".to_owned());
@@ -127,8 +128,8 @@ public class Example {{
 
     /// Returns the methods that send common requests, for the MAC actions.
     fn java_common(&self) -> String {
-        let Self { key, algorithm, host, .. } = self;
-        let protocol = self.scheme().to_ascii_uppercase(); // HTTP unless it is set
+        let Self { key, algorithm, server: Server { host, .. }, .. } = self;
+        let protocol = self.server.scheme().to_ascii_uppercase(); // HTTP unless it is set
         format!(
             r#"
     // The client has no request of its own for these actions.
@@ -163,7 +164,7 @@ public class Example {{
     }
 
     fn java_protocol(&self, request: &str) -> String {
-        if self.tls {
+        if self.server.tls {
             String::new()
         } else {
             format!("        {request}.setSysProtocol(ProtocolType.HTTP);\n")

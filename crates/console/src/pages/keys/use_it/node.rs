@@ -1,6 +1,7 @@
 //! Example for Node.js: @alicloud/kms20160120, and @alicloud/pop-core for the MAC actions, which the former lacks.
 
 use super::Use;
+use crate::address::Server;
 use crate::pages::keys::Purpose;
 
 impl Use<'_> {
@@ -8,10 +9,10 @@ impl Use<'_> {
         if self.purpose == Purpose::Macs {
             return self.node_macs();
         }
-        let Self { host, region, .. } = self;
+        let Server { host, region, .. } = self.server;
         let crypto =
             if self.purpose == Purpose::Signatures { "const crypto = require('crypto');\n" } else { "" };
-        let protocol = if self.tls { "" } else { "  protocol: 'http',\n" };
+        let protocol = if self.server.tls { "" } else { "  protocol: 'http',\n" };
         format!(
             r"// npm install @alicloud/kms20160120
 {crypto}const kms = require('@alicloud/kms20160120');
@@ -74,8 +75,8 @@ const client = new kms.default(new Config({{
     }
 
     fn node_macs(&self) -> String {
-        let Self { key, algorithm, host, .. } = self;
-        let scheme = self.scheme();
+        let Self { key, algorithm, server: Server { host, .. }, .. } = self;
+        let scheme = self.server.scheme();
         format!(
             r"// npm install @alicloud/pop-core
 const {{ RPCClient }} = require('@alicloud/pop-core');

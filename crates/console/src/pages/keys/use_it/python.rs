@@ -13,7 +13,7 @@ impl Use<'_> {
             Purpose::Signatures => "import hashlib\nfrom base64 import b64encode\n",
             Purpose::Encryption | Purpose::Macs => "from base64 import b64encode\n",
         };
-        let trust = if self.tls {
+        let trust = if self.server.tls {
             "    ca=os.environ[\"ALIBABA_CLOUD_CA_BUNDLE\"],\n"
         } else {
             "    protocol=\"http\",\n"
@@ -31,7 +31,7 @@ client = Client(Config(
     endpoint="{}",
 {trust}))
 {}"#,
-            self.host,
+            self.server.host,
             self.python_calls(),
         )
     }

@@ -13,7 +13,7 @@ use crate::texts::{self, Text, text};
 pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
     let limits = context.find(DescribeLimits {}).await?;
     let content = html! {
-        p { (context.say(ABOUT)) }
+        p { (context.say(if context.is_embedded() { ABOUT_STORE } else { ABOUT })) }
         h2 { (context.say(text("Quotas", "配额"))) }
         (quotas(context, &limits))
         h2 { (context.say(text("Keys, aliases and secrets by creator", "按创建者统计密钥、别名和凭据"))) }
@@ -174,6 +174,10 @@ const ABOUT: Text = text(
      They cannot be changed here.",
     "这些值只能在服务器配置文件的 quotas 和 limits 表中设置，重新加载（SIGHUP）后生效，不能在此处修改。",
 );
+const ABOUT_STORE: Text = text(
+    "The values of the embedded KMS. They cannot be changed; a server (`bulla serve`) with this store has those of its configuration file.",
+    "此处为内嵌 KMS 的取值，不能修改。用此密钥库运行服务器（bulla serve）时，以其配置文件中的值为准。",
+);
 const EACH: Text = text("counted for each", "按对象分别计数");
 const KEYS_OF_ONE: Text = text("Keys by one creator (the most now)", "单个创建者的密钥（当前最多）");
 const ALIASES_OF_ONE: Text = text("Aliases by one creator (the most now)", "单个创建者的别名（当前最多）");
@@ -206,9 +210,12 @@ mod tests {
             ann.post("/console/do/kms/CreateKey", &[]);
         }
         let page = owner.get("/console/limits");
-        for text in ["77", "1234", "5678", "keys-per-creator", "user/ann", "SIGHUP", "no limit"] {
+        for text in ["77", "1234", "5678", "keys-per-creator", "user/ann", "no limit"] {
             assert!(page.has(text), "{text}: {page:?}");
         }
+        assert!(page.has("embedded KMS") && !page.has("SIGHUP"), "{page:?}");
+        let of_server = ann.get("/console/limits");
+        assert!(of_server.has("SIGHUP") && !of_server.has("embedded KMS"), "{of_server:?}");
         let keys = page.html.split("<code>keys</code>").nth(1).unwrap();
         assert!(keys.contains(r#"<td data-label="Used">3</td><td data-label="Limit">77</td>"#), "{keys}");
         let chinese = owner.in_chinese().get("/console/limits");

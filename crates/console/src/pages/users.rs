@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::forms;
 use crate::layout::{facts, foreign};
 use crate::offers::{offer, offer_all};
-use crate::texts::{self, text};
+use crate::texts::{self, Text, text};
 use crate::times::time;
 
 pub(super) async fn list(context: &Context<'_>) -> Result<Page, Error> {
@@ -40,6 +40,7 @@ pub(super) async fn list(context: &Context<'_>) -> Result<Page, Error> {
     );
     let content = html! {
         (forms::done(context))
+        @if context.is_embedded() { p { (context.say(NO_SIGN_IN)) } }
         (search(context, &offer(context, Product::Ram, "CreateUser", On::Users, &[])))
         (table_or(context, &heads, &rows, empty_text(context, empty)))
         (numbered::page_links(context, found.total))
@@ -147,13 +148,17 @@ fn sign_in(context: &Context<'_>, user: &str, reply: Result<LoginProfileReply, E
 }
 
 const NOT_FOUND: u16 = 404;
+const NO_SIGN_IN: Text = text(
+    "Users can sign in only at a server (`bulla serve`) with this store.",
+    "只有用此密钥库运行服务器（bulla serve）时，用户才能登录。",
+);
 
 #[cfg(test)]
 mod tests {
     use http::header::CONTENT_DISPOSITION;
     use http::{Method, StatusCode};
 
-    use crate::testing::Browser;
+    use crate::testing::{Browser, EVERYTHING};
 
     #[test]
     fn the_life_of_a_user() {
@@ -197,6 +202,14 @@ mod tests {
         owner.post(&format!("/console/do/ram/DeleteLoginProfile{known}"), &[("confirmation", "anna")]);
         let page = owner.post(to, &[("confirmation", "anna")]);
         assert!(page.at.starts_with("/console/users?") && page.has("There are no users yet"), "{page:?}");
+    }
+
+    #[test]
+    fn the_owner_of_a_store_reads_where_users_sign_in() {
+        let owner = Browser::owner();
+        assert!(owner.get("/console/users").has("only at a server"));
+        assert!(owner.in_chinese().get("/console/users").has("用户才能登录"));
+        assert!(!owner.user("ann", EVERYTHING).get("/console/users").has("only at a server"));
     }
 
     #[test]

@@ -78,7 +78,10 @@ def look_around(browser):
     """Sees the key, and that it may not be changed. A form that is posted nevertheless is refused."""
     browser.open(f"/console/keys/{browser.key_id}")
     assert "Seen by Bob" in browser.main
+    assert "Disable the key (not allowed)" in browser.main
+    assert "Users (not allowed)" in browser.text
     browser.open(f"/console/do/kms/DisableKey?KeyId={browser.key_id}")
+    assert "not allowed" in browser.main
     browser.press("Disable the key")
     assert "Forbidden.NoPermission" in browser.problem
     browser.open("/console/users")

@@ -33,6 +33,8 @@ pub(crate) struct View {
     pub(crate) form_token: String,
     /// The name of the caller; `None` before the sign-in.
     pub(crate) name: Option<String>,
+    /// The pages of the navigation that the caller may not open.
+    pub(crate) denied_pages: Vec<&'static str>,
     /// The secrets of the page, each with its placeholder in the unfinished page.
     secrets: Mutex<Vec<(String, Zeroizing<String>)>>,
 }
@@ -47,7 +49,15 @@ impl View {
         let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
         let here = format!("{}{query}", request.path);
         let request_id = Arc::clone(&request.connection.request_id);
-        Self { language, here, request_id, form_token, name, secrets: Mutex::default() }
+        Self {
+            language,
+            here,
+            request_id,
+            form_token,
+            name,
+            denied_pages: Vec::new(),
+            secrets: Mutex::default(),
+        }
     }
 
     pub(crate) fn say(&self, text: Text) -> &'static str {

@@ -41,8 +41,7 @@ impl Console {
         if signed_in.must_choose_password() {
             return Some(Answer::redirect(&path("password", &[])));
         }
-        let name = (!signed_in.must_bind_device()).then(|| visit.kms.name_of(&signed_in));
-        let own = Own { visit, view: self.view(visit, name), signed_in };
+        let own = Own { visit, view: self.own_view(visit, &signed_in), signed_in };
         Some(match (posted, step) {
             (None, _) => own.page(None),
             (Some(_), ["new"]) => self.offer(&own),

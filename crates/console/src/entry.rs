@@ -227,9 +227,9 @@ impl Console {
             return None;
         }
         let is_due = signed_in.must_choose_password();
-        let name = (!is_due && !signed_in.must_bind_device()).then(|| visit.kms.name_of(&signed_in));
+        let view = self.own_view(visit, &signed_in);
         let Some(fields) = posted else {
-            return Some(sign_in::password_page(&self.view(visit, name), is_due, None));
+            return Some(sign_in::password_page(&view, is_due, None));
         };
         let chosen = sign_in::choose_password(visit.kms, &signed_in, fields);
         Some(match chosen.await {
@@ -239,7 +239,7 @@ impl Console {
                 answer
             }
             Err(problem) => {
-                let mut answer = sign_in::password_page(&self.view(visit, name), is_due, Some(problem));
+                let mut answer = sign_in::password_page(&view, is_due, Some(problem));
                 if problem == texts::SIGN_IN_FAILED {
                     answer.status = StatusCode::SERVICE_UNAVAILABLE;
                 }

@@ -85,11 +85,23 @@ fn navigation(view: &View) -> Markup {
         nav aria-label=(view.say(texts::NAVIGATION)) {
             ul {
                 @for (name, title) in NAVIGATION {
-                    li { a href=(path(name, &[])) aria-current=[(here == name).then_some("page")] { (view.say(title)) } }
+                    @let current = (here == name).then_some("page");
+                    li {
+                        @if view.denied_pages.contains(&name) {
+                            span.denied aria-current=[current] { (not_allowed(view, title)) }
+                        } @else {
+                            a href=(path(name, &[])) aria-current=[current] { (view.say(title)) }
+                        }
+                    }
                 }
             }
         }
     }
+}
+
+/// Shows the name of what the caller may not open or do.
+pub(crate) fn not_allowed(view: &View, name: Text) -> Markup {
+    html! { (view.say(name)) (view.say(texts::OPEN)) (view.say(texts::NOT_ALLOWED)) (view.say(texts::CLOSE)) }
 }
 
 /// Returns the hidden field that proves that a form belongs to this session.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bulla_kms::{Kms, Origin, PrincipalId, SignInEnded};
+use bulla_kms::{Kms, Origin, PrincipalId, SignInEnded, SignedIn};
 use bulla_wire::Parameters;
 use http::Method;
 
@@ -19,7 +19,7 @@ use crate::refusals::Refusal;
 use crate::sessions::{Lifetime, Sessions};
 use crate::texts::{self, Language};
 use crate::traffic::Traffic;
-use crate::{assets, forms, pages, paths};
+use crate::{assets, forms, offers, pages, paths};
 
 /// The prefix of the paths of all pages.
 pub const PREFIX: &str = "/console/";
@@ -154,7 +154,8 @@ impl Console {
             Err(SignInEnded::DeviceDue) => return Ok(Answer::redirect(&paths::path("device", &[]))),
             Err(SignInEnded::Store(_)) => return Err(Refusal::Engine),
         };
-        let view = self.view(&visit, Some(name));
+        let mut view = self.view(&visit, Some(name));
+        view.denied_pages = offers::denied_pages(kms, &origin);
         let traffic = matches!(self.entry, Entry::SignIn).then_some(&self.traffic);
         let context = Context { kms, request, origin, view, traffic };
         let served = serve(&context, &segments, posted).await;
@@ -175,6 +176,18 @@ impl Console {
     pub(crate) fn view(&self, visit: &Visit<'_>, name: Option<String>) -> View {
         let token = visit.value.map(|value| self.sessions.form_token(value)).unwrap_or_default();
         View::new(visit.language, visit.request, token, name)
+    }
+
+    /// Returns the view of a page about the user's own sign-in. It has the navigation unless the user must finish this page first.
+    pub(crate) fn own_view(&self, visit: &Visit<'_>, signed_in: &SignedIn) -> View {
+        match visit.kms.origin_of(signed_in, visit.request.connection.clone()) {
+            Ok(origin) => {
+                let mut view = self.view(visit, Some(visit.kms.name_of(signed_in)));
+                view.denied_pages = offers::denied_pages(visit.kms, &origin);
+                view
+            }
+            Err(_) => self.view(visit, None),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tests of pages, through a browser.
 
 mod backups;
+mod denied;
 mod guessing;
 mod keys;
 mod markup;

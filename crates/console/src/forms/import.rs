@@ -1,12 +1,12 @@
 //! Forms that import key material: one gets the wrapping key, the other sends the wrapped material.
 
 use bulla_wire::kms::GetParametersForImportReply;
-use bulla_wire::{Reply, kms};
+use bulla_wire::{Parameters, Reply, kms};
 use maud::{Markup, html};
 
 use super::control::Control::{Area, Choice, Time};
 use super::keys::{KEY_ID, of_key};
-use super::{Field, Form, Then};
+use super::{Denied, Field, Form, Then};
 use crate::context::Context;
 use crate::layout::token;
 use crate::texts::{self, Text, text};
@@ -83,6 +83,9 @@ fn commands(public_key: &str, hash: &str) -> String {
 
 fn import_form(context: &Context<'_>, reply: &GetParametersForImportReply) -> Markup {
     let form = super::find(bulla_wire::Product::Kms, "ImportKeyMaterial").expect("it is in the table");
+    let mut fields = Parameters::default();
+    fields.set("KeyId", &*reply.key_id);
+    let denied = Denied::of(context, form, &fields);
     html! {
         form.fields method="post" action=(form.path()) autocomplete="off" {
             (token(&context.view))
@@ -96,7 +99,10 @@ fn import_form(context: &Context<'_>, reply: &GetParametersForImportReply) -> Ma
                 label for="KeyMaterialExpireUnix" { (context.say(EXPIRES)) span.fine { (context.say(texts::OPEN)) (context.say(texts::OPTIONAL)) (context.say(texts::CLOSE)) } }
                 input id="KeyMaterialExpireUnix" name="KeyMaterialExpireUnix" type="datetime-local";
             }
-            div.buttons { button { (context.say(form.title)) } }
+            div.buttons {
+                button aria-describedby=[denied.described_by()] { (context.say(form.title)) }
+                (denied.mark(context))
+            }
         }
     }
 }

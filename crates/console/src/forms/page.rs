@@ -4,7 +4,7 @@ use bulla_wire::Parameters;
 use maud::{Markup, html};
 
 use super::then::Then;
-use super::{Control, Form};
+use super::{Control, Denied, Form};
 use crate::context::Context;
 use crate::layout::{self, foreign, token};
 use crate::paths::path;
@@ -29,6 +29,7 @@ impl Form {
             Some(warning) => Some(warning.show(context, fields).await),
             None => None,
         };
+        let denied = Denied::of(context, self, fields);
         let content = html! {
             @if let Some(problem) = problem { (problem) }
             (self.subject(fields))
@@ -42,7 +43,8 @@ impl Form {
                 @for field in &shown { (field) }
                 @if let Some(parameter) = self.confirmed { (confirmation(context, fields, parameter)) }
                 div.buttons {
-                    button class=[self.confirmed.map(|_| "danger")] { (title) }
+                    button class=[self.confirmed.map(|_| "danger")] aria-describedby=[denied.described_by()] { (title) }
+                    (denied.mark(context))
                     @if let Some(second) = self.second { (second.button(context)) }
                     a href=(self.way_back(fields)) { (context.say(texts::CANCEL)) }
                 }

@@ -2,14 +2,14 @@
 
 use bulla_kms::Enrolment;
 use bulla_wire::ram;
-use bulla_wire::{Product, Reply};
+use bulla_wire::{Parameters, Product, Reply};
 use maud::{Markup, html};
 use zeroize::Zeroizing;
 
 use super::control::Control::{Choice, Clearable, Known, Line, Secret};
 use super::second::{File, Second};
 use super::suggest::{GROUPS, USERS};
-use super::{Field, Form, Then, find};
+use super::{Denied, Field, Form, Then, find};
 use crate::context::Context;
 use crate::layout::{facts, token};
 use crate::qr;
@@ -241,6 +241,9 @@ fn mfa_device(context: &Context<'_>, reply: &Reply) -> Option<Markup> {
     let label = format!("{name}@{}", context.kms.account());
     let Enrolment { seed, qr_code } = Enrolment::new(device.base32_string_seed.clone(), &label);
     let bind = find(Product::Ram, "BindMFADevice")?;
+    let mut fields = Parameters::default();
+    fields.set("SerialNumber", &*device.serial_number);
+    let denied = Denied::of(context, bind, &fields);
     Some(html! {
         p.problem role="status" { (context.say(texts::MFA_DEVICE_SCAN)) }
         (qr::picture(&context.view, &qr_code, texts::MFA_DEVICE_QR))
@@ -257,7 +260,10 @@ fn mfa_device(context: &Context<'_>, reply: &Reply) -> Option<Markup> {
             }
             (code_field(&context.view, "AuthenticationCode1", texts::CODE_FIRST))
             (code_field(&context.view, "AuthenticationCode2", texts::CODE_SECOND))
-            div.buttons { button { (context.say(bind.title)) } }
+            div.buttons {
+                button aria-describedby=[denied.described_by()] { (context.say(bind.title)) }
+                (denied.mark(context))
+            }
         }
     })
 }

@@ -2,7 +2,7 @@
 //!
 //! The valid fields are in [`right()`]. A new form without an entry there fails the tests.
 
-use bulla_wire::Parameters;
+use bulla_wire::{Parameters, Product};
 use http::{Method, StatusCode};
 
 mod right;
@@ -14,7 +14,9 @@ use super::{COLLECTIONS, FORMS, Field, Form, find};
 use crate::Answer;
 use crate::layout::TOKEN;
 use crate::paths::with_query;
-use crate::testing::{Browser, Page};
+use crate::testing::{Browser, EVERYTHING, Page};
+
+const NOTHING: &str = r#"{"Version":"1","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}"#;
 
 fn forms() -> impl Iterator<Item = &'static Form> {
     FORMS.iter().copied().flatten()
@@ -75,6 +77,28 @@ fn every_form_does_its_action_and_nothing_without_its_token() {
         let is_done = page.has("role=\"status\"") || page.has("<h2>The same by command</h2>");
         assert!(is_done, "{}: {}", form.action, page.html);
     }
+}
+
+/// A form with all of its fields is marked if its request is denied. The ciphertext of Decrypt names the key, not a field.
+#[test]
+fn every_form_of_a_denied_action_is_marked() {
+    let owner = Browser::owner();
+    let [denied, all] =
+        [("denied", NOTHING), ("all", EVERYTHING)].map(|(name, policy)| owner.user(name, policy));
+    for form in forms() {
+        let fields = right(&owner, form);
+        let filled = with_query(&form.path(), &borrowed(&fields));
+        let is_marked =
+            |browser: &Browser, to: &str| browser.get(to).has("id=\"not-allowed\">not allowed</span>");
+        assert!(!is_marked(&all, &filled), "{}", form.action);
+        assert!(!is_marked(&owner, &filled), "{}", form.action);
+        assert_eq!(is_marked(&denied, &filled), form.action != "Decrypt", "{}", form.action);
+        let token = token(&denied.get(&form.path()), form);
+        let refused = denied.send(&Method::POST, &form.path(), &encode(&fields, Some(&token)));
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", form.action);
+    }
+    let encrypt = find(Product::Kms, "Encrypt").unwrap();
+    assert!(!denied.get(&encrypt.path()).has("not-allowed"), "no key is chosen yet");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::keys::state;
 use super::parts::{named, table, table_or};
 use crate::context::Context;
 use crate::layout::{facts, foreign};
-use crate::offers::offer;
+use crate::offers::{denied, offer};
 use crate::paths::{path, with_query};
 use crate::texts::{self, Text, text};
 use crate::times::time;
@@ -28,8 +28,12 @@ pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
         (chart::show(context))
         h2 { (context.say(text("About this server", "关于本服务器"))) }
         (facts(&context.view, &about(context, kept.as_ref())))
-        @if super::recovery::is_shown_to(context) {
-            p { a href=(path("recovery", &[])) { (context.say(texts::RECOVERY)) } }
+        p {
+            @if super::recovery::is_shown_to(context) {
+                a href=(path("recovery", &[])) { (context.say(texts::RECOVERY)) }
+            } @else {
+                (denied(context, texts::RECOVERY))
+            }
         }
     };
     Ok(Page { title: context.say(texts::OVERVIEW).to_owned(), content })

@@ -129,6 +129,8 @@ mod tests {
         assert!(page.has(&key.to_string()) && page.has("bulla audit verify"), "{page:?}");
         assert!(owner.in_chinese().get("/console/recovery").has("首个公钥"));
         let ann = owner.user("ann", crate::testing::EVERYTHING);
+        assert!(ann.get("/console/").has("Recovery sheet (not allowed)"));
+        assert!(!owner.get("/console/").has("(not allowed)"));
         let page = ann.get("/console/recovery");
         assert_eq!(page.status, StatusCode::FORBIDDEN);
         assert!(!page.has(&key.to_string()));

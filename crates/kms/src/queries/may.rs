@@ -63,7 +63,16 @@ impl Kms {
     /// It takes a few microseconds. Returns false for an action that is not in the table of the product.
     #[must_use]
     pub fn may(&self, product: Product, action: &str, on: On<'_>, origin: &Origin) -> bool {
-        let Some(permission) = Permission::named(product, action) else { return false };
+        Permission::named(product, action).is_some_and(|permission| self.has(permission, on, origin))
+    }
+
+    /// Whether the caller may search the audit trail: `actiontrail:LookupEvents`, which is of no product that is served.
+    #[must_use]
+    pub fn may_look_up_events(&self, origin: &Origin) -> bool {
+        self.has(Permission::LOOK_UP_EVENTS, On::Anything, origin)
+    }
+
+    fn has(&self, permission: Permission, on: On<'_>, origin: &Origin) -> bool {
         let Ok(snapshot) = self.state.snapshot() else { return false };
         let inquiry = Inquiry::new(self, origin, Requested::default());
         View::new(&snapshot, &inquiry, permission).ask_on(on).is_ok()

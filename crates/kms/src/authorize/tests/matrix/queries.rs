@@ -52,6 +52,9 @@ fn every_query_answers_every_caller_by_the_policies() {
             let label = format!("{} by {}", query.name(), caller.label);
             let is_overview = matches!(query, Question::Overview(_));
             let is_allowed = may(action, list);
+            if matches!(query, Question::SearchTrail(_)) {
+                assert_eq!(kms.may_look_up_events(&origin), is_allowed, "{label}");
+            }
             let inquiry = Inquiry::new(&kms, &origin, Requested::default());
             match pollster::block_on(queries::answer(&kms, &query, &inquiry)) {
                 Err(error) => {

@@ -62,6 +62,7 @@ fn a_trail_continues_after_a_hang_at_any_operation() {
             Err(error) => panic!("{operations}: {error}"),
         };
         latch.release();
+        trail.bound_waits(Some(Duration::from_secs(60))).unwrap(); // for a busy machine
         while trail.resume(4, at(3)).is_err() {
             sleep(Duration::from_millis(1));
         }

@@ -110,6 +110,15 @@ class Server:
         """Everything that the server has written to stderr."""
         return self._stderr.read_text(errors="replace")
 
+    def complete_log(self):
+        """Returns the log with the lines of all requests before this call, but without its own ones. Lines are written in order."""
+        marker = remote_bulla(self, self.directory).kms("DescribeRegions")["RequestId"]
+        deadline = time.monotonic() + 30
+        while marker not in self.log:
+            assert time.monotonic() < deadline, self.log
+            time.sleep(0.01)
+        return "".join(line for line in self.log.splitlines(True) if "DescribeRegions" not in line)
+
     @property
     def _stdout(self):
         return self.directory / "stdout"

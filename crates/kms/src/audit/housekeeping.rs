@@ -194,6 +194,7 @@ const BUFFER: usize = 256 << 10;
 mod tests {
     use std::thread;
 
+    use super::super::chain::Position;
     use super::super::testing::{Memory, Setup, at};
     use super::super::verify::{Report, verify};
     use super::super::{PublicKey, Trail};
@@ -233,10 +234,10 @@ mod tests {
         (trail, first_key)
     }
 
-    fn verified(memory: &Memory, anchor: PublicKey) -> Report {
+    fn verified(memory: &Memory, anchor: impl Into<Option<PublicKey>>) -> Report {
         let directory = tempfile::tempdir().unwrap();
         memory.dump(directory.path());
-        verify(&[directory.path().to_owned()], Some(anchor), None).unwrap()
+        verify(&[directory.path().to_owned()], anchor.into(), None).unwrap()
     }
 
     fn current(memory: &Memory) -> u64 {
@@ -262,6 +263,26 @@ mod tests {
         memory.remove(CERTIFICATES).unwrap();
         assert!(!verified(&memory, first_key).is_sound());
         assert!(verified(&memory, trail.public_key()).is_sound());
+    }
+
+    #[test]
+    fn a_loss_stays_reported_when_the_file_that_records_it_is_deleted() {
+        let setup = Setup::new();
+        let memory = Memory::default();
+        drop(written(&setup, &memory));
+        memory.remove(memory.trail_files().last().unwrap()).unwrap();
+        let mut trail = setup.open(&memory, Some(Position { number: 200, ..Position::START })).unwrap();
+        assert_eq!(trail.gaps().len(), 1);
+        for round in 0..3 {
+            trail.append(&setup.lines(20)).unwrap();
+            assert!(trail.rotate_if_due(round, at(1)).unwrap());
+            trail = setup.open(&memory, None).unwrap();
+        }
+        assert_eq!(verified(&memory, None).earlier_losses, 0, "its line is there");
+        tidy(&memory, current(&memory), 1).unwrap();
+        let report = verified(&memory, None);
+        assert!(!report.is_sound() && report.earlier_losses == 1, "{report:?}");
+        assert_eq!((&*report.faults, &*report.gaps), (&[][..], &[][..]));
     }
 
     #[test]

@@ -289,9 +289,17 @@ pub struct KeyLine<'a> {
     pub public_key: Cow<'a, str>,
     /// The public key that signs this line: that of the file before; its own key if it is not certified.
     pub key: Cow<'a, str>,
+    /// The number of losses that the trail has recorded before this file, see [`Gap::is_loss`]: their lines may be deleted.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub losses: u64,
     /// The signature, in hex.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<Cow<'a, str>>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A signature over the line before it, and so over all lines so far.

@@ -40,6 +40,7 @@ impl<D: Directory> Trail<D> {
         let failed = |error| TrailError::new(&directory.path(""), error);
         let mut found = Found::read(&directory, &opening).map_err(failed)?;
         let mut gaps = found.gaps(&opening);
+        let losses = found.scan.as_ref().map_or(0, |scan| scan.losses);
         let [held, following] = found.keys;
         let begun = match found.scan.take() {
             Some(scan) => continue_newest(&directory, &opening, scan, held, following, &mut gaps)?,
@@ -64,6 +65,7 @@ impl<D: Directory> Trail<D> {
             half_begun: None,
             gaps: Vec::new(),
             lost: 0,
+            losses,
             noted: noted.map_or(0, |noted| noted.number),
         };
         trail.new_first_key = is_first_key.then(|| trail.public_key());
@@ -88,6 +90,7 @@ impl<D: Directory> Trail<D> {
             self.write(last)?;
         }
         self.lost = gaps.iter().map(Gap::lost_lines).sum();
+        self.losses += gaps.iter().filter(|gap| gap.is_loss()).count() as u64;
         self.gaps = gaps;
         Ok(())
     }
@@ -150,7 +153,7 @@ fn begin<D: Directory>(
         Some(key) => key,
         None => keep_random(directory, CURRENT, opening)?,
     };
-    let current = begin_after(directory, opening, Position::START, gaps, &key, &key)?;
+    let current = begin_after(directory, opening, Position::START, 0, gaps, &key, &key)?;
     gaps.extend(is_key_lost.then_some(KEY_LOST));
     Ok(Begun { current, key, is_old_key_kept: false, is_first_key: true })
 }
@@ -168,7 +171,7 @@ fn continue_newest<D: Directory>(
     let is_next = |key: &SealKey| Some(key.public()) == scan.next;
     let is_open = !scan.is_compressed && scan.next.is_none();
     let begin = |key: &SealKey, signer: &SealKey, gaps: &[Gap]| {
-        begin_after(directory, opening, scan.last, gaps, key, signer)
+        begin_after(directory, opening, scan.last, scan.losses, gaps, key, signer)
     };
     match (held, following) {
         (Some(key), _) if is_key(&key) && is_open => Ok(Begun {
@@ -215,6 +218,7 @@ fn begin_after<D: Directory>(
     directory: &D,
     opening: &Opening,
     before: Position,
+    losses: u64,
     gaps: &[Gap],
     key: &SealKey,
     signer: &SealKey,
@@ -222,7 +226,7 @@ fn begin_after<D: Directory>(
     let next = before.number + 1;
     let end = gaps.iter().find(|gap| gap.from == Some(next)).and_then(|gap| gap.to);
     let number = end.map_or(next, |end| end + 1);
-    let beginning = Beginning { before, number, key, signer, now: opening.now, lines: &[] };
+    let beginning = Beginning { before, number, key, signer, losses, now: opening.now, lines: &[] };
     begin_file(directory, &opening.identity, &beginning).map(|(current, _)| current)
 }
 

@@ -24,6 +24,8 @@ pub(super) struct Scan {
     /// The highest commit of its seals.
     pub(super) sealed_commit: u64,
     pub(super) sealed_epoch: u64,
+    /// The number of losses that these lines, and files before, have recorded.
+    pub(super) losses: u64,
     /// Bytes up to the end of the last of these lines.
     pub(super) len: u64,
     /// The key that its first line certifies.
@@ -35,7 +37,7 @@ pub(super) struct Scan {
     pub(super) rest: Rest,
     /// The last line, which only the next one proves, and the state before it.
     last_line: Vec<u8>,
-    before: Option<(Position, Position, u64)>,
+    before: Option<(Position, Position, u64, u64)>,
 }
 
 /// The content after these lines.
@@ -92,7 +94,7 @@ impl Scan {
     ) -> io::Result<Option<Self>> {
         let Ok(Next::Line(line)) = lines.next() else { return Ok(None) };
         let Some(framed) = Framed::parse(line) else { return Ok(None) };
-        let Some(Content::Key(KeyLine { public_key, .. })) = content(line) else { return Ok(None) };
+        let Some(Content::Key(KeyLine { public_key, losses, .. })) = content(line) else { return Ok(None) };
         let Ok(key) = public_key.parse() else { return Ok(None) };
         let last = Position { number: framed.number, hash: Hash::of(line) };
         Ok(Some(Self {
@@ -103,6 +105,7 @@ impl Scan {
             sealed: last,
             sealed_commit: 0,
             sealed_epoch: 0,
+            losses,
             len: line.len() as u64 + 1,
             key,
             next: None,
@@ -126,11 +129,14 @@ impl Scan {
             _ if is_next && self.next.is_none() => {}
             _ => return false,
         }
-        self.before = Some((self.last, self.sealed, self.len));
+        self.before = Some((self.last, self.sealed, self.losses, self.len));
         self.last_line.clear();
         self.last_line.extend_from_slice(line);
         self.last = Position { number: framed.number, hash: Hash::of(line) };
         self.len += line.len() as u64 + 1;
+        if let Some(Content::Gap(gap)) = &content {
+            self.losses += u64::from(gap.is_loss());
+        }
         if let Some(Content::Seal(seal)) = content {
             self.sealed = self.last;
             self.sealed_commit = seal.commit;
@@ -148,7 +154,7 @@ impl Scan {
 
     /// Removes the last line, which is damaged.
     fn step_back(&mut self, requested: Option<u64>) {
-        let Some((last, sealed, len)) = self.before.take() else { return };
+        let Some((last, sealed, losses, len)) = self.before.take() else { return };
         if requested == Some(self.last.number) {
             self.requested_hash = None;
         }
@@ -157,6 +163,7 @@ impl Scan {
         self.next = None;
         self.last = last;
         self.sealed = sealed;
+        self.losses = losses;
         self.len = len;
     }
 

@@ -51,6 +51,8 @@ pub struct Trail<D: Directory = Disk> {
     pub(super) gaps: Vec<Gap>,
     /// The number of lost lines, in those gaps and in later ones.
     pub(super) lost: u64,
+    /// The number of losses that the trail has recorded, in earlier runs too.
+    pub(super) losses: u64,
     /// The number of the last seal that the store had recorded when the trail was opened, or 0.
     pub(super) noted: u64,
 }
@@ -523,6 +525,11 @@ impl<F: LogFile> Sealing<F> {
 impl Gap {
     pub(super) fn lost(from: u64, to: u64) -> Self {
         Self { reason: GapReason::Lost, from: Some(from), to: Some(to), lines: None }
+    }
+
+    /// Whether something durable was lost.
+    pub(super) fn is_loss(&self) -> bool {
+        !matches!(self.reason, GapReason::Missed | GapReason::Cut)
     }
 
     /// The number of lost lines.

@@ -20,7 +20,7 @@ use std::mem;
 use std::path::PathBuf;
 
 use super::chain::{Framed, Hash, Position};
-use super::line::{Content, Gap, GapReason, KeyLine, SealLine};
+use super::line::{Content, Gap, KeyLine, SealLine};
 use super::scan::{content, is_notable};
 use super::seal::PublicKey;
 use super::sources::{CERTIFICATES, Common, ReadError, TrailFile};
@@ -50,6 +50,8 @@ pub struct Report {
     pub faults: Vec<Fault>,
     /// The missing lines that the trail itself records, each with the number of the recording line.
     pub gaps: Vec<(u64, Gap)>,
+    /// The number of losses of durable lines, and of keys, that the trail recorded before the first file.
+    pub earlier_losses: u64,
 }
 
 /// A fault of a trail.
@@ -153,8 +155,7 @@ impl Report {
     /// Whether there is no fault, and no durable line is lost.
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        let is_loss = |gap: &Gap| !matches!(gap.reason, GapReason::Missed | GapReason::Cut);
-        self.faults.is_empty() && !self.gaps.iter().any(|(_, gap)| is_loss(gap))
+        self.faults.is_empty() && self.earlier_losses == 0 && !self.gaps.iter().any(|(_, gap)| gap.is_loss())
     }
 
     /// The number of lines after the last seal.
@@ -367,6 +368,9 @@ impl Verifier {
         }
         let is_first = self.report.first_key.is_none();
         self.report.first_key.get_or_insert(signer);
+        if is_first {
+            self.report.earlier_losses = certificate.losses;
+        }
         let is_led_to = if is_first {
             self.is_anchored = self.earlier.contains(&signer) || self.anchor == Some(signer);
             true

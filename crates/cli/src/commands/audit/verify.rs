@@ -65,6 +65,15 @@ fn print_report(report: &Report) -> Result<(), Failure> {
             _ => print(format_args!("{}: {}", fault.path.display(), sentence(&fault.kind)))?,
         }
     }
+    match report.earlier_losses {
+        0 => {}
+        1 => print(
+            "before these lines, the trail recorded 1 loss of durable lines or of a key; that file was deleted since",
+        )?,
+        losses => print(format_args!(
+            "before these lines, the trail recorded {losses} losses of durable lines or of keys; their files were deleted since"
+        ))?,
+    }
     for (number, gap) in &report.gaps {
         print(format_args!("line {number} says: {}", of_gap(gap)))?;
     }
@@ -121,6 +130,7 @@ fn as_json(report: &Report) -> Value {
         "newest_key": report.last_key.map(|key| key.to_string()),
         "faults": faults,
         "gaps": gaps,
+        "earlier_losses": report.earlier_losses,
     })
 }
 

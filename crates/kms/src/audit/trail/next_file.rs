@@ -45,13 +45,22 @@ impl<D: Directory> Trail<D> {
         self.remove_half_begun(number)?;
         let Some((key, now)) = self.next.take() else { return Ok(()) };
         let lost_lines = lost.as_ref().map_or(0, Gap::lost_lines);
+        let is_loss = lost.is_some();
         let missed = self.missed(missed);
         let leaves_numbers_out = number > last.number + 1;
         // The second line names the numbers that the first one leaves out.
         let gaps = if leaves_numbers_out { [missed, lost] } else { [lost, missed] };
         let gaps: Vec<_> =
             gaps.into_iter().flatten().map(|gap| self.members(now, Content::Gap(gap))).collect();
-        let beginning = Beginning { before: last, number, key: &key, signer: &self.key, now, lines: &gaps };
+        let beginning = Beginning {
+            before: last,
+            number,
+            key: &key,
+            signer: &self.key,
+            losses: self.losses,
+            now,
+            lines: &gaps,
+        };
         match begin_file(&self.directory, &self.identity, &beginning) {
             Ok((current, lines)) => {
                 self.current = current;
@@ -61,6 +70,7 @@ impl<D: Directory> Trail<D> {
                 self.elsewhere = None;
                 self.half_begun = None;
                 self.lost += lost_lines;
+                self.losses += u64::from(is_loss);
                 self.key = key;
                 self.is_old_key_kept = true;
                 let _ = self.destroy_old_key(); // if it fails, that of the next seal does
@@ -119,6 +129,8 @@ pub(in crate::audit) struct Beginning<'b> {
     /// The key of the file, and that of the file before, which certifies it.
     pub(in crate::audit) key: &'b SealKey,
     pub(in crate::audit) signer: &'b SealKey,
+    /// The number of losses that were recorded before.
+    pub(in crate::audit) losses: u64,
     pub(in crate::audit) now: Time,
     /// The lines after the certificate.
     pub(in crate::audit) lines: &'b [Members],
@@ -130,11 +142,12 @@ pub(in crate::audit) fn begin_file<D: Directory>(
     identity: &Identity,
     beginning: &Beginning<'_>,
 ) -> Result<(Current<D::File>, Vec<u8>), TrailError> {
-    let Beginning { before, number, key, signer, now, lines } = *beginning;
+    let Beginning { before, number, key, signer, losses, now, lines } = *beginning;
     let certificate = KeyLine {
         epoch: identity.epoch,
         public_key: key.public().to_string().into(),
         key: signer.public().to_string().into(),
+        losses,
         signature: None,
     };
     let members = Members::new(identity, &Line { time: now, content: Content::Key(certificate) });

@@ -53,6 +53,7 @@ impl<D: Directory> Trail<D> {
             identity,
             roots,
             limits,
+            closed: Vec::new(),
             current,
             key,
             next: None,
@@ -68,6 +69,8 @@ impl<D: Directory> Trail<D> {
             losses,
             noted: noted.map_or(0, |noted| noted.number),
         };
+        let files = trail.files().map_err(|error| TrailError::new(&trail.directory.path(""), error))?;
+        trail.closed = files.range(..trail.current.first).copied().collect();
         trail.new_first_key = is_first_key.then(|| trail.public_key());
         trail.destroy_old_key()?;
         let _ = trail.directory.remove(NEXT); // of a file that was not begun; usually it does not exist

@@ -5,6 +5,7 @@
 
 mod next_file;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::mem;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use bulla_keys::root::RootKeys;
 use self::next_file::keep_next;
 pub(super) use self::next_file::{Beginning, begin_file};
 use super::chain::Position;
-use super::files::{Directory, Disk, LogFile};
+use super::files::{Directory, Disk, LogFile, first_number};
 use super::housekeeping::{Housekeeping, Turn};
 use super::line::{Content, Gap, GapReason, Identity, Line, Members, SealLine, Time};
 use super::seal::{PublicKey, SealKey};
@@ -31,6 +32,8 @@ pub struct Trail<D: Directory = Disk> {
     pub(super) roots: Arc<RootKeys>,
     pub(super) limits: Limits,
     pub(super) current: Current<D::File>,
+    /// The numbers of the first lines of earlier files, oldest first. Housekeeping may have deleted the oldest.
+    pub(super) closed: Vec<u64>,
     /// The key of the current file.
     pub(super) key: SealKey,
     /// The key of the next file, and when that was begun; the current file accepts no more lines.
@@ -299,6 +302,9 @@ impl<D: Directory> Trail<D> {
             self.current.sealed_epoch = self.identity.epoch;
         }
         self.begin_next()?;
+        if let Ok(left) = self.files() {
+            self.closed.retain(|first| left.contains(first));
+        }
         Ok(true)
     }
 
@@ -334,9 +340,7 @@ impl<D: Directory> Trail<D> {
                 cut.map_err(|error| TrailError::new(&self.path(), error))?;
             }
             Some(Stopped::Ended(loss)) => {
-                let lost = Gap::lost(self.current.first, self.current.last.number);
-                let lost = (!matches!(loss, Loss::Unreadable(_))).then_some(lost);
-                self.leave_file(missed, lost, now)?;
+                self.leave_file(missed, !matches!(loss, Loss::Unreadable(_)), now)?;
                 self.stopped = None;
                 return Ok(self.current.last);
             }
@@ -483,6 +487,11 @@ impl<D: Directory> Trail<D> {
             copy.extend_from_slice(&self.buffer);
         }
         Ok(())
+    }
+
+    /// The numbers of the first lines of the files in the directory.
+    pub(super) fn files(&self) -> io::Result<BTreeSet<u64>> {
+        Ok(self.directory.names()?.iter().filter_map(|name| Some(first_number(name)?.0)).collect())
     }
 
     fn find_loss(&self) -> Result<(), Loss> {

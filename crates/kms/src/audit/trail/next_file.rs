@@ -14,12 +14,21 @@ use crate::audit::seal::SealKey;
 use crate::audit::trail_error::TrailError;
 
 impl<D: Directory> Trail<D> {
-    /// Begins another file without a last line in the current one.
-    pub(super) fn leave_file(&mut self, missed: u64, lost: Option<Gap>, now: Time) -> Result<(), TrailError> {
+    /// Begins another file without a last line in the current one, whose lines may be lost.
+    pub(super) fn leave_file(&mut self, missed: u64, is_lost: bool, now: Time) -> Result<(), TrailError> {
         self.directory.renew()?; // the directory may have been removed
+        let lost = if is_lost { Some(self.lost_files()?) } else { None };
         let (key, _) = self.next.get_or_insert_with(|| (SealKey::random(), now));
         keep_next(&self.directory, key, &self.roots)?;
         self.begin_file(missed, lost)
+    }
+
+    /// Returns the lines of the current file and of those directly before it that are gone too.
+    fn lost_files(&self) -> Result<Gap, TrailError> {
+        let files = self.files().map_err(|error| TrailError::new(&self.directory.path(""), error))?;
+        let is_lost = |first: &&u64| files.range(*first..).all(|left| *left >= self.current.first);
+        let from = self.closed.iter().find(is_lost).copied().unwrap_or(self.current.first);
+        Ok(Gap::lost(from, self.current.last.number))
     }
 
     /// Begins the next file, if its key exists, after the current one is durable.
@@ -63,6 +72,7 @@ impl<D: Directory> Trail<D> {
         };
         match begin_file(&self.directory, &self.identity, &beginning) {
             Ok((current, lines)) => {
+                self.closed.push(self.current.first);
                 self.current = current;
                 if let Some(copy) = &mut self.copy {
                     copy.extend_from_slice(&lines);

@@ -298,3 +298,54 @@ fn lines_of_an_earlier_run_that_the_files_did_not_accept_are_named() {
     assert_eq!(opened(&damaged.after_kill(), 6, 3), (vec![cut, missed(None, None, Some(3))], 10));
     assert_eq!(opened(&Memory::default(), 20, 0), (vec![missed(Some(1), Some(20), None), key_lost], 25));
 }
+
+#[test]
+fn earlier_files_that_are_missing_with_the_current_one_are_lost_too() {
+    let setup = Setup::new();
+    for (kept, is_reopened) in [(0, false), (1, false), (2, false), (3, false), (1, true)] {
+        let memory = Memory::default();
+        let mut trail = setup.open(&memory, None).unwrap();
+        for round in 0..3 {
+            trail.append(&setup.lines(20)).unwrap();
+            assert!(trail.rotate_if_due(round, at(1)).unwrap());
+        }
+        if is_reopened {
+            drop(trail);
+            trail = setup.open(&memory, None).unwrap();
+        }
+        let last = trail.last().number;
+        let files = memory.trail_files();
+        assert_eq!(files.len(), 4);
+        files[kept..].iter().for_each(|name| memory.remove(name).unwrap());
+        trail.append(&setup.lines(1)).unwrap_err();
+        trail.resume(1, at(2)).unwrap();
+        let (from, _) = first_number(&files[kept]).unwrap();
+        assert_eq!(trail.lost_lines(), last + 1 - from, "{kept}");
+        trail.seal(4, at(3)).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        memory.dump(directory.path());
+        let report = verify(&[directory.path().to_owned()], None, None).unwrap();
+        assert!(report.gaps.iter().any(|(_, gap)| *gap == Gap::lost(from, last)), "{kept}: {report:?}");
+        assert!(!report.is_sound(), "also if the remaining lines have no fault");
+    }
+}
+
+#[test]
+fn files_that_housekeeping_deleted_are_not_lost() {
+    let setup = Setup::new();
+    let memory = Memory::default();
+    let mut trail = setup.open(&memory, None).unwrap();
+    for round in 0..3 {
+        trail.append(&setup.lines(20)).unwrap();
+        assert!(trail.rotate_if_due(round, at(1)).unwrap());
+    }
+    memory.remove(&memory.trail_files()[0]).unwrap();
+    trail.append(&setup.lines(20)).unwrap();
+    assert!(trail.rotate_if_due(4, at(1)).unwrap());
+    let files = memory.trail_files();
+    files.iter().for_each(|name| memory.remove(name).unwrap());
+    trail.append(&setup.lines(1)).unwrap_err();
+    let last = trail.last().number;
+    trail.resume(0, at(2)).unwrap();
+    assert_eq!(trail.lost_lines(), last + 1 - first_number(&files[0]).unwrap().0);
+}

@@ -11,48 +11,70 @@ use bulla_kms::{Kms, LostFile, SinkHealth};
 
 use crate::log::Log;
 
-/// The thread that checks; it ends when this is dropped. On a network file system its system calls may take long, so it
-/// is not a thread that answers requests.
+/// The threads that check; they end when this is dropped. On a network file system a check of the store may hang, so neither
+/// is it on a thread that answers requests, nor on the one that finds that the trail hangs.
 pub(crate) struct StoreWatch {
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    _store: EachSecond,
+    _trail: EachSecond,
 }
 
 impl StoreWatch {
     pub(crate) fn start(kms: Arc<Kms>, log: Arc<Log>) -> io::Result<Self> {
+        let store = Arc::clone(&kms);
+        let store_log = Arc::clone(&log);
+        let mut last = None;
+        let check_store = move || {
+            let lost = store.check_store().err();
+            if lost != last {
+                store_log.event(event(lost.as_ref()));
+            }
+            last = lost;
+        };
+        let mut last_fault = None;
+        let mut sinks = Vec::new(); // also a fault from before this thread began is new to the log
+        let mut lost_lines = lost_audit_lines(&kms);
+        let check_trail = move || {
+            let fault = kms.audit_fault();
+            if fault != last_fault {
+                log.event(audit_event(fault.as_deref()));
+            }
+            last_fault = fault;
+            let found = lost_audit_lines(&kms);
+            if found > lost_lines {
+                log.event(lost_lines_event(found - lost_lines));
+            }
+            lost_lines = found;
+            let found = kms.audit_sinks();
+            sink_events(&sinks, &found).into_iter().for_each(|event| log.event(event));
+            sinks = found;
+        };
+        Ok(Self {
+            _store: EachSecond::start("bulla-store", check_store)?,
+            _trail: EachSecond::start("bulla-trail", check_trail)?,
+        })
+    }
+}
+
+/// A thread that runs a check once a second, until this is dropped.
+struct EachSecond {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl EachSecond {
+    fn start(name: &str, mut check: impl FnMut() + Send + 'static) -> io::Result<Self> {
         let (stop, stopped) = channel();
         let work = move || {
-            let mut last = None;
-            let mut last_fault = None;
-            let mut sinks = Vec::new(); // also a fault from before this thread began is new to the log
-            let mut lost_lines = lost_audit_lines(&kms);
             while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
-                let lost = kms.check_store().err();
-                if lost != last {
-                    log.event(event(lost.as_ref()));
-                }
-                last = lost;
-                let fault = kms.audit_fault();
-                if fault != last_fault {
-                    log.event(audit_event(fault.as_deref()));
-                }
-                last_fault = fault;
-                let found = lost_audit_lines(&kms);
-                if found > lost_lines {
-                    log.event(lost_lines_event(found - lost_lines));
-                }
-                lost_lines = found;
-                let found = kms.audit_sinks();
-                sink_events(&sinks, &found).into_iter().for_each(|event| log.event(event));
-                sinks = found;
+                check();
             }
         };
-        let thread = thread::Builder::new().name("bulla-store".into()).spawn(work)?;
+        let thread = thread::Builder::new().name(name.into()).spawn(work)?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 }
 
-impl Drop for StoreWatch {
+impl Drop for EachSecond {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {

@@ -133,7 +133,7 @@ fn lists() -> impl Iterator<Item = String> {
 }
 
 /// The pages that need no name, below the prefix.
-const FIXED: [&str; 34] = [
+const FIXED: [&str; 37] = [
     "",
     "keys",
     "aliases",
@@ -143,6 +143,9 @@ const FIXED: [&str; 34] = [
     "roles",
     "policies",
     "account",
+    "audit",
+    "limits",
+    "may",
     "try",
     "files",
     "keys?text=zebra",

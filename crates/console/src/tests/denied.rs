@@ -44,7 +44,7 @@ fn the_navigation_marks_the_pages_that_are_refused() {
         marked.push(start.html.matches("(not allowed)</span></li>").count());
     }
     assert_eq!(marked, [0, 0, 6, 4]);
-    assert!(callers[2].in_chinese().get("/console/").has(">用户 (无权限)</span></li>"));
+    assert!(callers[2].in_chinese().get("/console/").has(">用户（无权限）</span></li>"));
 }
 
 #[test]

@@ -122,8 +122,8 @@ impl Console {
         let then = fields.get("then").unwrap_or_default();
         let source = visit.request.connection.source;
         let now = visit.kms.elapsed();
-        let known = self.known_browsers.user(visit.request, now);
-        match sign_in::check(visit.kms, fields, visit.request.connection, known).await {
+        let returning_user = self.known_browsers.user(visit.request, now);
+        match sign_in::check(visit.kms, fields, visit.request.connection, returning_user).await {
             Ok(FirstFactor::Enough(signed_in)) => match self.signed_in(visit, name, then, signed_in).await {
                 Ok(answer) => answer,
                 Err(error) => self.not_signed_in(visit, then, &error),
@@ -386,14 +386,14 @@ mod tests {
         let owner = Browser::owner();
         user(&owner, "ann");
         user(&owner, "bob");
-        let known = owner.visitor();
-        known.post("/console/sign-in", &[("UserName", "ann"), ("Password", "Right-Horse-7")]);
-        assert!(known.get("/console/").has("ann"));
-        known.post("/console/sign-out", &[]);
+        let browser = owner.visitor();
+        browser.post("/console/sign-in", &[("UserName", "ann"), ("Password", "Right-Horse-7")]);
+        assert!(browser.get("/console/").has("ann"));
+        browser.post("/console/sign-out", &[]);
         let password = String::from("Wrong-Horse-7").into();
         let flood = flood(&owner.site.kms, &password);
-        assert!(is_queued(&known, "ann"));
-        assert!(!is_queued(&known, "bob"));
+        assert!(is_queued(&browser, "ann"));
+        assert!(!is_queued(&browser, "bob"));
         assert!(!is_queued(&owner.visitor(), "ann"));
         drop(flood);
     }
@@ -441,9 +441,9 @@ mod tests {
         let owner = Browser::owner();
         user(&owner, "ann");
         user(&owner, "eve");
-        let known = owner.visitor();
+        let ann_browser = owner.visitor();
         let fields = |name| [("UserName", name), ("Password", "Right-Horse-7")];
-        known.post("/console/sign-in", &fields("ann"));
+        ann_browser.post("/console/sign-in", &fields("ann"));
         let first = owner.visitor();
         first.post("/console/sign-in", &fields("eve"));
         for _ in 0..16 {
@@ -451,7 +451,7 @@ mod tests {
         }
         let password = String::from("Wrong-Horse-7").into();
         let flood = flood(&owner.site.kms, &password);
-        assert!(is_queued(&known, "ann"));
+        assert!(is_queued(&ann_browser, "ann"));
         assert!(!is_queued(&first, "eve"));
         drop(flood);
     }
@@ -460,16 +460,16 @@ mod tests {
     fn five_wrong_passwords_end_the_cookie_of_a_browser() {
         let owner = Browser::owner();
         user(&owner, "ann");
-        let known = owner.visitor();
+        let browser = owner.visitor();
         let sign_in =
-            |password| known.post("/console/sign-in", &[("UserName", "ann"), ("Password", password)]);
+            |password| browser.post("/console/sign-in", &[("UserName", "ann"), ("Password", password)]);
         for wrong in [4, 5] {
             assert!(sign_in("Right-Horse-7").has("ann"));
-            known.post("/console/sign-out", &[]);
+            browser.post("/console/sign-out", &[]);
             (0..wrong).for_each(|_| drop(sign_in("Wrong-Horse-7")));
             let password = String::from("Wrong-Horse-7").into();
             let flood = flood(&owner.site.kms, &password);
-            assert_eq!(is_queued(&known, "ann"), wrong == 4);
+            assert_eq!(is_queued(&browser, "ann"), wrong == 4);
             drop(flood);
         }
     }

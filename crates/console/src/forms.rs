@@ -217,7 +217,7 @@ pub(crate) async fn perform(
 }
 
 fn named(product: &str, action: &str) -> Option<&'static Form> {
-    let product = Product::ALL.iter().find(|known| known.name().eq_ignore_ascii_case(product))?;
+    let product = Product::ALL.iter().find(|candidate| candidate.name().eq_ignore_ascii_case(product))?;
     find(*product, action)
 }
 

@@ -37,7 +37,7 @@ impl KnownBrowsers {
     pub(crate) fn remember(&self, request: &Request<'_>, user: PrincipalId, now: Duration) -> String {
         let cookie = ServerCookie::of_browser(request);
         let value = self.0.begin(cookie.read(request), Known { user, failures: 0 }, now);
-        self.0.limit(MAX_BROWSERS, |known| known.user == user);
+        self.0.limit(MAX_BROWSERS, |browser| browser.user == user);
         cookie.set(&value)
     }
 
@@ -46,8 +46,8 @@ impl KnownBrowsers {
         let cookie = ServerCookie::of_browser(request);
         let Some(value) = cookie.read(request) else { return };
         match self.0.resume(value, now) {
-            Some(known) if known.failures + 1 < MAX_FAILURES => {
-                self.0.note(value, Known { failures: known.failures + 1, ..known });
+            Some(browser) if browser.failures + 1 < MAX_FAILURES => {
+                self.0.note(value, Known { failures: browser.failures + 1, ..browser });
             }
             _ => self.0.end(value),
         }

@@ -15,9 +15,9 @@ pub(crate) fn offer(
     product: Product,
     action: &str,
     on: On<'_>,
-    known: &[(&str, &str)],
+    parameters: &[(&str, &str)],
 ) -> Markup {
-    offer_all(context, product, action, None, &[on], known)
+    offer_all(context, product, action, None, &[on], parameters)
 }
 
 /// As [`offer`], for an action on several resources, and with an optional label.
@@ -27,12 +27,12 @@ pub(crate) fn offer_all(
     action: &str,
     label: Option<Text>,
     on: &[On<'_>],
-    known: &[(&str, &str)],
+    parameters: &[(&str, &str)],
 ) -> Markup {
     let form = find(product, action).expect("a page links to forms of the table");
     let label = label.unwrap_or(form.title);
     if may_all(context, product, action, on) {
-        return link_as(context, product, action, label, known);
+        return link_as(context, product, action, label, parameters);
     }
     denied(context, label)
 }
@@ -44,10 +44,10 @@ pub(crate) fn offer_button(
     action: &str,
     label: Text,
     on: On<'_>,
-    known: &[(&str, &str)],
+    parameters: &[(&str, &str)],
 ) -> Markup {
     if may_all(context, product, action, &[on]) {
-        return button(context, product, action, label, known);
+        return button(context, product, action, label, parameters);
     }
     denied(context, label)
 }

@@ -19,9 +19,9 @@ pub(crate) fn segments(path: &str) -> Option<Vec<String>> {
     rest.split('/').map(decode).collect()
 }
 
-/// Returns the path of a page: a known path, followed by names, which are encoded.
-pub(crate) fn path(known: &str, names: &[&str]) -> String {
-    let mut path = format!("{PREFIX}{known}");
+/// Returns the path of a page: `base`, a path below [`PREFIX`], followed by names, which are encoded.
+pub(crate) fn path(base: &str, names: &[&str]) -> String {
+    let mut path = format!("{PREFIX}{base}");
     for name in names {
         path.push('/');
         path.extend(utf8_percent_encode(name, SEGMENT));

@@ -136,7 +136,7 @@ pub(crate) fn tried_name(fields: &Parameters) -> &str {
     fields.non_empty("AccessKeyId").or(fields.get("UserName")).unwrap_or_default()
 }
 
-/// Checks the access key or the password of a form. `known` is the user who signed in before in this browser.
+/// Checks the access key or the password of a form. `returning_user` is the user who signed in before in this browser.
 ///
 /// # Errors
 /// As the engine's.
@@ -144,14 +144,14 @@ pub(crate) async fn check(
     kms: &Kms,
     fields: &Parameters,
     from: &Connection,
-    known: Option<PrincipalId>,
+    returning_user: Option<PrincipalId>,
 ) -> Result<FirstFactor, SignInRefusal> {
     let secret = |name: &str| SecretText::from(fields.get(name).unwrap_or_default().to_owned());
     match fields.non_empty("AccessKeyId") {
         Some(id) => kms.sign_in_by_access_key(id, &secret("AccessKeySecret")).map(FirstFactor::Enough),
         None => {
             let name = fields.get("UserName").unwrap_or_default();
-            kms.sign_in_by_password(name, &secret("Password"), from.source, known).await
+            kms.sign_in_by_password(name, &secret("Password"), from.source, returning_user).await
         }
     }
 }

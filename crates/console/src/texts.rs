@@ -25,8 +25,9 @@ impl Language {
         if let Some(chosen) = cookies::read(request, COOKIE) {
             return Self::from_code(chosen).unwrap_or(Self::English);
         }
-        let wanted = request.header(&ACCEPT_LANGUAGE).unwrap_or_default();
-        let codes = wanted.split(',').map(|range| range.split([';', '-']).next().unwrap_or_default().trim());
+        let accepted = request.header(&ACCEPT_LANGUAGE).unwrap_or_default();
+        let codes =
+            accepted.split(',').map(|range| range.split([';', '-']).next().unwrap_or_default().trim());
         codes.filter_map(Self::from_code).next().unwrap_or(Self::English)
     }
 

@@ -62,7 +62,7 @@ impl Control {
     /// # Errors
     /// InvalidParameter for a value without a name or a time that cannot be parsed.
     pub(crate) fn value(self, parameter: &str, fields: &Parameters) -> Result<Option<String>, Error> {
-        let given = || fields.non_empty(parameter);
+        let entered = || fields.non_empty(parameter);
         Ok(match self {
             Self::Hidden
             | Self::Line
@@ -70,16 +70,16 @@ impl Control {
             | Self::Secret
             | Self::Number
             | Self::Check
-            | Self::Choice(_) => given().map(str::to_owned),
+            | Self::Choice(_) => entered().map(str::to_owned),
             Self::Clearable => fields.get(parameter).map(str::to_owned),
-            Self::HiddenList => given().map(|name| json!([name]).to_string()),
+            Self::HiddenList => entered().map(|name| json!([name]).to_string()),
             Self::Area | Self::SecretArea | Self::Document(_) => {
-                given().map(|text| text.replace("\r\n", "\n"))
+                entered().map(|text| text.replace("\r\n", "\n"))
             }
-            Self::Base64 => given().map(|text| BASE64_STANDARD.encode(text.replace("\r\n", "\n"))),
-            Self::Digest => given()
+            Self::Base64 => entered().map(|text| BASE64_STANDARD.encode(text.replace("\r\n", "\n"))),
+            Self::Digest => entered()
                 .map(|text| BASE64_STANDARD.encode(digest(&SHA256, text.replace("\r\n", "\n").as_bytes()))),
-            Self::Time => match given() {
+            Self::Time => match entered() {
                 Some(text) => Some(unix(text).ok_or_else(|| Error::invalid(parameter))?.to_string()),
                 None => None,
             },
@@ -206,7 +206,7 @@ fn pairs<'a>(parameter: &str, fields: &'a Parameters) -> Result<Vec<(&'a str, &'
         match (part(NAME), part(VALUE)) {
             ("", "") => {}
             ("", _) => return Err(Error::invalid(parameter)),
-            (name, _) if pairs.iter().any(|(known, _)| *known == name) => {
+            (name, _) if pairs.iter().any(|(earlier, _)| *earlier == name) => {
                 return Err(Error::invalid(parameter));
             }
             pair => pairs.push(pair),

@@ -9,10 +9,15 @@ use crate::layout::token;
 use crate::paths::{path, with_query};
 use crate::texts::Text;
 
-/// Returns a link to the form of an action, with the `known` fields filled in.
-pub(crate) fn link(context: &Context<'_>, product: Product, action: &str, known: &[(&str, &str)]) -> Markup {
+/// Returns a link to the form of an action, with the fields of `parameters` filled in.
+pub(crate) fn link(
+    context: &Context<'_>,
+    product: Product,
+    action: &str,
+    parameters: &[(&str, &str)],
+) -> Markup {
     let form = find(product, action).expect("a page links to forms of the table");
-    link_as(context, product, action, form.title, known)
+    link_as(context, product, action, form.title, parameters)
 }
 
 /// As [`link`], with another label.
@@ -21,27 +26,27 @@ pub(crate) fn link_as(
     product: Product,
     action: &str,
     label: Text,
-    known: &[(&str, &str)],
+    parameters: &[(&str, &str)],
 ) -> Markup {
     let form = find(product, action).expect("a page links to forms of the table");
-    let to = with_query(&form.path(), known);
+    let to = with_query(&form.path(), parameters);
     let class = if form.confirmed.is_some() { "action danger" } else { "action" };
     html! { a class=(class) href=(to) { (context.say(label)) } }
 }
 
-/// Returns a button that calls an action at once, with the `known` parameters.
+/// Returns a button that calls an action at once, with the `parameters`.
 pub(crate) fn button(
     context: &Context<'_>,
     product: Product,
     action: &str,
     label: Text,
-    known: &[(&str, &str)],
+    parameters: &[(&str, &str)],
 ) -> Markup {
     let form = find(product, action).expect("a page has buttons for forms of the table");
     html! {
         form.inline method="post" action=(form.path()) {
             (token(&context.view))
-            @for (name, value) in known { input type="hidden" name=(name) value=(value); }
+            @for (name, value) in parameters { input type="hidden" name=(name) value=(value); }
             button.quiet { (context.say(label)) }
         }
     }

@@ -40,7 +40,7 @@ impl Then {
             }
             Self::Typed { name, kind, collections } => {
                 let kind = fields.non_empty(kind)?;
-                let (_, collection) = collections.iter().find(|(known, _)| *known == kind)?;
+                let (_, collection) = collections.iter().find(|(candidate, _)| *candidate == kind)?;
                 of(collection, name)
             }
             _ => None,

@@ -149,7 +149,7 @@ fn no_input_makes_a_form_fail() {
         post(&Vec::new());
         for name in names(form) {
             for value in odd {
-                let mut wrong: Fields = fields.iter().filter(|(known, _)| *known != name).cloned().collect();
+                let mut wrong: Fields = fields.iter().filter(|(other, _)| *other != name).cloned().collect();
                 wrong.push((name, value.to_owned()));
                 post(&wrong);
             }
@@ -196,10 +196,10 @@ fn names(form: &'static Form) -> Vec<&'static str> {
 impl Form {
     /// Returns the address to which the page of a resource links: the hidden fields are in the query.
     fn address(&self, fields: &Fields) -> String {
-        let is_known =
+        let is_prefilled =
             |name: &str| self.fields.iter().any(|field| is_hidden(field) && field.parameter == name);
-        let known: Vec<_> = borrowed(fields).into_iter().filter(|(name, _)| is_known(name)).collect();
-        with_query(&self.path(), &known)
+        let prefilled: Vec<_> = borrowed(fields).into_iter().filter(|(name, _)| is_prefilled(name)).collect();
+        with_query(&self.path(), &prefilled)
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) async fn of(context: &Context<'_>, user: Option<&str>, on: On<'_>) ->
     for key in reply.iter().flat_map(|reply| &reply.access_keys.access_key) {
         rows.push(row(context, user, on, key).await);
     }
-    let known: Vec<_> = user.map(|user| ("UserName", user)).into_iter().collect();
+    let parameters: Vec<_> = user.map(|user| ("UserName", user)).into_iter().collect();
     let heads =
         [texts::ACCESS_KEY_ID, texts::STATE, texts::CREATED, text("Last used", "最近使用"), texts::ACTIONS];
     let empty = text(
@@ -27,7 +27,7 @@ pub(super) async fn of(context: &Context<'_>, user: Option<&str>, on: On<'_>) ->
     );
     html! {
         (section(context, texts::ACCESS_KEYS, &reply, |_| table_or(context, &heads, &rows, empty)))
-        div.buttons { (offer(context, Product::Ram, "CreateAccessKey", on, &known)) }
+        div.buttons { (offer(context, Product::Ram, "CreateAccessKey", on, &parameters)) }
     }
 }
 
@@ -37,13 +37,13 @@ async fn row(context: &Context<'_>, user: Option<&str>, on: On<'_>, key: &Access
         user_access_key_id: key.access_key_id.clone(),
     };
     let used = context.ask(query).await;
-    let mut known: Vec<_> = user.map(|user| ("UserName", user)).into_iter().collect();
-    known.push(("UserAccessKeyId", &key.access_key_id));
+    let mut parameters: Vec<_> = user.map(|user| ("UserName", user)).into_iter().collect();
+    parameters.push(("UserAccessKeyId", &key.access_key_id));
     let (state, next, change) = match key.status {
         AccessKeyStatus::Active => (text("Active", "启用"), "Inactive", text("Disable", "禁用")),
         AccessKeyStatus::Inactive => (text("Inactive", "禁用"), "Active", text("Enable", "启用")),
     };
-    let changed: Vec<_> = known.iter().copied().chain([("Status", next)]).collect();
+    let changed: Vec<_> = parameters.iter().copied().chain([("Status", next)]).collect();
     vec![
         html! { code { (key.access_key_id) } },
         html! { (context.say(state)) },
@@ -55,7 +55,7 @@ async fn row(context: &Context<'_>, user: Option<&str>, on: On<'_>, key: &Access
         html! {
             div.buttons {
                 (offer_button(context, Product::Ram, "UpdateAccessKey", change, on, &changed))
-                (offer(context, Product::Ram, "DeleteAccessKey", on, &known))
+                (offer(context, Product::Ram, "DeleteAccessKey", on, &parameters))
             }
         },
     ]

@@ -29,12 +29,12 @@ pub(super) fn policies(
     reply: &Result<AttachedPoliciesReply, Error>,
 ) -> Markup {
     let heads = [texts::NAME, texts::TYPE, texts::DESCRIPTION, text("Attached", "授权时间"), texts::ACTIONS];
-    let known = (holder.parameter, holder.name);
+    let parameter = (holder.parameter, holder.name);
     html! {
         (section(context, texts::POLICIES, reply, |reply| {
             let rows: Vec<_> = reply.policies.policy.iter().map(|policy| {
                 let kind = kind(policy.policy_type);
-                let detached = [known, ("PolicyType", kind), ("PolicyName", &policy.policy_name)];
+                let detached = [parameter, ("PolicyType", kind), ("PolicyName", &policy.policy_name)];
                 vec![
                     policy_link(policy.policy_type, &policy.policy_name),
                     html! { (context.say(kind_words(policy.policy_type))) },
@@ -46,7 +46,7 @@ pub(super) fn policies(
             let empty = text("No policies, so none allows anything.", "没有权限策略，未授予任何权限。");
             table_or(context, &heads, &rows, empty)
         }))
-        div.buttons { (offer(context, Product::Ram, holder.attach, holder.on, &[known])) }
+        div.buttons { (offer(context, Product::Ram, holder.attach, holder.on, &[parameter])) }
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) async fn one(context: &Context<'_>, name: &str) -> Result<Page, Error
         ListUsersForGroup { group_name: name.to_owned(), marker: marker(context), max_items: Some(50) };
     let members = context.ask(query).await;
     let attached = context.ask(ListPoliciesForGroup { group_name: name.to_owned() }).await;
-    let known = [("GroupName", name)];
+    let parameters = [("GroupName", name)];
     let holder = Holder {
         attach: "AttachPolicyToGroup",
         detach: "DetachPolicyFromGroup",
@@ -64,8 +64,8 @@ pub(super) async fn one(context: &Context<'_>, name: &str) -> Result<Page, Error
             (text("Changed", "更新时间"), group.update_date.map(time).unwrap_or_default()),
         ]))
         div.buttons {
-            (offer(context, Product::Ram, "UpdateGroup", On::Group(name), &known))
-            (offer(context, Product::Ram, "DeleteGroup", On::Group(name), &known))
+            (offer(context, Product::Ram, "UpdateGroup", On::Group(name), &parameters))
+            (offer(context, Product::Ram, "DeleteGroup", On::Group(name), &parameters))
         }
         (members_of(context, name, &members))
         (policies(context, holder, &attached))
@@ -83,12 +83,12 @@ fn members_of(context: &Context<'_>, group: &str, reply: &Result<ListUsersForGro
     html! {
         (section(context, texts::USERS, reply, |reply| {
             let rows: Vec<_> = reply.users.user.iter().map(|user| {
-                let known = [("UserName", &*user.user_name), ("GroupName", group)];
+                let parameters = [("UserName", &*user.user_name), ("GroupName", group)];
                 vec![
                     named("users", &user.user_name),
                     foreign(&user.display_name),
                     time(user.join_date),
-                    offer_all(context, Product::Ram, "RemoveUserFromGroup", None, &[On::User(&user.user_name), On::Group(group)], &known),
+                    offer_all(context, Product::Ram, "RemoveUserFromGroup", None, &[On::User(&user.user_name), On::Group(group)], &parameters),
                 ]
             }).collect();
             html! {
@@ -121,8 +121,8 @@ mod tests {
         let policy = [("PolicyType", "System"), ("PolicyName", "AliyunKMSFullAccess")];
         let page = owner.post("/console/do/ram/AttachPolicyToGroup?GroupName=writers", &policy);
         assert!(page.has("/console/policies/System/AliyunKMSFullAccess"), "{page:?}");
-        let known = "?GroupName=writers&PolicyType=System&PolicyName=AliyunKMSFullAccess";
-        owner.post(&format!("/console/do/ram/DetachPolicyFromGroup{known}"), &[]);
+        let query = "?GroupName=writers&PolicyType=System&PolicyName=AliyunKMSFullAccess";
+        owner.post(&format!("/console/do/ram/DetachPolicyFromGroup{query}"), &[]);
         owner.post("/console/do/ram/DeleteGroup?GroupName=writers", &[("confirmation", "writers")]);
         assert_eq!(owner.get("/console/groups/writers").status, StatusCode::NOT_FOUND);
     }

@@ -39,8 +39,8 @@ pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
 }
 
 /// Returns a link to the page with some fields filled in.
-pub(super) fn link(context: &Context<'_>, label: Text, known: &[(&str, &str)]) -> Markup {
-    let to = with_query(&path("may", &[]), known);
+pub(super) fn link(context: &Context<'_>, label: Text, prefilled: &[(&str, &str)]) -> Markup {
+    let to = with_query(&path("may", &[]), prefilled);
     html! { a.action href=(to) { (context.say(label)) } }
 }
 

@@ -108,11 +108,11 @@ fn details(context: &Context<'_>, policy: &Policy) -> Markup {
 
 fn actions(context: &Context<'_>, name: &str) -> Markup {
     // The actions that read the current values for the forms need the type.
-    let known = [("PolicyName", name), ("PolicyType", "Custom")];
+    let parameters = [("PolicyName", name), ("PolicyType", "Custom")];
     html! {
         div.buttons {
             @for action in ["CreatePolicyVersion", "UpdatePolicyDescription", "DeletePolicy"] {
-                (offer(context, Product::Ram, action, On::Policy(name), &known))
+                (offer(context, Product::Ram, action, On::Policy(name), &parameters))
             }
         }
     }
@@ -135,7 +135,7 @@ fn versions_of(context: &Context<'_>, policy: &Policy, reply: &ListPolicyVersion
     let is_custom = policy.policy_type == PolicyType::Custom;
     let this = on(policy.policy_type, &policy.policy_name);
     let row = |version: &PolicyVersion| {
-        let known = [("PolicyName", &*policy.policy_name), ("VersionId", &*version.version_id)];
+        let parameters = [("PolicyName", &*policy.policy_name), ("VersionId", &*version.version_id)];
         let to = with_query(&here, &[("version", &version.version_id)]);
         let in_force = text("in force", "生效中");
         vec![
@@ -146,8 +146,8 @@ fn versions_of(context: &Context<'_>, policy: &Policy, reply: &ListPolicyVersion
                     (context.say(in_force))
                 } @else if is_custom {
                     div.buttons {
-                        (offer_button(context, Product::Ram, "SetDefaultPolicyVersion", text("Put in force", "设为默认"), this, &known))
-                        (offer(context, Product::Ram, "DeletePolicyVersion", this, &known))
+                        (offer_button(context, Product::Ram, "SetDefaultPolicyVersion", text("Put in force", "设为默认"), this, &parameters))
+                        (offer(context, Product::Ram, "DeletePolicyVersion", this, &parameters))
                     }
                 }
             },
@@ -160,7 +160,7 @@ fn versions_of(context: &Context<'_>, policy: &Policy, reply: &ListPolicyVersion
 fn holders_of(context: &Context<'_>, policy: &Policy, reply: &ListEntitiesForPolicyReply) -> Markup {
     let this = on(policy.policy_type, &policy.policy_name);
     let row = |collection, holder, name: &str, parameter, action, since| {
-        let known = [
+        let parameters = [
             (parameter, name),
             ("PolicyType", kind(policy.policy_type)),
             ("PolicyName", &policy.policy_name),
@@ -168,7 +168,7 @@ fn holders_of(context: &Context<'_>, policy: &Policy, reply: &ListEntitiesForPol
         vec![
             named(collection, name),
             time(since),
-            offer_all(context, Product::Ram, action, None, &[this, holder], &known),
+            offer_all(context, Product::Ram, action, None, &[this, holder], &parameters),
         ]
     };
     let users = reply.users.user.iter();
@@ -217,7 +217,7 @@ fn holders_of(context: &Context<'_>, policy: &Policy, reply: &ListEntitiesForPol
 }
 
 fn attach(context: &Context<'_>, policy: &Policy) -> Markup {
-    let known = [("PolicyType", kind(policy.policy_type)), ("PolicyName", &*policy.policy_name)];
+    let parameters = [("PolicyType", kind(policy.policy_type)), ("PolicyName", &*policy.policy_name)];
     let this = on(policy.policy_type, &policy.policy_name);
     html! {
         div.buttons {
@@ -225,13 +225,13 @@ fn attach(context: &Context<'_>, policy: &Policy) -> Markup {
                 ("AttachPolicyToUser", text("Attach to a user", "授权给用户")),
                 ("AttachPolicyToGroup", text("Attach to a group", "授权给用户组")),
                 ("AttachPolicyToRole", text("Attach to a role", "授权给角色")),
-            ] { (offer_all(context, Product::Ram, action, Some(label), &[this], &known)) }
+            ] { (offer_all(context, Product::Ram, action, Some(label), &[this], &parameters)) }
         }
     }
 }
 
 fn policy_type(typed: &str) -> Option<PolicyType> {
-    [PolicyType::System, PolicyType::Custom].into_iter().find(|known| kind(*known) == typed)
+    [PolicyType::System, PolicyType::Custom].into_iter().find(|candidate| kind(*candidate) == typed)
 }
 
 #[cfg(test)]
@@ -291,10 +291,10 @@ mod tests {
         assert!(owner.get("/console/policies/Custom/p").has("Version <bdi>v2</bdi> (in force)"));
 
         owner.post("/console/do/ram/CreateUser", &[("UserName", "ann")]);
-        let known = "PolicyType=Custom&PolicyName=p&UserName=ann";
-        owner.post(&format!("/console/do/ram/AttachPolicyToUser?{known}"), &[]);
+        let query = "PolicyType=Custom&PolicyName=p&UserName=ann";
+        owner.post(&format!("/console/do/ram/AttachPolicyToUser?{query}"), &[]);
         assert!(owner.get("/console/policies/Custom/p").has(r#"href="/console/users/ann""#));
-        owner.post(&format!("/console/do/ram/DetachPolicyFromUser?{known}"), &[]);
+        owner.post(&format!("/console/do/ram/DetachPolicyFromUser?{query}"), &[]);
         let to = "/console/do/ram/DeletePolicy?PolicyName=p";
         owner.post(to, &[("confirmation", "p"), ("CascadingDelete", "true")]);
         assert_eq!(owner.get("/console/policies/Custom/p").status, StatusCode::NOT_FOUND);

@@ -45,7 +45,7 @@ pub(super) async fn one(context: &Context<'_>, name: &str) -> Result<Page, Error
     let role = context.ask(GetRole { role_name: name.to_owned() }).await?.role;
     let name = &*role.role_name;
     let attached = context.ask(ListPoliciesForRole { role_name: name.to_owned() }).await;
-    let known = [("RoleName", name)];
+    let parameters = [("RoleName", name)];
     let holder = Holder {
         attach: "AttachPolicyToRole",
         detach: "DetachPolicyFromRole",
@@ -57,9 +57,9 @@ pub(super) async fn one(context: &Context<'_>, name: &str) -> Result<Page, Error
         (forms::done(context))
         (details(context, &role))
         div.buttons {
-            (offer(context, Product::Ram, "UpdateRole", On::Role(name), &known))
+            (offer(context, Product::Ram, "UpdateRole", On::Role(name), &parameters))
             (may::link(context, may::WHAT_IT_MAY, &[("who", &format!("role/{name}"))]))
-            (offer(context, Product::Ram, "DeleteRole", On::Role(name), &known))
+            (offer(context, Product::Ram, "DeleteRole", On::Role(name), &parameters))
         }
         h2 { (context.say(text("Trust policy: who may assume the role", "信任策略：谁可以扮演此角色"))) }
         (document(role.assume_role_policy_document.as_deref().unwrap_or_default()))
@@ -108,9 +108,9 @@ mod tests {
         let page = owner.post(&to, &[("NewMaxSessionDuration", "7200"), ("NewDescription", "for <ci>")]);
         assert!(page.has("7200 seconds") && page.has("for &lt;ci&gt;"), "{page:?}");
 
-        let known = "?ResourceType=role&ResourceNames=deploy";
+        let query = "?ResourceType=role&ResourceNames=deploy";
         let tag = [("Tag:name:0", "team"), ("Tag:value:0", "ops")];
-        let page = owner.post(&format!("/console/do/ram/TagResources{known}"), &tag);
+        let page = owner.post(&format!("/console/do/ram/TagResources{query}"), &tag);
         assert!(page.at.starts_with("/console/roles/deploy?") && page.has("<bdi>team</bdi>"), "{page:?}");
         let remove = "/console/do/ram/UntagResources";
         owner.send(&Method::POST, remove, &page.form(remove).encode());

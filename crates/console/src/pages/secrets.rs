@@ -72,7 +72,7 @@ pub(super) async fn one(context: &Context<'_>, name: &str) -> Result<Page, Error
     let versions = context.ask(versions).await;
     let query = GetSecretPolicy { secret_name: secret.secret_name.clone(), policy_name: None };
     let policy = context.ask(query).await;
-    let known = [("SecretName", &*secret.secret_name)];
+    let parameters = [("SecretName", &*secret.secret_name)];
     let on = On::Secret(&secret.secret_name);
     let next = versions.as_ref().map_or_else(|_| String::new(), next_version);
     let tags = secret.tags.iter().flat_map(|tags| &tags.tag);
@@ -83,8 +83,8 @@ pub(super) async fn one(context: &Context<'_>, name: &str) -> Result<Page, Error
         (actions(context, &secret, &next))
         (section(context, text("Versions", "版本"), &versions, |reply| versions_of(context, &secret, reply)))
         (section(context, text("Policy of the secret", "凭据策略"), &policy, |reply| document(&reply.policy)))
-        div.buttons { (offer(context, Product::Kms, "SetSecretPolicy", on, &known)) }
-        (tags::show(context, &tags, Product::Kms, ["TagResource", "UntagResource"], on, &known))
+        div.buttons { (offer(context, Product::Kms, "SetSecretPolicy", on, &parameters)) }
+        (tags::show(context, &tags, Product::Kms, ["TagResource", "UntagResource"], on, &parameters))
         (use_it(context, &secret.secret_name))
     };
     Ok(Page { title: secret.secret_name.clone(), content })
@@ -110,17 +110,17 @@ fn details(context: &Context<'_>, secret: &DescribeSecretReply) -> Markup {
 
 /// Shows the actions on a secret. One that is pending deletion can only be restored.
 fn actions(context: &Context<'_>, secret: &DescribeSecretReply, next: &str) -> Markup {
-    let known = ("SecretName", &*secret.secret_name);
+    let name = ("SecretName", &*secret.secret_name);
     let on = On::Secret(&secret.secret_name);
     html! {
         div.buttons {
             @if secret.planned_delete_time.is_some() {
-                (offer(context, Product::Kms, "RestoreSecret", on, &[known]))
+                (offer(context, Product::Kms, "RestoreSecret", on, &[name]))
             } @else {
-                (offer_button(context, Product::Kms, "GetSecretValue", text("Show the value", "查看凭据值"), on, &[known]))
-                (offer(context, Product::Kms, "PutSecretValue", on, &[known, ("VersionId", next)]))
-                (offer(context, Product::Kms, "UpdateSecret", on, &[known]))
-                (offer(context, Product::Kms, "DeleteSecret", on, &[known]))
+                (offer_button(context, Product::Kms, "GetSecretValue", text("Show the value", "查看凭据值"), on, &[name]))
+                (offer(context, Product::Kms, "PutSecretValue", on, &[name, ("VersionId", next)]))
+                (offer(context, Product::Kms, "UpdateSecret", on, &[name]))
+                (offer(context, Product::Kms, "DeleteSecret", on, &[name]))
             }
         }
     }
@@ -134,7 +134,7 @@ fn versions_of(
     let versions = &reply.version_ids.version_id;
     let on = On::Secret(&secret.secret_name);
     let has = |version: &SecretVersionEntry, stage: &str| {
-        version.version_stages.version_stage.iter().any(|known| known == stage)
+        version.version_stages.version_stage.iter().any(|label| label == stage)
     };
     let current = versions.iter().find(|version| has(version, CURRENT));
     let current = current.map_or("", |version| &*version.version_id);
@@ -218,8 +218,8 @@ mod tests {
         );
         assert!(!owner.get(&format!("{SHOW}?SecretName=db%2Fpassword")).has("swordfish"));
 
-        let known = "?SecretName=db%2Fpassword&VersionId=v2";
-        let page = owner.post(&format!("/console/do/kms/PutSecretValue{known}"), &[("SecretData", "next")]);
+        let query = "?SecretName=db%2Fpassword&VersionId=v2";
+        let page = owner.post(&format!("/console/do/kms/PutSecretValue{query}"), &[("SecretData", "next")]);
         assert!(page.has("ACSPrevious") && page.has("VersionId=v3"), "{page:?}");
         let move_back = "/console/do/kms/UpdateSecretVersionStage?SecretName=db%2Fpassword&VersionStage=ACSCurrent&\
                          RemoveFromVersion=v2&MoveToVersion=v1";

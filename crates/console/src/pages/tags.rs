@@ -35,8 +35,8 @@ pub(super) async fn of_ram(
         ResourceType::Role => "role",
         ResourceType::Policy => "policy",
     };
-    let known = [("ResourceType", kind), ("ResourceNames", name)];
-    show(context, &tags, Product::Ram, ["TagResources", "UntagResources"], on, &known)
+    let parameters = [("ResourceType", kind), ("ResourceNames", name)];
+    show(context, &tags, Product::Ram, ["TagResources", "UntagResources"], on, &parameters)
 }
 
 /// Shows the tags of a resource, with the forms of the two actions that add and remove them.
@@ -46,18 +46,18 @@ pub(super) fn show(
     product: Product,
     [add, remove]: [&str; 2],
     on: On<'_>,
-    known: &[(&str, &str)],
+    parameters: &[(&str, &str)],
 ) -> Markup {
     html! {
         (section(context, texts::TAGS, tags, |tags| {
             let rows: Vec<_> = tags.iter().map(|(name, value)| {
-                let removed: Vec<_> = known.iter().copied().chain([("TagKeys", &**name)]).collect();
+                let removed: Vec<_> = parameters.iter().copied().chain([("TagKeys", &**name)]).collect();
                 let label = text("Remove", "移除");
                 vec![foreign(name), foreign(value), offer_button(context, product, remove, label, on, &removed)]
             }).collect();
             let empty = text("No tags.", "没有标签。");
             table_or(context, &[texts::NAME, texts::VALUE, texts::ACTIONS], &rows, empty)
         }))
-        div.buttons { (offer(context, product, add, on, known)) }
+        div.buttons { (offer(context, product, add, on, parameters)) }
     }
 }

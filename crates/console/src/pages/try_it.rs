@@ -57,13 +57,13 @@ async fn with_key(context: &Context<'_>, name: &str) -> Markup {
     let versioned = version.iter().map(|version| ("KeyVersionId", &**version));
     let purpose = Purpose::of(&key);
     let algorithm = purpose.algorithm(&key).map(|algorithm| ("Algorithm", algorithm));
-    let known: Vec<_> = [("KeyId", name)].into_iter().chain(versioned).chain(algorithm).collect();
+    let parameters: Vec<_> = [("KeyId", name)].into_iter().chain(versioned).chain(algorithm).collect();
     html! {
         h2 { (context.say(text("With the key", "使用密钥"))) " " (foreign(name)) }
         @if key.key_state == "Enabled" {
             div.buttons {
                 @for action in purpose.actions() {
-                    (offer(context, Product::Kms, action, On::Key(&key.key_id), &known))
+                    (offer(context, Product::Kms, action, On::Key(&key.key_id), &parameters))
                 }
             }
         } @else {

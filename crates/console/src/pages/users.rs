@@ -54,7 +54,7 @@ pub(super) async fn one(context: &Context<'_>, name: &str) -> Result<Page, Error
     let groups = context.ask(ListGroupsForUser { user_name: user_name() }).await;
     let attached = context.ask(ListPoliciesForUser { user_name: user_name() }).await;
     let profile = context.ask(GetLoginProfile { user_name: user_name() }).await;
-    let known = [("UserName", &*user.user_name)];
+    let parameters = [("UserName", &*user.user_name)];
     let holder = Holder {
         attach: "AttachPolicyToUser",
         detach: "DetachPolicyFromUser",
@@ -66,9 +66,9 @@ pub(super) async fn one(context: &Context<'_>, name: &str) -> Result<Page, Error
         (forms::done(context))
         (details(context, &user))
         div.buttons {
-            (offer(context, Product::Ram, "UpdateUser", On::User(&user.user_name), &known))
+            (offer(context, Product::Ram, "UpdateUser", On::User(&user.user_name), &parameters))
             (may::link(context, may::WHAT_IT_MAY, &[("who", &format!("user/{}", user.user_name))]))
-            (offer(context, Product::Ram, "DeleteUser", On::User(&user.user_name), &known))
+            (offer(context, Product::Ram, "DeleteUser", On::User(&user.user_name), &parameters))
         }
         (groups_of(context, &user.user_name, &groups))
         (policies(context, holder, &attached))
@@ -105,12 +105,12 @@ fn groups_of(context: &Context<'_>, user: &str, reply: &Result<ListGroupsForUser
     html! {
         (section(context, texts::GROUPS, reply, |reply| {
             let rows: Vec<_> = reply.groups.group.iter().map(|group| {
-                let known = [("UserName", user), ("GroupName", &*group.group_name)];
+                let parameters = [("UserName", user), ("GroupName", &*group.group_name)];
                 vec![
                     named("groups", &group.group_name),
                     foreign(&group.comments),
                     time(group.join_date),
-                    offer_all(context, Product::Ram, "RemoveUserFromGroup", None, &[On::User(user), On::Group(&group.group_name)], &known),
+                    offer_all(context, Product::Ram, "RemoveUserFromGroup", None, &[On::User(user), On::Group(&group.group_name)], &parameters),
                 ]
             }).collect();
             table_or(context, &heads, &rows, text("In no group.", "未加入任何用户组。"))
@@ -195,11 +195,11 @@ mod tests {
         assert_eq!(page.status, StatusCode::BAD_REQUEST);
         let page = owner.post(to, &[("confirmation", "anna")]);
         assert_eq!(page.status, StatusCode::CONFLICT, "{page:?}"); // it still has a group, a policy and a password
-        let known = "?UserName=anna&GroupName=readers&PolicyType=System&PolicyName=AliyunKMSReadOnlyAccess";
+        let query = "?UserName=anna&GroupName=readers&PolicyType=System&PolicyName=AliyunKMSReadOnlyAccess";
         for action in ["RemoveUserFromGroup", "DetachPolicyFromUser"] {
-            owner.post(&format!("/console/do/ram/{action}{known}"), &[]);
+            owner.post(&format!("/console/do/ram/{action}{query}"), &[]);
         }
-        owner.post(&format!("/console/do/ram/DeleteLoginProfile{known}"), &[("confirmation", "anna")]);
+        owner.post(&format!("/console/do/ram/DeleteLoginProfile{query}"), &[("confirmation", "anna")]);
         let page = owner.post(to, &[("confirmation", "anna")]);
         assert!(page.at.starts_with("/console/users?") && page.has("There are no users yet"), "{page:?}");
     }

@@ -16,8 +16,8 @@ fn allowing(actions: &str) -> String {
 fn root(owner: &Browser) -> Browser {
     let id = "root-access-key-id";
     let secret = "root-access-key-secret";
-    let given = Some((id.to_owned(), SecretText::from(secret.to_owned())));
-    assert_eq!(block_on(owner.site.kms.ensure_access_key(given)).unwrap(), FirstAccessKey::Given);
+    let access_key = Some((id.to_owned(), SecretText::from(secret.to_owned())));
+    assert_eq!(block_on(owner.site.kms.ensure_access_key(access_key)).unwrap(), FirstAccessKey::Given);
     let root = owner.visitor();
     root.post("/console/sign-in", &[("AccessKeyId", id), ("AccessKeySecret", secret)]);
     root

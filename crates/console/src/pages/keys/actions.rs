@@ -67,13 +67,13 @@ fn allowed(key: &KeyMetadata) -> Vec<(&'static str, Vec<(&'static str, String)>)
         (can(Operation::ScheduleDeletion) && !is_protected, "ScheduleKeyDeletion", deletion),
         (can(Operation::CancelDeletion), "CancelKeyDeletion", vec![]),
     ];
-    all.into_iter().filter(|(fits, ..)| *fits).map(|(_, action, known)| (action, known)).collect()
+    all.into_iter().filter(|(fits, ..)| *fits).map(|(_, action, parameters)| (action, parameters)).collect()
 }
 
 fn act(context: &Context<'_>, key: &KeyMetadata, action: &str, more: &[(&str, String)]) -> Markup {
     let more = more.iter().map(|(name, value)| (*name, &**value));
-    let known: Vec<_> = [("KeyId", &*key.key_id)].into_iter().chain(more).collect();
-    offer(context, Product::Kms, action, On::Key(&key.key_id), &known)
+    let parameters: Vec<_> = [("KeyId", &*key.key_id)].into_iter().chain(more).collect();
+    offer(context, Product::Kms, action, On::Key(&key.key_id), &parameters)
 }
 
 fn state(key: &KeyMetadata) -> Option<KeyState> {

@@ -33,17 +33,17 @@ impl Filters {
     }
 
     pub(super) fn query(&self, context: &Context<'_>) -> FindKeys {
-        let wanted = |name| self.queried.non_empty(name);
-        let tag = wanted("tag").map(|tag| match tag.split_once('=') {
+        let filter = |name| self.queried.non_empty(name);
+        let tag = filter("tag").map(|tag| match tag.split_once('=') {
             Some((key, value)) => WantedTag { key: key.to_owned(), value: Some(value.to_owned()) },
             None => WantedTag { key: tag.to_owned(), value: None },
         });
         FindKeys {
-            text: wanted("text").map(str::to_owned),
-            state: wanted("state").and_then(KeyState::from_name),
-            spec: wanted("spec").and_then(KeySpec::from_name),
-            usage: wanted("usage").and_then(KeyUsage::from_name),
-            origin: wanted("origin").and_then(KeyOrigin::from_name),
+            text: filter("text").map(str::to_owned),
+            state: filter("state").and_then(KeyState::from_name),
+            spec: filter("spec").and_then(KeySpec::from_name),
+            usage: filter("usage").and_then(KeyUsage::from_name),
+            origin: filter("origin").and_then(KeyOrigin::from_name),
             alias_part: None,
             tag,
             order: self.order,

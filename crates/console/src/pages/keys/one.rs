@@ -173,14 +173,14 @@ fn alias_row(context: &Context<'_>, alias: &str) -> Vec<Markup> {
 /// Shows the tags, which cannot be changed while the key is pending deletion.
 fn tags_of(context: &Context<'_>, key: &KeyMetadata, reply: &Result<Vec<(String, String)>, Error>) -> Markup {
     if key.key_state != "PendingDeletion" {
-        let known = [("KeyId", &*key.key_id)];
+        let parameters = [("KeyId", &*key.key_id)];
         return tags::show(
             context,
             reply,
             Product::Kms,
             ["TagResource", "UntagResource"],
             On::Key(&key.key_id),
-            &known,
+            &parameters,
         );
     }
     section(context, texts::TAGS, reply, |tags| {

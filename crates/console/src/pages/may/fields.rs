@@ -54,11 +54,11 @@ impl Fields {
     }
 
     pub(super) fn query(&self) -> Result<Explain, FieldFault> {
-        let given = |name| Some(self.get(name)).filter(|text| !text.is_empty());
+        let entered = |name| Some(self.get(name)).filter(|text| !text.is_empty());
         let [who, action, resource] = ["who", "action", "resource"].map(|name| self.get(name).to_owned());
-        let source_ip = given("ip").map(str::parse).transpose().map_err(|_| FieldFault::Address)?;
-        let time = given("time").map(|text| unix(text).ok_or(FieldFault::Time)).transpose()?;
-        let encryption_context = given("context").map(encryption_context).transpose()?;
+        let source_ip = entered("ip").map(str::parse).transpose().map_err(|_| FieldFault::Address)?;
+        let time = entered("time").map(|text| unix(text).ok_or(FieldFault::Time)).transpose()?;
+        let encryption_context = entered("context").map(encryption_context).transpose()?;
         let mfa = match self.get("mfa") {
             "yes" => Some(true),
             "no" => Some(false),
@@ -73,8 +73,8 @@ impl Fields {
             mfa,
             time,
             encryption_context,
-            external_id: given("external").map(str::to_owned),
-            session_policy: given("session").map(|text| text.replace("\r\n", "\n")),
+            external_id: entered("external").map(str::to_owned),
+            session_policy: entered("session").map(|text| text.replace("\r\n", "\n")),
         })
     }
 }

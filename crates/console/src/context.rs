@@ -60,8 +60,9 @@ impl View {
         }
     }
 
-    pub(crate) fn say(&self, text: Text) -> &'static str {
-        self.language.say(text)
+    /// Returns a text in the language of the reader.
+    pub(crate) fn text(&self, text: Text) -> &'static str {
+        self.language.text(text)
     }
 
     /// Returns a placeholder for a secret. A page is reallocated while it is rendered, which leaves copies in memory, so
@@ -93,8 +94,9 @@ impl View {
 }
 
 impl Context<'_> {
-    pub(crate) fn say(&self, text: Text) -> &'static str {
-        self.view.say(text)
+    /// Returns a text in the language of the reader.
+    pub(crate) fn text(&self, text: Text) -> &'static str {
+        self.view.text(text)
     }
 
     /// Whether the caller is the owner of an embedded store, which no server serves.

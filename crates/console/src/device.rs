@@ -131,11 +131,11 @@ impl Own<'_> {
         let content = html! {
             @if let Some(problem) = problem { (notice(view, problem)) }
             @if self.signed_in.has_given_code() {
-                p { (view.say(texts::MFA_DEVICE_BOUND)) }
+                p { (view.text(texts::MFA_DEVICE_BOUND)) }
                 (form(view, "remove", texts::MFA_DEVICE_REMOVE, &code_field(view, "Code", texts::CODE)))
             } @else {
-                @if self.signed_in.must_bind_device() { p { (view.say(texts::MFA_DEVICE_DUE)) } }
-                p { (view.say(texts::MFA_DEVICE_ABOUT)) }
+                @if self.signed_in.must_bind_device() { p { (view.text(texts::MFA_DEVICE_DUE)) } }
+                p { (view.text(texts::MFA_DEVICE_ABOUT)) }
                 (form(view, "new", texts::MFA_DEVICE_NEW, &html! {}))
             }
         };
@@ -153,16 +153,16 @@ impl Own<'_> {
             (code_field(view, "Code2", texts::CODE_SECOND))
             @if !self.signed_in.must_bind_device() {
                 div.field {
-                    label for="Password" { (view.say(texts::OLD_PASSWORD)) }
+                    label for="Password" { (view.text(texts::OLD_PASSWORD)) }
                     input id="Password" name="Password" type="password" autocomplete="current-password" required;
                 }
             }
         };
         let content = html! {
             @if let Some(problem) = problem { (notice(view, problem)) }
-            p { (view.say(texts::MFA_DEVICE_SCAN)) }
+            p { (view.text(texts::MFA_DEVICE_SCAN)) }
             (qr::picture(view, &enrolment.qr_code, texts::MFA_DEVICE_QR))
-            p { (view.say(texts::MFA_DEVICE_SEED)) (view.say(texts::COLON)) code { (view.secret(enrolment.seed.expose())) } }
+            p { (view.text(texts::MFA_DEVICE_SEED)) (view.text(texts::COLON)) code { (view.secret(enrolment.seed.expose())) } }
             (form(view, "bind", texts::MFA_DEVICE_BIND, &fields))
         };
         answer(view, status(problem), texts::MFA_DEVICE, &content)
@@ -174,7 +174,7 @@ fn form(view: &View, step: &str, title: Text, fields: &Markup) -> Markup {
         form.fields method="post" action=(path("device", &[step])) autocomplete="off" {
             (token(view))
             (fields)
-            div.buttons { button { (view.say(title)) } }
+            div.buttons { button { (view.text(title)) } }
         }
     }
 }

@@ -227,7 +227,7 @@ pub(crate) fn done(context: &Context<'_>) -> Markup {
     let form = fields.get("done").and_then(|action| named(fields.get("of")?, action));
     html! {
         @if let Some(form) = form {
-            p.done role="status" { (context.say(texts::DONE)) (context.say(form.title)) }
+            p.done role="status" { (context.text(texts::DONE)) (context.text(form.title)) }
         }
     }
 }

@@ -36,13 +36,13 @@ pub(crate) fn page(view: &View, title: &str, content: &Markup) -> Markup {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { (title) " – " (view.say(texts::CONSOLE)) }
+                title { (title) " – " (view.text(texts::CONSOLE)) }
                 link rel="icon" href=(ICON.path);
                 link rel="stylesheet" href=(STYLE.path);
                 script src=(SCRIPT.path) defer {}
             }
             body {
-                a.skip href="#content" { (view.say(texts::SKIP)) }
+                a.skip href="#content" { (view.text(texts::SKIP)) }
                 (header(view))
                 main #content tabindex="-1" {
                     h1 { (title) }
@@ -61,15 +61,15 @@ fn header(view: &View) -> Markup {
     let switch = with_query(&path("language", &[]), &[("to", &other.tag()[..2]), ("then", &view.here)]);
     html! {
         header {
-            a.brand href=(crate::PREFIX) { (view.say(texts::CONSOLE)) }
+            a.brand href=(crate::PREFIX) { (view.text(texts::CONSOLE)) }
             @if view.name.is_some() { (navigation(view)) }
             div.caller {
-                a href=(switch) lang=(other.tag()) hreflang=(other.tag()) { (view.say(texts::OTHER_LANGUAGE)) }
+                a href=(switch) lang=(other.tag()) hreflang=(other.tag()) { (view.text(texts::OTHER_LANGUAGE)) }
                 @if let Some(name) = &view.name {
                     span { (foreign(name)) }
                     form method="post" action=(path("sign-out", &[])) {
                         (token(view))
-                        button.quiet { (view.say(texts::SIGN_OUT)) }
+                        button.quiet { (view.text(texts::SIGN_OUT)) }
                     }
                 }
             }
@@ -82,7 +82,7 @@ fn navigation(view: &View) -> Markup {
         view.here.split('?').next().unwrap_or_default().strip_prefix(crate::PREFIX).unwrap_or_default();
     let here = below.split('/').next().unwrap_or_default();
     html! {
-        nav aria-label=(view.say(texts::NAVIGATION)) {
+        nav aria-label=(view.text(texts::NAVIGATION)) {
             ul {
                 @for (name, title) in NAVIGATION {
                     @let current = (here == name).then_some("page");
@@ -90,7 +90,7 @@ fn navigation(view: &View) -> Markup {
                         @if view.denied_pages.contains(&name) {
                             span.denied aria-current=[current] { (not_allowed(view, title)) }
                         } @else {
-                            a href=(path(name, &[])) aria-current=[current] { (view.say(title)) }
+                            a href=(path(name, &[])) aria-current=[current] { (view.text(title)) }
                         }
                     }
                 }
@@ -101,7 +101,7 @@ fn navigation(view: &View) -> Markup {
 
 /// Shows the name of what the caller may not open or do.
 pub(crate) fn not_allowed(view: &View, name: Text) -> Markup {
-    html! { (view.say(name)) (view.say(texts::OPEN)) (view.say(texts::NOT_ALLOWED)) (view.say(texts::CLOSE)) }
+    html! { (view.text(name)) (view.text(texts::OPEN)) (view.text(texts::NOT_ALLOWED)) (view.text(texts::CLOSE)) }
 }
 
 /// Returns the hidden field that proves that a form belongs to this session.
@@ -158,8 +158,8 @@ pub(crate) fn is_hidden(letter: char) -> bool {
 pub(crate) fn problem(view: &View, error: &Error, request_id: &str) -> Markup {
     html! {
         div.problem role="alert" {
-            p { strong { (view.say(texts::PROBLEM)) (view.say(texts::COLON)) } (sentence(view.language, error)) }
-            p.fine { code { (error.code_text()) } " · " (view.say(texts::REQUEST_ID)) " " code { (request_id) } }
+            p { strong { (view.text(texts::PROBLEM)) (view.text(texts::COLON)) } (sentence(view.language, error)) }
+            p.fine { code { (error.code_text()) } " · " (view.text(texts::REQUEST_ID)) " " code { (request_id) } }
         }
     }
 }
@@ -169,7 +169,7 @@ pub(crate) fn facts(view: &View, facts: &[(Text, Markup)]) -> Markup {
     html! {
         dl.facts {
             @for (name, value) in facts {
-                dt { (view.say(*name)) }
+                dt { (view.text(*name)) }
                 dd { @if is_empty(value) { "–" } @else { (value) } }
             }
         }

@@ -79,8 +79,8 @@ struct Page {
 /// Shows the error with which the API refused a page.
 fn refused(context: &Context<'_>, error: &Error) -> Answer {
     let content = problem(&context.view, error, context.request_id());
-    let content = html! { (content) p { a href=(crate::PREFIX) { (context.say(texts::OVERVIEW)) } } };
-    let page = layout::page(&context.view, context.say(texts::PROBLEM), &content);
+    let content = html! { (content) p { a href=(crate::PREFIX) { (context.text(texts::OVERVIEW)) } } };
+    let page = layout::page(&context.view, context.text(texts::PROBLEM), &content);
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
     let mut answer = Answer::page(status, context.view.finish(page));
     answer.code = Some(error.code_text());

@@ -13,7 +13,7 @@ use crate::texts::Text;
 pub(crate) fn picture(view: &View, code: &QrCode, label: Text) -> Markup {
     let side = code.size() + 2 * MARGIN;
     html! {
-        svg.qr viewBox=(format!("0 0 {side} {side}")) width="240" height="240" role="img" aria-label=(view.say(label)) shape-rendering="crispEdges" {
+        svg.qr viewBox=(format!("0 0 {side} {side}")) width="240" height="240" role="img" aria-label=(view.text(label)) shape-rendering="crispEdges" {
             rect width=(side) height=(side) fill="#fff" {}
             path fill="#000" d=(view.secret(&outline(code))) {}
         }

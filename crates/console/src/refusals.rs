@@ -49,14 +49,14 @@ impl Refusal {
     pub(crate) fn page(&self, view: &View, entry: &Entry) -> Answer {
         let (status, words) = self.words();
         let content = html! {
-            p { (view.say(words)) }
+            p { (view.text(words)) }
             (self.advice(view, entry))
-            p.fine { (view.say(texts::REQUEST_ID)) " " code { (view.request_id) } }
+            p.fine { (view.text(texts::REQUEST_ID)) " " code { (view.request_id) } }
             @if *self != Self::Misdirected { // its links would have the wrong host too
-                p { a href=(PREFIX) { (view.say(texts::OVERVIEW)) } }
+                p { a href=(PREFIX) { (view.text(texts::OVERVIEW)) } }
             }
         };
-        let page = layout::page(view, view.say(texts::PROBLEM), &content);
+        let page = layout::page(view, view.text(texts::PROBLEM), &content);
         let mut answer = Answer::page(status, view.finish(page));
         if status == StatusCode::METHOD_NOT_ALLOWED {
             answer.add("allow", "GET, HEAD, POST");
@@ -84,8 +84,8 @@ impl Refusal {
     /// Shows what the reader can do, where the text itself does not say it.
     fn advice(&self, view: &View, entry: &Entry) -> Markup {
         match (self, entry) {
-            (Self::Misdirected, Entry::SignIn) => html! { p { (view.say(texts::USE_A_NAME)) } },
-            (Self::Misdirected, Entry::Link(_)) => html! { p { (view.say(texts::USE_THE_LINK)) } },
+            (Self::Misdirected, Entry::SignIn) => html! { p { (view.text(texts::USE_A_NAME)) } },
+            (Self::Misdirected, Entry::Link(_)) => html! { p { (view.text(texts::USE_THE_LINK)) } },
             (Self::Unopened { cause, hint }, _) => html! {
                 p lang="en" { (layout::foreign(cause)) }
                 p lang="en" { (layout::foreign(hint)) }

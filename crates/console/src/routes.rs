@@ -226,7 +226,7 @@ impl Who {
     /// Returns the origin of a request of this session, and the name of its caller.
     fn origin(&self, visit: &Visit<'_>) -> Result<(Origin, String), SignInEnded> {
         match self {
-            Self::Owner => Ok((visit.kms.owner(), visit.language.say(texts::OWNER).to_owned())),
+            Self::Owner => Ok((visit.kms.owner(), visit.language.text(texts::OWNER).to_owned())),
             Self::SignedIn(signed_in, _) => {
                 let origin = visit.kms.origin_of(signed_in, visit.request.connection.clone())?;
                 Ok((origin, visit.kms.name_of(signed_in)))

@@ -43,8 +43,8 @@ pub(crate) fn code_page(view: &View, problem: Option<Text>) -> Answer {
             (token(view))
             (code_field(view, "Code", texts::CODE))
             div.buttons {
-                button { (view.say(texts::SIGN_IN)) }
-                a href=(path("sign-in", &[])) { (view.say(texts::CANCEL)) }
+                button { (view.text(texts::SIGN_IN)) }
+                a href=(path("sign-in", &[])) { (view.text(texts::CANCEL)) }
             }
         }
     };
@@ -55,7 +55,7 @@ pub(crate) fn code_page(view: &View, problem: Option<Text>) -> Answer {
 pub(crate) fn code_field(view: &View, name: &str, label: Text) -> Markup {
     html! {
         div.field {
-            label for=(name) { (view.say(label)) }
+            label for=(name) { (view.text(label)) }
             input id=(name) name=(name) type="text" inputmode="numeric" autocomplete="one-time-code" required
                 pattern="[0-9 ]*" maxlength="9" spellcheck="false";
         }
@@ -73,8 +73,8 @@ pub(crate) fn password_page(view: &View, is_due: bool, problem: Option<Text>) ->
     let fields: Vec<_> = (!is_due).then_some(old).into_iter().chain(new).collect();
     let content = html! {
         @if let Some(problem) = problem { (notice(view, problem)) }
-        @if is_due { p { (view.say(texts::PASSWORD_DUE)) } }
-        p { (view.say(texts::PASSWORD_RULE)) }
+        @if is_due { p { (view.text(texts::PASSWORD_DUE)) } }
+        p { (view.text(texts::PASSWORD_RULE)) }
         (form(view, "password", texts::CHOOSE_PASSWORD, &fields, ""))
     };
     answer(view, status, texts::CHOOSE_PASSWORD, &content)
@@ -86,7 +86,7 @@ pub(crate) fn link_page(view: &View, link: &str) -> Answer {
         form method="post" action=(path("enter", &[])) data-send {
             (token(view))
             input type="hidden" name="link" value=(link);
-            button { (view.say(texts::OPEN_CONSOLE)) }
+            button { (view.text(texts::OPEN_CONSOLE)) }
         }
     };
     answer(view, StatusCode::OK, texts::OPEN_CONSOLE, &content)
@@ -94,20 +94,20 @@ pub(crate) fn link_page(view: &View, link: &str) -> Answer {
 
 /// Shows the page for a visitor without a valid link.
 pub(crate) fn no_link_page(view: &View, why: Text) -> Answer {
-    answer(view, StatusCode::FORBIDDEN, texts::SIGN_IN, &html! { p { (view.say(why)) } })
+    answer(view, StatusCode::FORBIDDEN, texts::SIGN_IN, &html! { p { (view.text(why)) } })
 }
 
 pub(crate) fn answer(view: &View, status: StatusCode, title: Text, content: &Markup) -> Answer {
-    Answer::page(status, view.finish(layout::page(view, view.say(title), content)))
+    Answer::page(status, view.finish(layout::page(view, view.text(title), content)))
 }
 
 /// Shows why a form was refused. The log has more about an error of the engine, under the id of the request.
 pub(crate) fn notice(view: &View, problem: Text) -> Markup {
     html! {
         div.problem role="alert" {
-            p { (view.say(problem)) }
+            p { (view.text(problem)) }
             @if problem == texts::SIGN_IN_FAILED {
-                p.fine { (view.say(texts::REQUEST_ID)) " " code { (view.request_id) } }
+                p.fine { (view.text(texts::REQUEST_ID)) " " code { (view.request_id) } }
             }
         }
     }
@@ -119,14 +119,14 @@ fn form(view: &View, to: &str, title: Text, fields: &[(&str, Text, &str, &str)],
         form.fields method="post" action=(path(to, &[])) {
             (token(view))
             input type="hidden" name="then" value=(then);
-            h2 { (view.say(title)) }
+            h2 { (view.text(title)) }
             @for (name, label, kind, filled) in fields {
                 div.field {
-                    label for=(name) { (view.say(*label)) }
+                    label for=(name) { (view.text(*label)) }
                     input id=(name) name=(name) type=(kind) autocomplete=(filled) required spellcheck="false" autocapitalize="none";
                 }
             }
-            div.buttons { button { (view.say(title)) } }
+            div.buttons { button { (view.text(title)) } }
         }
     }
 }

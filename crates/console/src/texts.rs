@@ -57,7 +57,8 @@ impl Language {
         )
     }
 
-    pub(crate) fn say(self, text: Text) -> &'static str {
+    /// Returns a text in this language.
+    pub(crate) fn text(self, text: Text) -> &'static str {
         match self {
             Self::English => text.english,
             Self::Chinese => text.chinese,

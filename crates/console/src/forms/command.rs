@@ -28,7 +28,7 @@ pub(crate) fn show(context: &Context<'_>, form: &Form, parameters: &Parameters) 
                     code { @for (at, line) in lines.iter().enumerate() { @if at > 0 { "\n" } (foreign(line)) } }
                 }
             }
-            @if !context.is_embedded() { p.fine { (context.say(CREDENTIALS)) } }
+            @if !context.is_embedded() { p.fine { (context.text(CREDENTIALS)) } }
         }
     })
 }

@@ -132,16 +132,16 @@ impl Control {
             },
             Self::Choice(options) => html! {
                 select id=(field.parameter) name=(field.parameter) required[field.needed] {
-                    @if !field.needed { option value="" { (context.say(texts::DEFAULT)) } }
+                    @if !field.needed { option value="" { (context.text(texts::DEFAULT)) } }
                     @for (option, label) in options {
-                        option value=(option) selected[*option == value] { (context.say(*label)) }
+                        option value=(option) selected[*option == value] { (context.text(*label)) }
                     }
                 }
             },
         };
         html! {
             div.field {
-                label for=(field.parameter) { (context.say(field.label)) (optional(context, field)) }
+                label for=(field.parameter) { (context.text(field.label)) (optional(context, field)) }
                 (input)
             }
         }
@@ -161,7 +161,7 @@ fn check(context: &Context<'_>, field: &Field, value: &str) -> Markup {
     html! {
         div.field.check {
             input id=(field.parameter) name=(field.parameter) type="checkbox" value="true" checked[value == "true"];
-            label for=(field.parameter) { (context.say(field.label)) }
+            label for=(field.parameter) { (context.text(field.label)) }
         }
     }
 }
@@ -174,13 +174,13 @@ fn rows(context: &Context<'_>, field: &Field, fields: &Parameters) -> Markup {
     };
     html! {
         fieldset.field.rows {
-            legend { (context.say(field.label)) (optional(context, field)) }
+            legend { (context.text(field.label)) (optional(context, field)) }
             @for row in 0..ROWS {
                 div.row {
                     @for (part, label) in [(NAME, texts::NAME), (VALUE, texts::VALUE)] {
                         @let (name, value) = typed(part, row);
-                        input name=(name) value=(value) aria-label=(format!("{} {}", context.say(label), row + 1))
-                            placeholder=(context.say(label)) spellcheck="false";
+                        input name=(name) value=(value) aria-label=(format!("{} {}", context.text(label), row + 1))
+                            placeholder=(context.text(label)) spellcheck="false";
                     }
                 }
             }
@@ -195,7 +195,7 @@ pub(crate) fn unix(text: &str) -> Option<i64> {
 }
 
 fn optional(context: &Context<'_>, field: &Field) -> Markup {
-    html! { @if !field.needed { span.fine { (context.say(texts::OPEN)) (context.say(texts::OPTIONAL)) (context.say(texts::CLOSE)) } } }
+    html! { @if !field.needed { span.fine { (context.text(texts::OPEN)) (context.text(texts::OPTIONAL)) (context.text(texts::CLOSE)) } } }
 }
 
 /// Returns the names and values in the rows of a field. A row with a value must have a name.

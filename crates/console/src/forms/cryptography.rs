@@ -146,7 +146,7 @@ pub(super) fn plaintext(context: &Context<'_>, reply: &Reply) -> Option<Markup> 
     let is_binary = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t');
     (!readable.chars().any(is_binary)).then(|| {
         html! {
-            h2 { (context.say(text("Text", "文本"))) }
+            h2 { (context.text(text("Text", "文本"))) }
             pre tabindex="0" { bdi { (context.view.secret(readable)) } }
         }
     })

@@ -31,7 +31,7 @@ impl Denied {
     }
 
     pub(super) fn mark(self, context: &Context<'_>) -> Markup {
-        html! { @if self.0 { span.fine id=(MARK) { (context.say(texts::NOT_ALLOWED)) } } }
+        html! { @if self.0 { span.fine id=(MARK) { (context.text(texts::NOT_ALLOWED)) } } }
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) fn excerpt(context: &Context<'_>, field: &Field, fields: &Parameters,
         @if let Some((number, column, line)) = shown {
             @let (before, after) = split_before(line, column);
             p {
-                (context.say(text("Line ", "第 "))) (number) (context.say(text("", " 行"))) (context.say(texts::COLON))
+                (context.text(text("Line ", "第 "))) (number) (context.text(text("", " 行"))) (context.text(texts::COLON))
                 code { (before) mark { (after) } }
             }
         }

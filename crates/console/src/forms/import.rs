@@ -59,16 +59,16 @@ fn next_step(context: &Context<'_>, reply: &Reply) -> Option<Markup> {
     let hash = if fields.get("WrappingAlgorithm") == Some(OAEP_SHA_1) { "sha1" } else { "sha256" };
     Some(html! {
         p {
-            (context.say(text("Keep this page open. The token expires: ", "请不要关闭本页面。令牌过期时间：")))
+            (context.text(text("Keep this page open. The token expires: ", "请不要关闭本页面。令牌过期时间：")))
             (time(reply.token_expire_time))
         }
-        h2 { (context.say(text("Wrap the material", "加密密钥材料"))) }
-        p { (context.say(text(
+        h2 { (context.text(text("Wrap the material", "加密密钥材料"))) }
+        p { (context.text(text(
             "Run this on the machine that has the material in the file material.bin: 32 bytes for AES-256, 16 for SM4. If you have none, generate it first: openssl rand -out material.bin 32",
             "在保存密钥材料的机器上执行。material.bin 为密钥材料：AES-256 为 32 字节，SM4 为 16 字节；如果还没有，请先用 openssl rand -out material.bin 32 生成。",
         ))) }
         pre tabindex="0" { code { (commands(&reply.public_key, hash)) } }
-        h2 { (context.say(text("Import it", "导入"))) }
+        h2 { (context.text(text("Import it", "导入"))) }
         (import_form(context, reply))
     })
 }
@@ -92,15 +92,15 @@ fn import_form(context: &Context<'_>, reply: &GetParametersForImportReply) -> Ma
             input type="hidden" name="KeyId" value=(reply.key_id);
             input type="hidden" name="ImportToken" value=(reply.import_token);
             div.field {
-                label for="EncryptedKeyMaterial" { (context.say(WRAPPED)) }
+                label for="EncryptedKeyMaterial" { (context.text(WRAPPED)) }
                 textarea id="EncryptedKeyMaterial" name="EncryptedKeyMaterial" required rows="6" spellcheck="false" {}
             }
             div.field {
-                label for="KeyMaterialExpireUnix" { (context.say(EXPIRES)) span.fine { (context.say(texts::OPEN)) (context.say(texts::OPTIONAL)) (context.say(texts::CLOSE)) } }
+                label for="KeyMaterialExpireUnix" { (context.text(EXPIRES)) span.fine { (context.text(texts::OPEN)) (context.text(texts::OPTIONAL)) (context.text(texts::CLOSE)) } }
                 input id="KeyMaterialExpireUnix" name="KeyMaterialExpireUnix" type="datetime-local";
             }
             div.buttons {
-                button aria-describedby=[denied.described_by()] { (context.say(form.title)) }
+                button aria-describedby=[denied.described_by()] { (context.text(form.title)) }
                 (denied.mark(context))
             }
         }

@@ -31,7 +31,7 @@ pub(crate) fn link_as(
     let form = find(product, action).expect("a page links to forms of the table");
     let to = with_query(&form.path(), parameters);
     let class = if form.confirmed.is_some() { "action danger" } else { "action" };
-    html! { a class=(class) href=(to) { (context.say(label)) } }
+    html! { a class=(class) href=(to) { (context.text(label)) } }
 }
 
 /// Returns a button that calls an action at once, with the `parameters`.
@@ -47,7 +47,7 @@ pub(crate) fn button(
         form.inline method="post" action=(form.path()) {
             (token(&context.view))
             @for (name, value) in parameters { input type="hidden" name=(name) value=(value); }
-            button.quiet { (context.say(label)) }
+            button.quiet { (context.text(label)) }
         }
     }
 }

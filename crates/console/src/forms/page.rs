@@ -17,7 +17,7 @@ impl Form {
         fields: &Parameters,
         problem: Option<&Markup>,
     ) -> Markup {
-        let title = context.say(self.title);
+        let title = context.text(self.title);
         let mut shown = Vec::new();
         for field in self.also.iter().map(|also| &also.field).chain(self.fields) {
             shown.push(field.control.show(context, field, fields));
@@ -33,7 +33,7 @@ impl Form {
         let content = html! {
             @if let Some(problem) = problem { (problem) }
             (self.subject(fields))
-            @if !self.about.english.is_empty() { p { (context.say(self.about)) } }
+            @if !self.about.english.is_empty() { p { (context.text(self.about)) } }
             @if let Some(warning) = &warning { (warning) }
             form.fields method="post" action=(self.path()) autocomplete="off" {
                 (token(&context.view))
@@ -46,7 +46,7 @@ impl Form {
                     button class=[self.confirmed.map(|_| "danger")] aria-describedby=[denied.described_by()] { (title) }
                     (denied.mark(context))
                     @if let Some(second) = self.second { (second.button(context)) }
-                    a href=(self.way_back(fields)) { (context.say(texts::CANCEL)) }
+                    a href=(self.way_back(fields)) { (context.text(texts::CANCEL)) }
                 }
             }
         };
@@ -85,7 +85,7 @@ fn confirmation(context: &Context<'_>, fields: &Parameters, parameter: &str) -> 
     html! {
         div.field {
             label for=(CONFIRMATION) {
-                (context.say(texts::TYPE_TO_CONFIRM)) (context.say(texts::COLON))
+                (context.text(texts::TYPE_TO_CONFIRM)) (context.text(texts::COLON))
                 code { (foreign(fields.get(parameter).unwrap_or_default())) }
             }
             input id=(CONFIRMATION) name=(CONFIRMATION) required spellcheck="false";

@@ -225,7 +225,7 @@ fn access_key(context: &Context<'_>, reply: &Reply) -> Option<Markup> {
         "请立即复制并妥善保存：AccessKey Secret 只显示这一次。如果丢失，请删除此访问密钥并重新创建。",
     );
     Some(html! {
-        p.problem role="status" { (context.say(once)) }
+        p.problem role="status" { (context.text(once)) }
         (facts(&context.view, &[
             (texts::ACCESS_KEY_ID, html! { code { (key.access_key_id) } }),
             (texts::ACCESS_KEY_SECRET, html! { code { (context.view.secret(key.access_key_secret.expose())) } }),
@@ -245,7 +245,7 @@ fn mfa_device(context: &Context<'_>, reply: &Reply) -> Option<Markup> {
     fields.set("SerialNumber", &*device.serial_number);
     let denied = Denied::of(context, bind, &fields);
     Some(html! {
-        p.problem role="status" { (context.say(texts::MFA_DEVICE_SCAN)) }
+        p.problem role="status" { (context.text(texts::MFA_DEVICE_SCAN)) }
         (qr::picture(&context.view, &qr_code, texts::MFA_DEVICE_QR))
         (facts(&context.view, &[
             (texts::NAME, html! { code { (device.serial_number) } }),
@@ -255,13 +255,13 @@ fn mfa_device(context: &Context<'_>, reply: &Reply) -> Option<Markup> {
             (token(&context.view))
             input type="hidden" name="SerialNumber" value=(device.serial_number);
             div.field {
-                label for="UserName" { (context.say(texts::USER_NAME)) }
+                label for="UserName" { (context.text(texts::USER_NAME)) }
                 input id="UserName" name="UserName" value=(name) required spellcheck="false" autocapitalize="none";
             }
             (code_field(&context.view, "AuthenticationCode1", texts::CODE_FIRST))
             (code_field(&context.view, "AuthenticationCode2", texts::CODE_SECOND))
             div.buttons {
-                button aria-describedby=[denied.described_by()] { (context.say(bind.title)) }
+                button aria-describedby=[denied.described_by()] { (context.text(bind.title)) }
                 (denied.mark(context))
             }
         }

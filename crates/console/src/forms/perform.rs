@@ -17,7 +17,7 @@ use crate::texts;
 impl Form {
     pub(super) async fn perform(&self, context: &Context<'_>, fields: &Parameters) -> Answer {
         if !self.is_confirmed(fields) {
-            let words = html! { div.problem role="alert" { p { (context.say(texts::TYPE_TO_CONFIRM)) } } };
+            let words = html! { div.problem role="alert" { p { (context.text(texts::TYPE_TO_CONFIRM)) } } };
             return self.again(context, fields, StatusCode::BAD_REQUEST, &words).await;
         }
         let second = self.second.filter(|_| Second::is_pressed(fields));

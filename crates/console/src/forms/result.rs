@@ -22,18 +22,18 @@ pub(super) fn page(
         @if let Some(shown) = shown {
             (shown)
             details { // closed, because its content is already shown above and may be secret
-                summary { (context.say(texts::REPLY)) " (JSON)" }
+                summary { (context.text(texts::REPLY)) " (JSON)" }
                 (json)
             }
         } @else {
-            h2 { (context.say(texts::REPLY)) }
+            h2 { (context.text(texts::REPLY)) }
             (json)
         }
         @if let Some(commands) = command::show(context, form, parameters) {
-            h2 { (context.say(texts::SAME_BY_COMMAND)) }
+            h2 { (context.text(texts::SAME_BY_COMMAND)) }
             (commands)
         }
-        p { a href=(form.way_back(parameters)) { (context.say(texts::BACK)) } }
+        p { a href=(form.way_back(parameters)) { (context.text(texts::BACK)) } }
     };
-    layout::page(&context.view, context.say(form.title), &content)
+    layout::page(&context.view, context.text(form.title), &content)
 }

@@ -39,7 +39,7 @@ impl Second {
             Self::Generate(_) => text("Generate a password and store it", "生成随机密码并保存"),
             Self::Download(_) => text("Create and download as a file", "创建并下载文件"),
         };
-        html! { button.quiet name=(BUTTON) value="yes" formnovalidate { (context.say(label)) } }
+        html! { button.quiet name=(BUTTON) value="yes" formnovalidate { (context.text(label)) } }
     }
 
     /// Adds the generated password to the parameters.

@@ -132,7 +132,7 @@ fn value(context: &Context<'_>, reply: &Reply) -> Option<Markup> {
             (texts::VERSION, html! { (foreign(&reply.version_id)) @for stage in stages { " · " (foreign(stage)) } }),
             (texts::CREATED, time(reply.create_time)),
         ]))
-        h2 { (context.say(DATA)) }
+        h2 { (context.text(DATA)) }
         pre tabindex="0" { code { (context.view.secret(reply.secret_data.expose())) } }
     })
 }

@@ -36,10 +36,10 @@ fn every_form_is_shown_in_both_languages_with_a_label_for_each_control() {
 }
 
 /// Checks that the page of a form has a title and a label for each control, in its language.
-fn check_labels(page: &Page, form: &Form, tag: &str, say: fn(crate::texts::Text) -> &'static str) {
+fn check_labels(page: &Page, form: &Form, tag: &str, text: fn(crate::texts::Text) -> &'static str) {
     let action = form.action;
     assert_eq!(page.status, StatusCode::OK, "{action}");
-    assert!(page.has(&format!("lang=\"{tag}\"")) && page.has(&format!("<h1>{}</h1>", say(form.title))));
+    assert!(page.has(&format!("lang=\"{tag}\"")) && page.has(&format!("<h1>{}</h1>", text(form.title))));
     let labels = page.labels(&form.path());
     for (name, label) in &labels {
         assert!(label.is_some(), "{action}: {name} has no label: {}", page.html);
@@ -49,7 +49,7 @@ fn check_labels(page: &Page, form: &Form, tag: &str, say: fn(crate::texts::Text)
         let is_its = |name: &str| name == field.parameter || is_rows && name.starts_with(field.parameter);
         let own: Vec<_> = labels.iter().filter(|(name, _)| is_its(name)).collect();
         assert!(!own.is_empty(), "{action}: {} is not there", field.parameter);
-        let label = say(field.label);
+        let label = text(field.label);
         assert!(!label.is_empty(), "{action}: {} has no label in {tag}", field.parameter);
         if is_rows {
             assert!(page.has(&format!("<legend>{label}")), "{action}: {}", page.html);

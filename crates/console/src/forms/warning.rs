@@ -26,7 +26,7 @@ impl Warning {
         html! {
             @if let Some(used) = lately {
                 p.problem role="status" {
-                    (context.say(text("This key is in use. Last used:", "该密钥正在使用，最近使用时间："))) " " (time(used))
+                    (context.text(text("This key is in use. Last used:", "该密钥正在使用，最近使用时间："))) " " (time(used))
                 }
             }
         }

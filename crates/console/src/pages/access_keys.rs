@@ -46,7 +46,7 @@ async fn row(context: &Context<'_>, user: Option<&str>, on: On<'_>, key: &Access
     let changed: Vec<_> = parameters.iter().copied().chain([("Status", next)]).collect();
     vec![
         html! { code { (key.access_key_id) } },
-        html! { (context.say(state)) },
+        html! { (context.text(state)) },
         time(key.create_date),
         match &used {
             Ok(used) => last_use(context, &used.access_key_last_used.last_used_date),
@@ -64,6 +64,6 @@ async fn row(context: &Context<'_>, user: Option<&str>, on: On<'_>, key: &Access
 fn last_use(context: &Context<'_>, date: &str) -> Markup {
     match Timestamp::parse(date) {
         Some(date) => time(date),
-        None => html! { (context.say(text("never", "从未"))) },
+        None => html! { (context.text(text("never", "从未"))) },
     }
 }

@@ -18,7 +18,7 @@ pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
     let caller = context.ask(GetCallerIdentity {}).await?;
     let alias = context.ask(GetAccountAlias {}).await;
     let shown = match &alias {
-        Ok(reply) if reply.account_alias.is_empty() => html! { (context.say(texts::NONE)) },
+        Ok(reply) if reply.account_alias.is_empty() => html! { (context.text(texts::NONE)) },
         Ok(reply) => foreign(&reply.account_alias),
         Err(error) => unavailable(context, error),
     };
@@ -36,7 +36,7 @@ pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
     );
     let content = html! {
         (forms::done(context))
-        @if is_root { p { (context.say(advice)) } }
+        @if is_root { p { (context.text(advice)) } }
         (facts(&context.view, &[
             (text("Account id", "账号 ID"), html! { code { (caller.account_id) } }),
             (texts::ALIAS, shown),
@@ -50,7 +50,7 @@ pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
         (mfa_devices::own(context))
         (mfa_devices::all(context).await)
     };
-    Ok(Page { title: context.say(texts::ACCOUNT).to_owned(), content })
+    Ok(Page { title: context.text(texts::ACCOUNT).to_owned(), content })
 }
 
 #[cfg(test)]

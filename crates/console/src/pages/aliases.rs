@@ -35,7 +35,7 @@ pub(super) async fn list(context: &Context<'_>) -> Result<Page, Error> {
         (table_or(context, &[texts::ALIAS, texts::KEYS, texts::ACTIONS], &rows, empty))
         @if total > 0 { (page_links(context, total)) }
     };
-    Ok(Page { title: context.say(texts::ALIASES).to_owned(), content })
+    Ok(Page { title: context.text(texts::ALIASES).to_owned(), content })
 }
 
 async fn listed(context: &Context<'_>) -> Result<(Vec<Named>, u64), Error> {
@@ -81,12 +81,12 @@ fn search(context: &Context<'_>, part: &str) -> Markup {
     html! {
         form.search method="get" action=(path("aliases", &[])) role="search" {
             div.field {
-                label for="text" { (context.say(text("Part of the alias", "别名包含"))) }
+                label for="text" { (context.text(text("Part of the alias", "别名包含"))) }
                 input id="text" name="text" value=(part) type="search" spellcheck="false";
             }
             div.buttons {
-                button.quiet { (context.say(texts::SEARCH)) }
-                @if !part.is_empty() { a href=(path("aliases", &[])) { (context.say(texts::CLEAR)) } }
+                button.quiet { (context.text(texts::SEARCH)) }
+                @if !part.is_empty() { a href=(path("aliases", &[])) { (context.text(texts::CLEAR)) } }
             }
         }
     }

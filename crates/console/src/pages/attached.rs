@@ -37,7 +37,7 @@ pub(super) fn policies(
                 let detached = [parameter, ("PolicyType", kind), ("PolicyName", &policy.policy_name)];
                 vec![
                     policy_link(policy.policy_type, &policy.policy_name),
-                    html! { (context.say(kind_words(policy.policy_type))) },
+                    html! { (context.text(kind_words(policy.policy_type))) },
                     foreign(&policy.description),
                     time(policy.attach_date),
                     offer_all(context, Product::Ram, holder.detach, None, &[holder.on, on(policy.policy_type, &policy.policy_name)], &detached),

@@ -30,20 +30,20 @@ pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
         page_size: conditions.is_none().then_some(1),
     };
     let content = match context.find(query).await? {
-        None => html! { p { (context.say(NO_TRAIL)) } },
+        None => html! { p { (context.text(NO_TRAIL)) } },
         Some(trail) => html! {
             (state::show(context, &trail))
             (fields.form(context))
             @if conditions.is_some() { (found(context, &fields, &trail)) } @else { (fields.problem(context)) }
         },
     };
-    Ok(Page { title: context.say(texts::AUDIT_TRAIL).to_owned(), content })
+    Ok(Page { title: context.text(texts::AUDIT_TRAIL).to_owned(), content })
 }
 
 fn found(context: &Context<'_>, fields: &Fields, trail: &TrailPage) -> Markup {
     html! {
-        h2 { (context.say(text("Lines, newest first", "日志行（由新到旧）"))) }
-        @if trail.found.lines.is_empty() { p { (context.say(NONE_FOUND)) } }
+        h2 { (context.text(text("Lines, newest first", "日志行（由新到旧）"))) }
+        @if trail.found.lines.is_empty() { p { (context.text(NONE_FOUND)) } }
         (lines::show(context, &trail.found.lines))
         (rest(context, fields, trail.found.rest))
     }
@@ -58,20 +58,20 @@ fn rest(context: &Context<'_>, fields: &Fields, rest: Rest) -> Markup {
     };
     html! {
         @match rest {
-            Rest::Nothing => p.fine { (context.say(text("The trail begins here.", "已到审计日志的开头。"))) },
+            Rest::Nothing => p.fine { (context.text(text("The trail begins here.", "已到审计日志的开头。"))) },
             Rest::Unsearched { before, back_to } => p {
-                (context.say(SEARCHED_BACK_TO)) (time(Timestamp::from_unix(back_to.unix_millis() / 1000)))
-                (context.say(texts::OPEN)) (before) (context.say(texts::CLOSE)) (context.say(NOT_SEARCHED))
+                (context.text(SEARCHED_BACK_TO)) (time(Timestamp::from_unix(back_to.unix_millis() / 1000)))
+                (context.text(texts::OPEN)) (before) (context.text(texts::CLOSE)) (context.text(NOT_SEARCHED))
             },
             Rest::Older { .. } => {}
         }
         @if fields.before().is_some() || next.is_some() {
-            nav.turning aria-label=(context.say(text("Pages of the trail", "审计日志分页"))) {
+            nav.turning aria-label=(context.text(text("Pages of the trail", "审计日志分页"))) {
                 @if fields.before().is_some() {
-                    a rel="prev" href=(fields.newest()) { (context.say(text("Newest lines", "最新的日志行"))) }
+                    a rel="prev" href=(fields.newest()) { (context.text(text("Newest lines", "最新的日志行"))) }
                 }
                 @if let Some((before, words)) = next {
-                    a rel="next" href=(here_with(context, &[("before", &before.to_string())])) { (context.say(words)) }
+                    a rel="next" href=(here_with(context, &[("before", &before.to_string())])) { (context.text(words)) }
                 }
             }
         }

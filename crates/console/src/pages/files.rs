@@ -17,12 +17,12 @@ pub(super) fn show(context: &Context<'_>) -> Page {
         "也可以使用命令，并可一次查看多个文件（本页需要启用脚本才能读取文件）：",
     );
     let content = html! {
-        p { (context.say(about)) }
+        p { (context.text(about)) }
         (reader(context))
-        p { (context.say(command)) }
+        p { (context.text(command)) }
         pre tabindex="0" { code { "bulla inspect FILE.bulla" } }
     };
-    Page { title: context.say(texts::FILES).to_owned(), content }
+    Page { title: context.text(texts::FILES).to_owned(), content }
 }
 
 /// Returns the part that the script shows and fills. Its texts are here, because they need both languages.
@@ -35,12 +35,12 @@ fn reader(context: &Context<'_>) -> Markup {
     html! {
         section #header-reader.drop hidden {
             div.field {
-                label for="files" { (context.say(choose)) }
+                label for="files" { (context.text(choose)) }
                 input id="files" type="file" multiple aria-describedby="files-note";
-                p.fine id="files-note" { (context.say(local)) }
+                p.fine id="files-note" { (context.text(local)) }
             }
             div #headers aria-live="polite" {}
-            ul hidden { @for (name, words) in WORDS { li data-word=(name) { (context.say(*words)) } } }
+            ul hidden { @for (name, words) in WORDS { li data-word=(name) { (context.text(*words)) } } }
         }
     }
 }

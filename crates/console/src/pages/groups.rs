@@ -38,7 +38,7 @@ pub(super) async fn list(context: &Context<'_>) -> Result<Page, Error> {
         (table_or(context, &[texts::NAME, texts::COMMENTS, texts::CREATED], &rows, empty_text(context, empty)))
         (numbered::page_links(context, found.total))
     };
-    Ok(Page { title: context.say(texts::GROUPS).to_owned(), content })
+    Ok(Page { title: context.text(texts::GROUPS).to_owned(), content })
 }
 
 pub(super) async fn one(context: &Context<'_>, name: &str) -> Result<Page, Error> {

@@ -34,17 +34,17 @@ pub(super) async fn list(context: &Context<'_>) -> Result<Page, Error> {
         div.buttons.create { (offer(context, Product::Kms, "CreateKey", bulla_kms::On::Keys, &[])) }
         (filters.form(context))
         @if found.keys.is_empty() {
-            p { (context.say(if filters.are_none() { texts::NO_KEYS } else { NONE_FOUND })) }
+            p { (context.text(if filters.are_none() { texts::NO_KEYS } else { NONE_FOUND })) }
         } @else {
             (table(context, &filters, &found.keys))
         }
         @if found.total > 0 { (page_links(context, found.total)) }
     };
-    Ok(Page { title: context.say(texts::KEYS).to_owned(), content })
+    Ok(Page { title: context.text(texts::KEYS).to_owned(), content })
 }
 
 fn table(context: &Context<'_>, filters: &Filters, keys: &[KeyEntry]) -> Markup {
-    let plain = |label: Text| html! { th scope="col" { (context.say(label)) } };
+    let plain = |label: Text| html! { th scope="col" { (context.text(label)) } };
     html! {
         div.table {
             table {
@@ -75,15 +75,15 @@ fn head(context: &Context<'_>, filters: &Filters, label: Text, order: KeyOrder, 
     let direction = if filters.descending { "descending" } else { "ascending" };
     html! {
         th scope="col" aria-sort=[is_it.then_some(direction)] {
-            a href=(to) { (context.say(label)) }
+            a href=(to) { (context.text(label)) }
             @if is_it { span aria-hidden="true" { (if filters.descending { " ↓" } else { " ↑" }) } }
         }
     }
 }
 
 fn row(context: &Context<'_>, key: &KeyEntry) -> Markup {
-    let label = |head| context.say(head);
-    let not_allowed = || html! { span.fine { (context.say(texts::NOT_ALLOWED)) } };
+    let label = |head| context.text(head);
+    let not_allowed = || html! { span.fine { (context.text(texts::NOT_ALLOWED)) } };
     html! {
         tr {
             th scope="row" { a href=(path("keys", &[&key.key_id])) { code { (key.key_id) } } }
@@ -108,7 +108,7 @@ fn row(context: &Context<'_>, key: &KeyEntry) -> Markup {
 /// Shows the state of a key, in words.
 pub(super) fn state(context: &Context<'_>, state: &str) -> Markup {
     let words = STATES.iter().find(|(name, _)| *name == state).map_or(text("", ""), |(_, words)| *words);
-    html! { span.state.(state) { (context.say(words)) } }
+    html! { span.state.(state) { (context.text(words)) } }
 }
 
 /// The states of keys, in words.

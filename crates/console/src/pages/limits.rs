@@ -13,15 +13,15 @@ use crate::texts::{self, Text, text};
 pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
     let limits = context.find(DescribeLimits {}).await?;
     let content = html! {
-        p { (context.say(if context.is_embedded() { ABOUT_STORE } else { ABOUT })) }
-        h2 { (context.say(text("Quotas", "配额"))) }
+        p { (context.text(if context.is_embedded() { ABOUT_STORE } else { ABOUT })) }
+        h2 { (context.text(text("Quotas", "配额"))) }
         (quotas(context, &limits))
-        h2 { (context.say(text("Keys, aliases and secrets by creator", "按创建者统计密钥、别名和凭据"))) }
+        h2 { (context.text(text("Keys, aliases and secrets by creator", "按创建者统计密钥、别名和凭据"))) }
         (creators(context, limits.creators.as_deref()))
-        h2 { (context.say(text("Requests per second", "每秒请求数"))) }
+        h2 { (context.text(text("Requests per second", "每秒请求数"))) }
         (requests(context, &limits))
     };
-    Ok(Page { title: context.say(texts::LIMITS).to_owned(), content })
+    Ok(Page { title: context.text(texts::LIMITS).to_owned(), content })
 }
 
 /// A quota, with its current use.
@@ -46,10 +46,10 @@ fn quotas(context: &Context<'_>, limits: &LimitsInForce) -> Markup {
     let row = |quota: Quota| {
         let used = match quota.used {
             Used::Now(count) => html! { (count) },
-            Used::Varies(why) => html! { span.fine { (context.say(why)) } },
+            Used::Varies(why) => html! { span.fine { (context.text(why)) } },
         };
         let limit = quota.limit.map_or_else(|| no_limit(context), |limit| html! { (limit) });
-        vec![html! { (context.say(quota.words)) }, html! { code { (quota.setting) } }, used, limit]
+        vec![html! { (context.text(quota.words)) }, html! { code { (quota.setting) } }, used, limit]
     };
     let rows: Vec<_> = of_account(limits).into_iter().chain(of_each(limits)).map(row).collect();
     table(context, &heads, &rows)
@@ -122,7 +122,7 @@ fn of_each(limits: &LimitsInForce) -> Vec<Quota> {
 
 fn creators(context: &Context<'_>, creators: Option<&[Creator]>) -> Markup {
     let Some(creators) = creators else {
-        return html! { p { span.fine { (context.say(texts::NOT_ALLOWED)) " (ram:ListUsers)" } } };
+        return html! { p { span.fine { (context.text(texts::NOT_ALLOWED)) " (ram:ListUsers)" } } };
     };
     let row = |creator: &Creator| {
         let counts = [creator.made.keys, creator.made.aliases, creator.made.secrets];
@@ -141,7 +141,7 @@ fn requests(context: &Context<'_>, limits: &LimitsInForce) -> Markup {
         let burst = limit.map(|limit| limit.burst.unwrap_or(limit.requests_per_second));
         let burst = burst.map_or_else(|| html! { "–" }, |burst| html! { (burst) });
         vec![
-            html! { (context.say(words)) },
+            html! { (context.text(words)) },
             html! { code { (setting) } },
             per_second,
             burst,
@@ -166,7 +166,7 @@ fn requests(context: &Context<'_>, limits: &LimitsInForce) -> Markup {
 }
 
 fn no_limit(context: &Context<'_>) -> Markup {
-    html! { span.fine { (context.say(text("no limit", "不限"))) } }
+    html! { span.fine { (context.text(text("no limit", "不限"))) } }
 }
 
 const ABOUT: Text = text(

@@ -31,17 +31,17 @@ pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
         "服务器按真实请求的方式对假设的请求作出判断，并显示起决定作用的语句。你需要有权读取该用户或角色的权限策略，以及资源的策略和标签。",
     );
     let content = html! {
-        p { (context.say(about)) }
+        p { (context.text(about)) }
         (answer)
         (form(context, &fields).await)
     };
-    Ok(Page { title: context.say(TITLE).to_owned(), content })
+    Ok(Page { title: context.text(TITLE).to_owned(), content })
 }
 
 /// Returns a link to the page with some fields filled in.
 pub(super) fn link(context: &Context<'_>, label: Text, prefilled: &[(&str, &str)]) -> Markup {
     let to = with_query(&path("may", &[]), prefilled);
-    html! { a.action href=(to) { (context.say(label)) } }
+    html! { a.action href=(to) { (context.text(label)) } }
 }
 
 async fn answer(context: &Context<'_>, fields: &Fields) -> Result<Markup, Error> {
@@ -67,10 +67,10 @@ async fn form(context: &Context<'_>, fields: &Fields) -> Markup {
             (line(context, "resource", RESOURCE, fields.get("resource"), false))
             (suggestions("resource", aliases(context).await))
             details open[fields.has_more()] {
-                summary { (context.say(text("More about the request", "请求的更多信息"))) }
+                summary { (context.text(text("More about the request", "请求的更多信息"))) }
                 (more(context, fields))
             }
-            div.buttons { button { (context.say(text("Check", "检查"))) } }
+            div.buttons { button { (context.text(text("Check", "检查"))) } }
         }
     }
 }
@@ -83,13 +83,13 @@ fn more(context: &Context<'_>, fields: &Fields) -> Markup {
         (choice(context, "tls", text("Over TLS", "是否使用 TLS"), &YES_OR_NO, tls))
         (choice(context, "mfa", text("Second factor", "多因素认证"), &SECOND_FACTOR, fields.get("mfa")))
         div.field {
-            label for="time" { (context.say(text("Time (UTC); if empty, now", "时间（UTC），留空为当前时间"))) }
+            label for="time" { (context.text(text("Time (UTC); if empty, now", "时间（UTC），留空为当前时间"))) }
             input id="time" name="time" type="datetime-local" step="1" value=(fields.get("time"));
         }
         (line(context, "context", CONTEXT, fields.get("context"), false))
         (line(context, "external", text("External id, to assume a role", "外部 ID（扮演角色时）"), fields.get("external"), false))
         div.field {
-            label for="session" { (context.say(text("Policy of the session, for a role (JSON)", "会话策略（JSON，仅限角色）"))) }
+            label for="session" { (context.text(text("Policy of the session, for a role (JSON)", "会话策略（JSON，仅限角色）"))) }
             textarea.document id="session" name="session" rows="4" spellcheck="false" autocapitalize="off" { "\n" (fields.get("session")) }
         }
     }
@@ -100,8 +100,8 @@ fn line(context: &Context<'_>, name: &str, label: Text, value: &str, is_needed: 
     html! {
         div.field {
             label for=(name) {
-                (context.say(label))
-                @if !is_needed { span.fine { (context.say(texts::OPEN)) (context.say(texts::OPTIONAL)) (context.say(texts::CLOSE)) } }
+                (context.text(label))
+                @if !is_needed { span.fine { (context.text(texts::OPEN)) (context.text(texts::OPTIONAL)) (context.text(texts::CLOSE)) } }
             }
             input id=(name) name=(name) value=(value) list=[list] required[is_needed] spellcheck="false" autocapitalize="off";
         }
@@ -115,10 +115,10 @@ fn suggestions(name: &str, values: impl IntoIterator<Item = String>) -> Markup {
 fn choice(context: &Context<'_>, name: &str, label: Text, values: &[(&str, Text)], chosen: &str) -> Markup {
     html! {
         div.field {
-            label for=(name) { (context.say(label)) }
+            label for=(name) { (context.text(label)) }
             select id=(name) name=(name) {
                 @for (value, words) in values {
-                    option value=(value) selected[*value == chosen] { (context.say(*words)) }
+                    option value=(value) selected[*value == chosen] { (context.text(*words)) }
                 }
             }
         }

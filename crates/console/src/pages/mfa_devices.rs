@@ -23,7 +23,7 @@ pub(super) async fn of_user(context: &Context<'_>, user: &str) -> Markup {
     let name = user.replace('_', "-"); // names of devices may not contain `_`
     section(context, texts::MFA_DEVICE, &reply, |device| match device {
         None => html! {
-            p { (context.say(text("The user has no MFA device.", "该用户没有 MFA 设备。"))) }
+            p { (context.text(text("The user has no MFA device.", "该用户没有 MFA 设备。"))) }
             div.buttons {
                 (offer(context, Product::Ram, "CreateVirtualMFADevice", On::MfaDevices, &[("VirtualMFADeviceName", &name)]))
             }
@@ -42,9 +42,9 @@ pub(super) fn own(context: &Context<'_>) -> Markup {
     };
     let action = if *mfa { texts::MFA_DEVICE_REMOVE } else { texts::MFA_DEVICE_NEW };
     html! {
-        h2 { (context.say(text("Your MFA device", "你的 MFA 设备"))) }
-        p { (context.say(if *mfa { texts::MFA_DEVICE_BOUND } else { texts::MFA_DEVICE_ABOUT })) }
-        div.buttons { a.action href=(path("device", &[])) { (context.say(action)) } }
+        h2 { (context.text(text("Your MFA device", "你的 MFA 设备"))) }
+        p { (context.text(if *mfa { texts::MFA_DEVICE_BOUND } else { texts::MFA_DEVICE_ABOUT })) }
+        div.buttons { a.action href=(path("device", &[])) { (context.text(action)) } }
     }
 }
 

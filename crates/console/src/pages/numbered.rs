@@ -71,16 +71,16 @@ impl Numbered {
         let last = (page * size).min(total);
         let to = |page: u64| here_with(context, &[(self.parameter, &page.to_string())]);
         html! {
-            nav.turning aria-label=(context.say(self.label)) {
+            nav.turning aria-label=(context.text(self.label)) {
                 @if first <= last {
                     span { (first) "–" (last) " / " (total) }
                 } @else {
                     span { "0 / " (total) }
                 }
                 @if page > 1 {
-                    a rel="prev" href=(to((page - 1).min(total.div_ceil(size).max(1)))) { (context.say(text("Previous page", "上一页"))) }
+                    a rel="prev" href=(to((page - 1).min(total.div_ceil(size).max(1)))) { (context.text(text("Previous page", "上一页"))) }
                 }
-                @if last < total { a rel="next" href=(to(page + 1)) { (context.say(text("Next page", "下一页"))) } }
+                @if last < total { a rel="next" href=(to(page + 1)) { (context.text(text("Next page", "下一页"))) } }
             }
         }
     }

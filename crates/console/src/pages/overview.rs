@@ -23,20 +23,20 @@ pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
     let content = html! {
         (totals(context, &ahead))
         @if let Some(counts) = &ahead.keys { (counted(context, counts)) }
-        h2 { (context.say(text("Scheduled events", "计划中的事件"))) }
+        h2 { (context.text(text("Scheduled events", "计划中的事件"))) }
         (upcoming(context, &ahead.scheduled))
         (chart::show(context))
-        h2 { (context.say(text("About this server", "关于本服务器"))) }
+        h2 { (context.text(text("About this server", "关于本服务器"))) }
         (facts(&context.view, &about(context, kept.as_ref())))
         p {
             @if super::recovery::is_shown_to(context) {
-                a href=(path("recovery", &[])) { (context.say(texts::RECOVERY)) }
+                a href=(path("recovery", &[])) { (context.text(texts::RECOVERY)) }
             } @else {
                 (denied(context, texts::RECOVERY))
             }
         }
     };
-    Ok(Page { title: context.say(texts::OVERVIEW).to_owned(), content })
+    Ok(Page { title: context.text(texts::OVERVIEW).to_owned(), content })
 }
 
 fn about(context: &Context<'_>, kept: Option<&KeptBackups>) -> Vec<(Text, Markup)> {
@@ -52,20 +52,20 @@ fn about(context: &Context<'_>, kept: Option<&KeptBackups>) -> Vec<(Text, Markup
 fn totals(context: &Context<'_>, ahead: &Ahead) -> Markup {
     let count = |to: &str, count: Option<u64>| match count {
         Some(count) => html! { a href=(path(to, &[])) { (count) } },
-        None => html! { span.fine { (context.say(texts::NOT_ALLOWED)) } },
+        None => html! { span.fine { (context.text(texts::NOT_ALLOWED)) } },
     };
     let keys = ahead.keys.as_ref().map(|counts| counts.total);
     html! {
         dl.totals {
             @for (name, count) in [(texts::KEYS, count("keys", keys)), (texts::SECRETS, count("secrets", ahead.secrets))] {
                 div {
-                    dt { (context.say(name)) }
+                    dt { (context.text(name)) }
                     dd { (count) }
                 }
             }
         }
         @if keys == Some(0) {
-            p { (context.say(texts::NO_KEYS)) }
+            p { (context.text(texts::NO_KEYS)) }
             div.buttons.create { (offer(context, Product::Kms, "CreateKey", On::Keys, &[])) }
         }
     }
@@ -88,11 +88,11 @@ fn counted(context: &Context<'_>, counts: &KeyCounts) -> Markup {
         @if counts.total > 0 {
             div.columns {
                 section {
-                    h2 { (context.say(text("Keys by state", "按状态统计密钥"))) }
+                    h2 { (context.text(text("Keys by state", "按状态统计密钥"))) }
                     (table(context, &[texts::STATE, NUMBER], &by_state.collect::<Vec<_>>()))
                 }
                 section {
-                    h2 { (context.say(text("Keys by type", "按规格统计密钥"))) }
+                    h2 { (context.text(text("Keys by type", "按规格统计密钥"))) }
                     (table(context, &[texts::TYPE, NUMBER], &by_spec.collect::<Vec<_>>()))
                 }
             }
@@ -113,7 +113,7 @@ fn upcoming(context: &Context<'_>, scheduled: &[Scheduled]) -> Markup {
             ScheduledOf::Key { .. } => text("Key", "密钥"),
             ScheduledOf::Secret { .. } => texts::SECRET,
         };
-        vec![of, html! { (context.say(kind)) }, html! { (context.say(words(event.event))) }, time(event.at)]
+        vec![of, html! { (context.text(kind)) }, html! { (context.text(words(event.event))) }, time(event.at)]
     };
     let rows: Vec<_> = scheduled.iter().map(row).collect();
     let heads = [texts::NAME, texts::TYPE, text("Event", "事件"), text("When", "时间")];

@@ -15,7 +15,7 @@ pub(super) fn table(context: &Context<'_>, heads: &[Text], rows: &[Vec<Markup>])
     html! {
         div.table {
             table {
-                thead { tr { @for head in heads { th scope="col" { (context.say(*head)) } } } }
+                thead { tr { @for head in heads { th scope="col" { (context.text(*head)) } } } }
                 tbody {
                     @for row in rows {
                         tr {
@@ -23,7 +23,7 @@ pub(super) fn table(context: &Context<'_>, heads: &[Text], rows: &[Vec<Markup>])
                                 @if at == 0 {
                                     th scope="row" { (cell) }
                                 } @else {
-                                    td data-label=(context.say(*head)) { (cell) }
+                                    td data-label=(context.text(*head)) { (cell) }
                                 }
                             }
                         }
@@ -37,7 +37,7 @@ pub(super) fn table(context: &Context<'_>, heads: &[Text], rows: &[Vec<Markup>])
 /// Shows a table, or a text if it is empty.
 pub(super) fn table_or(context: &Context<'_>, heads: &[Text], rows: &[Vec<Markup>], empty: Text) -> Markup {
     html! {
-        @if rows.is_empty() { p { (context.say(empty)) } } @else { (table(context, heads, rows)) }
+        @if rows.is_empty() { p { (context.text(empty)) } } @else { (table(context, heads, rows)) }
     }
 }
 
@@ -49,7 +49,7 @@ pub(super) fn section<T>(
     show: impl FnOnce(&T) -> Markup,
 ) -> Markup {
     html! {
-        h2 { (context.say(title)) }
+        h2 { (context.text(title)) }
         @match result {
             Ok(value) => (show(value)),
             Err(error) => p { (unavailable(context, error)) },
@@ -61,7 +61,7 @@ pub(super) fn section<T>(
 pub(super) fn unavailable(context: &Context<'_>, error: &Error) -> Markup {
     html! {
         @if error.status() == FORBIDDEN {
-            span.fine { (context.say(texts::NOT_ALLOWED)) }
+            span.fine { (context.text(texts::NOT_ALLOWED)) }
         } @else {
             (sentence(context.view.language, error))
         }
@@ -86,8 +86,8 @@ pub(super) fn page_links(context: &Context<'_>, marker: Option<&str>) -> Markup 
     html! {
         @if marker.is_some() || !is_first {
             div.buttons {
-                @if !is_first { a href=(to(None)) { (context.say(texts::FIRST_PAGE)) } }
-                @if let Some(marker) = marker { a href=(to(Some(marker))) rel="next" { (context.say(texts::MORE)) } }
+                @if !is_first { a href=(to(None)) { (context.text(texts::FIRST_PAGE)) } }
+                @if let Some(marker) = marker { a href=(to(Some(marker))) rel="next" { (context.text(texts::MORE)) } }
             }
         }
     }
@@ -100,12 +100,12 @@ pub(super) fn search(context: &Context<'_>, offers: &Markup) -> Markup {
         div.buttons.create { (offers) }
         form.search method="get" action=(context.request.path) role="search" {
             div.field {
-                label for="text" { (context.say(text("Part of the name", "名称包含"))) }
+                label for="text" { (context.text(text("Part of the name", "名称包含"))) }
                 input id="text" name="text" type="search" value=(text_of.get("text").unwrap_or_default()) spellcheck="false";
             }
             div.buttons {
-                button.quiet { (context.say(texts::SEARCH)) }
-                @if searched(context).is_some() { a href=(context.request.path) { (context.say(texts::CLEAR)) } }
+                button.quiet { (context.text(texts::SEARCH)) }
+                @if searched(context).is_some() { a href=(context.request.path) { (context.text(texts::CLEAR)) } }
             }
         }
     }
@@ -113,7 +113,7 @@ pub(super) fn search(context: &Context<'_>, offers: &Markup) -> Markup {
 
 /// Shows the number of a line of a document.
 pub(super) fn line_number(context: &Context<'_>, line: u32) -> Markup {
-    html! { (context.say(text("line ", "第 "))) (line) (context.say(text("", " 行"))) }
+    html! { (context.text(text("line ", "第 "))) (line) (context.text(text("", " 行"))) }
 }
 
 /// Returns the text that is searched for; `None` without a search.

@@ -32,7 +32,7 @@ pub(super) async fn list(context: &Context<'_>) -> Result<Page, Error> {
     let row = |policy: &Policy| {
         vec![
             policy_link(policy.policy_type, &policy.policy_name),
-            html! { (context.say(kind_words(policy.policy_type))) },
+            html! { (context.text(kind_words(policy.policy_type))) },
             foreign(&policy.description),
             html! { @if let Some(count) = policy.attachment_count { (count) } },
         ]
@@ -49,7 +49,7 @@ pub(super) async fn list(context: &Context<'_>) -> Result<Page, Error> {
         (table_or(context, &heads, &rows, empty_text(context, empty)))
         (numbered::page_links(context, found.total))
     };
-    Ok(Page { title: context.say(texts::POLICIES).to_owned(), content })
+    Ok(Page { title: context.text(texts::POLICIES).to_owned(), content })
 }
 
 pub(super) async fn one(context: &Context<'_>, typed: &str, name: &str) -> Result<Page, Error> {
@@ -98,7 +98,7 @@ fn details(context: &Context<'_>, policy: &Policy) -> Markup {
     facts(
         &context.view,
         &[
-            (texts::TYPE, html! { (context.say(kind_words(policy.policy_type))) }),
+            (texts::TYPE, html! { (context.text(kind_words(policy.policy_type))) }),
             (texts::DESCRIPTION, foreign(&policy.description)),
             (texts::CREATED, time(policy.create_date)),
             (text("Changed", "更新时间"), policy.update_date.map(time).unwrap_or_default()),
@@ -125,7 +125,7 @@ fn document(context: &Context<'_>, version: &PolicyVersion) -> Markup {
         text("not in force", "非默认版本，未生效")
     };
     html! {
-        h2 { (context.say(texts::VERSION)) " " (foreign(&version.version_id)) (context.say(texts::OPEN)) (context.say(state)) (context.say(texts::CLOSE)) }
+        h2 { (context.text(texts::VERSION)) " " (foreign(&version.version_id)) (context.text(texts::OPEN)) (context.text(state)) (context.text(texts::CLOSE)) }
         pre tabindex="0" { code { (version.policy_document) } }
     }
 }
@@ -143,7 +143,7 @@ fn versions_of(context: &Context<'_>, policy: &Policy, reply: &ListPolicyVersion
             time(version.create_date),
             html! {
                 @if version.is_default_version {
-                    (context.say(in_force))
+                    (context.text(in_force))
                 } @else if is_custom {
                     div.buttons {
                         (offer_button(context, Product::Ram, "SetDefaultPolicyVersion", text("Put in force", "设为默认"), this, &parameters))
@@ -208,7 +208,7 @@ fn holders_of(context: &Context<'_>, policy: &Policy, reply: &ListEntitiesForPol
         [(texts::USERS, users.collect()), (texts::GROUPS, groups.collect()), (texts::ROLES, roles.collect())];
     html! {
         @if lists.iter().all(|(_, rows)| rows.is_empty()) {
-            p { (context.say(text("Not attached.", "尚未授权给任何身份。"))) }
+            p { (context.text(text("Not attached.", "尚未授权给任何身份。"))) }
         }
         @for (title, rows) in lists.iter().filter(|(_, rows)| !rows.is_empty()) {
             (table(context, &[*title, text("Attached", "授权时间"), texts::ACTIONS], rows))

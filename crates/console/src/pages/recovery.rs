@@ -28,7 +28,7 @@ pub(super) fn show(context: &Context<'_>) -> Result<Page, Error> {
         html! { code { (path.display().to_string()) } }
     };
     let content = html! {
-        p { (context.say(ABOUT)) }
+        p { (context.text(ABOUT)) }
         (facts(&context.view, &[
             (ROOT_KEY, file(&kms.root_key_path())),
             (STORE, file(kms.data())),
@@ -36,15 +36,15 @@ pub(super) fn show(context: &Context<'_>) -> Result<Page, Error> {
             (REGION, html! { code { (kms.region()) } }),
             (texts::CREATED_ON, time(Timestamp::from_unix(kms.now()))),
         ]))
-        h2 { (context.say(KEEP)) }
-        ol { @for step in STEPS { li { (context.say(step)) } } }
-        h2 { (context.say(LOST)) }
-        ul { @for line in LOSSES { li { (context.say(line)) } } }
+        h2 { (context.text(KEEP)) }
+        ol { @for step in STEPS { li { (context.text(step)) } } }
+        h2 { (context.text(LOST)) }
+        ul { @for line in LOSSES { li { (context.text(line)) } } }
         (first_key(context))
-        p.sheet-line { (context.say(WHERE)) }
-        p.sheet-line { (context.say(WHO)) }
+        p.sheet-line { (context.text(WHERE)) }
+        p.sheet-line { (context.text(WHO)) }
     };
-    Ok(Page { title: context.say(texts::RECOVERY).to_owned(), content })
+    Ok(Page { title: context.text(texts::RECOVERY).to_owned(), content })
 }
 
 /// Shows the first public key of the audit trail, if there is one, with which a copy of the trail is verified.
@@ -53,14 +53,14 @@ fn first_key(context: &Context<'_>) -> Markup {
     let key = match context.kms.audit_first_key() {
         Ok(None) => html! {},
         Ok(Some(key)) => html! { code { (key) } },
-        Err(error) => html! { (context.say(KEY_UNREADABLE)) (foreign(&error.to_string())) },
+        Err(error) => html! { (context.text(KEY_UNREADABLE)) (foreign(&error.to_string())) },
     };
     let directory = path::absolute(&trail.directory).unwrap_or_else(|_| trail.directory.clone());
     let directory = quoted(&directory.display().to_string());
     html! {
-        h2 { (context.say(texts::AUDIT_TRAIL)) }
+        h2 { (context.text(texts::AUDIT_TRAIL)) }
         (facts(&context.view, &[(FIRST_KEY, key)]))
-        p { (context.say(WHY_FIRST_KEY)) }
+        p { (context.text(WHY_FIRST_KEY)) }
         p { code { "bulla audit verify " (foreign(&directory)) " --public-key first-key" } }
     }
 }

@@ -38,7 +38,7 @@ pub(super) async fn list(context: &Context<'_>) -> Result<Page, Error> {
         (table_or(context, &[texts::NAME, texts::DESCRIPTION, texts::CREATED], &rows, empty_text(context, empty)))
         (numbered::page_links(context, found.total))
     };
-    Ok(Page { title: context.say(texts::ROLES).to_owned(), content })
+    Ok(Page { title: context.text(texts::ROLES).to_owned(), content })
 }
 
 pub(super) async fn one(context: &Context<'_>, name: &str) -> Result<Page, Error> {
@@ -61,7 +61,7 @@ pub(super) async fn one(context: &Context<'_>, name: &str) -> Result<Page, Error
             (may::link(context, may::WHAT_IT_MAY, &[("who", &format!("role/{name}"))]))
             (offer(context, Product::Ram, "DeleteRole", On::Role(name), &parameters))
         }
-        h2 { (context.say(text("Trust policy: who may assume the role", "信任策略：谁可以扮演此角色"))) }
+        h2 { (context.text(text("Trust policy: who may assume the role", "信任策略：谁可以扮演此角色"))) }
         (document(role.assume_role_policy_document.as_deref().unwrap_or_default()))
         (policies(context, holder, &attached))
         (tags::of_ram(context, ResourceType::Role, name, On::Role(name)).await)
@@ -78,7 +78,7 @@ fn details(context: &Context<'_>, role: &Role) -> Markup {
             (text("Role id", "角色 ID"), html! { code { (role.role_id) } }),
             (
                 text("Longest session", "最大会话时间"),
-                html! { (role.max_session_duration) " " (context.say(text("seconds", "秒"))) },
+                html! { (role.max_session_duration) " " (context.text(text("seconds", "秒"))) },
             ),
             (texts::CREATED, time(role.create_date)),
             (text("Changed", "更新时间"), role.update_date.map(time).unwrap_or_default()),

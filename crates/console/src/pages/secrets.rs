@@ -47,15 +47,15 @@ pub(super) async fn list(context: &Context<'_>) -> Result<Page, Error> {
         (table_or(context, &heads, &rows, empty_text(context, empty)))
         (numbered::page_links(context, found.total))
     };
-    Ok(Page { title: context.say(texts::SECRETS).to_owned(), content })
+    Ok(Page { title: context.text(texts::SECRETS).to_owned(), content })
 }
 
 fn deletion(context: &Context<'_>, secret: &SecretEntry) -> Markup {
     html! {
         @if let Some(at) = secret.planned_delete_time {
-            (context.say(text("to be deleted at ", "计划删除："))) (time(at))
+            (context.text(text("to be deleted at ", "计划删除："))) (time(at))
         } @else {
-            (context.say(text("in use", "使用中")))
+            (context.text(text("in use", "使用中")))
         }
     }
 }
@@ -93,7 +93,7 @@ pub(super) async fn one(context: &Context<'_>, name: &str) -> Result<Page, Error
 fn details(context: &Context<'_>, secret: &DescribeSecretReply) -> Markup {
     let key = match &secret.encryption_key_id {
         Some(key) => html! { a href=(path("keys", &[key])) { code { (foreign(key)) } } },
-        None => html! { (context.say(text("a key of the server", "服务器的密钥"))) },
+        None => html! { (context.text(text("a key of the server", "服务器的密钥"))) },
     };
     let mut details = vec![
         (texts::DESCRIPTION, foreign(&secret.description)),
@@ -185,7 +185,7 @@ fn use_it(context: &Context<'_>, name: &str) -> Markup {
     let mut parameters = Parameters::default();
     parameters.set("SecretName", name);
     html! {
-        h2 { (context.say(text("Read it from a program", "在程序中读取"))) }
+        h2 { (context.text(text("Read it from a program", "在程序中读取"))) }
         @if let Some(commands) = forms::command::show(context, get, &parameters) { (commands) }
     }
 }

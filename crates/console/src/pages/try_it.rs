@@ -19,16 +19,16 @@ pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
     let queried = context.request.queried();
     let name = queried.non_empty("key");
     let content = html! {
-        p { (context.say(ABOUT)) }
+        p { (context.text(ABOUT)) }
         (choose(context, name.unwrap_or_default()).await)
         @if let Some(name) = name { (with_key(context, name).await) }
-        h2 { (context.say(text("Without choosing a key", "无需选择密钥"))) }
+        h2 { (context.text(text("Without choosing a key", "无需选择密钥"))) }
         div.buttons {
             (link(context, Product::Kms, "Decrypt", &[]))
             (offer(context, Product::Kms, "GetRandomPassword", On::Anything, &[]))
         }
     };
-    Ok(Page { title: context.say(texts::TRY_IT).to_owned(), content })
+    Ok(Page { title: context.text(texts::TRY_IT).to_owned(), content })
 }
 
 /// Shows the form that chooses the key, with existing aliases as suggestions.
@@ -38,11 +38,11 @@ async fn choose(context: &Context<'_>, name: &str) -> Markup {
     html! {
         form.search method="get" action=(path("try", &[])) {
             div.field {
-                label for="key" { (context.say(text("Key: an alias or id", "密钥（别名或 ID）"))) }
+                label for="key" { (context.text(text("Key: an alias or id", "密钥（别名或 ID）"))) }
                 input id="key" name="key" value=(name) list="key-names" required spellcheck="false";
                 datalist id="key-names" { @for alias in &aliases { option value=(alias.alias_name) {} } }
             }
-            div.buttons { button { (context.say(text("Show what it can do", "查看可用操作"))) } }
+            div.buttons { button { (context.text(text("Show what it can do", "查看可用操作"))) } }
         }
     }
 }
@@ -59,7 +59,7 @@ async fn with_key(context: &Context<'_>, name: &str) -> Markup {
     let algorithm = purpose.algorithm(&key).map(|algorithm| ("Algorithm", algorithm));
     let parameters: Vec<_> = [("KeyId", name)].into_iter().chain(versioned).chain(algorithm).collect();
     html! {
-        h2 { (context.say(text("With the key", "使用密钥"))) " " (foreign(name)) }
+        h2 { (context.text(text("With the key", "使用密钥"))) " " (foreign(name)) }
         @if key.key_state == "Enabled" {
             div.buttons {
                 @for action in purpose.actions() {
@@ -68,7 +68,7 @@ async fn with_key(context: &Context<'_>, name: &str) -> Markup {
             }
         } @else {
             p {
-                (context.say(text("The key is not enabled: ", "密钥未启用：")))
+                (context.text(text("The key is not enabled: ", "密钥未启用：")))
                 a href=(path("keys", &[&key.key_id])) { (super::keys::state(context, &key.key_state)) }
             }
         }

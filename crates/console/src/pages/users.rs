@@ -40,12 +40,12 @@ pub(super) async fn list(context: &Context<'_>) -> Result<Page, Error> {
     );
     let content = html! {
         (forms::done(context))
-        @if context.is_embedded() { p { (context.say(NO_SIGN_IN)) } }
+        @if context.is_embedded() { p { (context.text(NO_SIGN_IN)) } }
         (search(context, &offer(context, Product::Ram, "CreateUser", On::Users, &[])))
         (table_or(context, &heads, &rows, empty_text(context, empty)))
         (numbered::page_links(context, found.total))
     };
-    Ok(Page { title: context.say(texts::USERS).to_owned(), content })
+    Ok(Page { title: context.text(texts::USERS).to_owned(), content })
 }
 
 pub(super) async fn one(context: &Context<'_>, name: &str) -> Result<Page, Error> {
@@ -94,7 +94,7 @@ fn details(context: &Context<'_>, user: &User) -> Markup {
             (text("Changed", "更新时间"), updated),
             (
                 text("Last sign-in", "最近登录"),
-                last.map_or_else(|| html! { (context.say(text("never", "从未"))) }, time),
+                last.map_or_else(|| html! { (context.text(text("never", "从未"))) }, time),
             ),
         ],
     )
@@ -129,7 +129,7 @@ fn sign_in(context: &Context<'_>, user: &str, reply: Result<LoginProfileReply, E
     };
     section(context, text("Signing in to the console", "控制台登录"), &profile, |profile| match profile {
         None => html! {
-            p { (context.say(text("The user has no password.", "该用户没有登录密码。"))) }
+            p { (context.text(text("The user has no password.", "该用户没有登录密码。"))) }
             div.buttons { (act("CreateLoginProfile")) }
         },
         Some(profile) => {
@@ -139,8 +139,8 @@ fn sign_in(context: &Context<'_>, user: &str, reply: Result<LoginProfileReply, E
                 text("Signs in with a password.", "使用密码登录。")
             };
             html! {
-                p { (context.say(reset)) (context.say(text(" ", ""))) (context.say(texts::CREATED)) (context.say(texts::COLON)) (time(profile.create_date)) }
-                @if profile.mfa_bind_required { p { (context.say(text("Has to bind an MFA device.", "必须绑定 MFA 设备。"))) } }
+                p { (context.text(reset)) (context.text(text(" ", ""))) (context.text(texts::CREATED)) (context.text(texts::COLON)) (time(profile.create_date)) }
+                @if profile.mfa_bind_required { p { (context.text(text("Has to bind an MFA device.", "必须绑定 MFA 设备。"))) } }
                 div.buttons { (act("UpdateLoginProfile")) (act("DeleteLoginProfile")) }
             }
         }

@@ -48,7 +48,7 @@ impl Fields {
         let moment = |name: &str, label: Text| {
             html! {
                 div.field {
-                    label for=(name) { (context.say(label)) }
+                    label for=(name) { (context.text(label)) }
                     input id=(name) name=(name) type="datetime-local" step="1" value=(self.get(name));
                 }
             }
@@ -56,7 +56,7 @@ impl Fields {
         let line = |name: &str, label: Text| {
             html! {
                 div.field {
-                    label for=(name) { (context.say(label)) }
+                    label for=(name) { (context.text(label)) }
                     input id=(name) name=(name) type="search" value=(self.get(name)) spellcheck="false" autocapitalize="off";
                 }
             }
@@ -70,8 +70,8 @@ impl Fields {
                 (line("action", text("Action or event", "操作或事件")))
                 (line("code", text("Error code or HTTP status", "错误码或 HTTP 状态码")))
                 div.buttons {
-                    button.quiet { (context.say(texts::SEARCH)) }
-                    @if !self.are_none() { a href=(here()) { (context.say(texts::CLEAR)) } }
+                    button.quiet { (context.text(texts::SEARCH)) }
+                    @if !self.are_none() { a href=(here()) { (context.text(texts::CLEAR)) } }
                 }
             }
         }
@@ -79,7 +79,7 @@ impl Fields {
 
     /// Shows the error about the times.
     pub(super) fn problem(&self, context: &Context<'_>) -> Markup {
-        html! { div.problem role="alert" { p { (context.say(NO_TIME)) } } }
+        html! { div.problem role="alert" { p { (context.text(NO_TIME)) } } }
     }
 
     fn are_none(&self) -> bool {

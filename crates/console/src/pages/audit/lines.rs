@@ -41,7 +41,7 @@ fn in_short(context: &Context<'_>, content: &Content<'_>) -> Markup {
         Content::Event(event) => of_event(event),
         Content::Strangers(strangers) => of_strangers(context, strangers),
         Content::Gap(gap) => of_gap(context, gap),
-        _ => html! { (context.say(OF_LATER_VERSION)) },
+        _ => html! { (context.text(OF_LATER_VERSION)) },
     }
 }
 
@@ -75,11 +75,11 @@ fn of_event(event: &Event<'_>) -> Markup {
 
 fn of_strangers(context: &Context<'_>, strangers: &Strangers) -> Markup {
     html! {
-        (context.say(text("Requests without a valid signature: ", "没有有效签名的请求数：")))
+        (context.text(text("Requests without a valid signature: ", "没有有效签名的请求数：")))
         (strangers.requests)
         @match strangers.source {
-            Some(source) => { (context.say(texts::OPEN)) (source) (context.say(texts::CLOSE)) },
-            None => { (context.say(texts::OPEN)) (context.say(text("other addresses", "其他地址"))) (context.say(texts::CLOSE)) },
+            Some(source) => { (context.text(texts::OPEN)) (source) (context.text(texts::CLOSE)) },
+            None => { (context.text(texts::OPEN)) (context.text(text("other addresses", "其他地址"))) (context.text(texts::CLOSE)) },
         }
     }
 }
@@ -101,9 +101,9 @@ fn of_gap(context: &Context<'_>, gap: &Gap) -> Markup {
         _ => text("Lines are missing", "缺少日志行"),
     };
     html! {
-        strong { (context.say(words)) }
+        strong { (context.text(words)) }
         @if let (Some(from), Some(to)) = (gap.from, gap.to) { " #" (from) "–#" (to) }
-        @if let Some(lines) = gap.lines { (context.say(texts::OPEN)) (lines) (context.say(texts::CLOSE)) }
+        @if let Some(lines) = gap.lines { (context.text(texts::OPEN)) (lines) (context.text(texts::CLOSE)) }
     }
 }
 

@@ -22,14 +22,14 @@ pub(super) fn show(context: &Context<'_>, trail: &TrailPage) -> Markup {
 
 fn row(context: &Context<'_>, sink: &SinkHealth) -> Vec<Markup> {
     let state = match &sink.fault {
-        None => html! { (context.say(text("takes lines", "正常"))) },
+        None => html! { (context.text(text("takes lines", "正常"))) },
         Some(fault) => {
-            html! { strong { (context.say(text("takes no lines: ", "无法写入："))) } (foreign(fault)) }
+            html! { strong { (context.text(text("takes no lines: ", "无法写入："))) } (foreign(fault)) }
         }
     };
     let required = if sink.is_required { text("yes", "是") } else { text("no", "否") };
     let missed = html! { (sink.missed) };
-    vec![foreign(&sink.name), state, html! { (context.say(required)) }, missed]
+    vec![foreign(&sink.name), state, html! { (context.text(required)) }, missed]
 }
 
 const REQUIRED: Text = text("Required", "必需");

@@ -14,7 +14,7 @@ use crate::texts::{self, text};
 /// Shows the actions on the key.
 pub(super) fn show(context: &Context<'_>, key: &KeyMetadata) -> Markup {
     html! {
-        h2 { (context.say(texts::ACTIONS)) }
+        h2 { (context.text(texts::ACTIONS)) }
         div.buttons {
             @for (action, more) in allowed(key) {
                 (act(context, key, action, &more))
@@ -28,12 +28,12 @@ pub(super) fn material(context: &Context<'_>, key: &KeyMetadata) -> Markup {
     let can = |operation| state(key).is_some_and(|state| state.allows(operation).is_ok());
     html! {
         @if key.origin == "EXTERNAL" {
-            h2 { (context.say(text("Imported material", "导入的密钥材料"))) }
+            h2 { (context.text(text("Imported material", "导入的密钥材料"))) }
             p {
                 @if key.key_state == "PendingImport" {
-                    (context.say(text("The key has no material yet, and cannot be used.", "密钥还没有材料，暂不可使用。")))
+                    (context.text(text("The key has no material yet, and cannot be used.", "密钥还没有材料，暂不可使用。")))
                 } @else {
-                    (context.say(text("Keep a copy of the material: the server never returns it.", "请自行保留密钥材料的备份，服务器不会导出。")))
+                    (context.text(text("Keep a copy of the material: the server never returns it.", "请自行保留密钥材料的备份，服务器不会导出。")))
                 }
             }
             div.buttons {

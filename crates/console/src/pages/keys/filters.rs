@@ -67,7 +67,7 @@ impl Filters {
         let line = |name: &str, label: Text| {
             html! {
                 div.field {
-                    label for=(name) { (context.say(label)) }
+                    label for=(name) { (context.text(label)) }
                     input id=(name) name=(name) value=(self.queried.get(name).unwrap_or_default()) type="search" spellcheck="false";
                 }
             }
@@ -76,7 +76,7 @@ impl Filters {
             form.search method="get" action=(path("keys", &[])) role="search" {
                 (line("text", text("Key id, alias or description", "密钥 ID、别名或描述")))
                 details open[self.are_narrowed()] {
-                    summary { (context.say(text("Filters", "筛选条件"))) }
+                    summary { (context.text(text("Filters", "筛选条件"))) }
                     div.filters {
                         (self.choice(context, "state", texts::STATE, STATES))
                         (self.choice(context, "spec", texts::TYPE, SPECS))
@@ -89,8 +89,8 @@ impl Filters {
                     @if let Some(value) = self.queried.non_empty(name) { input type="hidden" name=(name) value=(value); }
                 }
                 div.buttons {
-                    button.quiet { (context.say(texts::SEARCH)) }
-                    @if !self.are_none() { a href=(path("keys", &[])) { (context.say(texts::CLEAR)) } }
+                    button.quiet { (context.text(texts::SEARCH)) }
+                    @if !self.are_none() { a href=(path("keys", &[])) { (context.text(texts::CLEAR)) } }
                 }
             }
         }
@@ -100,11 +100,11 @@ impl Filters {
         let chosen = self.queried.get(name).unwrap_or_default();
         html! {
             div.field {
-                label for=(name) { (context.say(label)) }
+                label for=(name) { (context.text(label)) }
                 select id=(name) name=(name) {
-                    option value="" { (context.say(text("All", "全部"))) }
+                    option value="" { (context.text(text("All", "全部"))) }
                     @for (value, words) in options {
-                        option value=(value) selected[*value == chosen] { (context.say(*words)) }
+                        option value=(value) selected[*value == chosen] { (context.text(*words)) }
                     }
                 }
             }

@@ -67,7 +67,7 @@ pub(in crate::pages) fn is_pair(key: &KeyMetadata) -> bool {
 
 fn details(context: &Context<'_>, key: &KeyMetadata, backups: Option<&DescribeKeyBackupsReply>) -> Markup {
     let named = |table: &[(&str, Text)], value: &str| match table.iter().find(|(name, _)| *name == value) {
-        Some((_, words)) => html! { (context.say(*words)) },
+        Some((_, words)) => html! { (context.text(*words)) },
         None => foreign(value),
     };
     let mut shown = vec![
@@ -104,14 +104,14 @@ async fn backups(context: &Context<'_>, key_id: &str) -> Option<DescribeKeyBacku
 /// Shows the backups that contain the key, which its deletion does not change.
 fn held(context: &Context<'_>, backups: &DescribeKeyBackupsReply) -> Markup {
     let Some(newest) = backups.newest else {
-        return html! { (context.say(text("none holds the key", "没有备份包含此密钥"))) };
+        return html! { (context.text(text("none holds the key", "没有备份包含此密钥"))) };
     };
     html! {
-        (context.say(text("holding the key: ", "包含此密钥的备份数：")))
-        (backups.backups.unwrap_or_default()) (context.say(texts::SEMICOLON))
-        (context.say(text("newest: ", "最新备份时间："))) (time(newest))
+        (context.text(text("holding the key: ", "包含此密钥的备份数：")))
+        (backups.backups.unwrap_or_default()) (context.text(texts::SEMICOLON))
+        (context.text(text("newest: ", "最新备份时间："))) (time(newest))
         @if let Some(until) = backups.kept_until {
-            (context.say(texts::SEMICOLON)) (context.say(text("kept at least until", "至少保留到"))) " " (time(until))
+            (context.text(texts::SEMICOLON)) (context.text(text("kept at least until", "至少保留到"))) " " (time(until))
         }
     }
 }
@@ -123,10 +123,10 @@ fn rotation(context: &Context<'_>, key: &KeyMetadata) -> Markup {
         _ => text("not automatic", "未开启自动轮转"),
     };
     html! {
-        (context.say(words))
-        @if let Some(interval) = &key.rotation_interval { (context.say(texts::OPEN)) (days(interval)) (context.say(texts::CLOSE)) }
+        (context.text(words))
+        @if let Some(interval) = &key.rotation_interval { (context.text(texts::OPEN)) (days(interval)) (context.text(texts::CLOSE)) }
         @if let Some(next) = key.next_rotation_date {
-            (context.say(texts::SEMICOLON)) (context.say(text("next: ", "下次："))) (time(next))
+            (context.text(texts::SEMICOLON)) (context.text(text("next: ", "下次："))) (time(next))
         }
     }
 }
@@ -143,9 +143,9 @@ pub(super) fn days(interval: &str) -> String {
 fn protection(context: &Context<'_>, key: &KeyMetadata) -> Markup {
     let is_on = key.deletion_protection.as_deref() == Some("Enabled");
     html! {
-        (context.say(if is_on { text("on", "已开启") } else { text("off", "未开启") }))
+        (context.text(if is_on { text("on", "已开启") } else { text("off", "未开启") }))
         @if let Some(why) = key.deletion_protection_description.as_deref().filter(|why| !why.is_empty()) {
-            (context.say(texts::COLON)) (foreign(why))
+            (context.text(texts::COLON)) (foreign(why))
         }
     }
 }
@@ -219,7 +219,7 @@ fn versions_of(
         html! {
             (table(context, &heads, &rows))
             @if let Some(uses) = uses {
-                p { (context.say(text("Uses are counted since ", "使用次数统计开始时间："))) (time(uses.counted_since)) }
+                p { (context.text(text("Uses are counted since ", "使用次数统计开始时间："))) (time(uses.counted_since)) }
             }
             (VERSIONS.page_links_if_long(context, reply.total_count))
         }
@@ -231,7 +231,8 @@ fn counts_of(context: &Context<'_>, uses: Option<&DescribeKeyUsesReply>, version
     let mut versions = uses.into_iter().flat_map(|uses| &uses.key_version_uses.key_version_use);
     let counts = versions.find(|of| of.key_version_id == version);
     let Some(counts) = counts else { return [(); 3].map(|()| html! {}) };
-    let last_used = counts.last_use_date.map_or_else(|| html! { (context.say(text("never", "从未"))) }, time);
+    let last_used =
+        counts.last_use_date.map_or_else(|| html! { (context.text(text("never", "从未"))) }, time);
     [html! { (counts.encryptions) }, html! { (counts.other_operations) }, last_used]
 }
 
@@ -242,7 +243,7 @@ fn use_of(context: &Context<'_>, key: &KeyMetadata, version: &KeyVersionEntry) -
     } else {
         text("decrypts only", "仅解密")
     };
-    html! { @if key.primary_key_version.is_some() { (context.say(words)) } }
+    html! { @if key.primary_key_version.is_some() { (context.text(words)) } }
 }
 
 /// Returns the id of the newest version of a key pair, which is the first in the list of the API.

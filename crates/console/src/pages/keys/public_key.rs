@@ -18,7 +18,7 @@ pub(super) async fn show(context: &Context<'_>, key: &str, version: &str) -> Mar
     let public_key = get(context, key, version).await;
     section(context, TITLE, &public_key, |pem| {
         html! {
-            p { (context.say(text("Of the newest version: ", "最新版本："))) code { (version) } }
+            p { (context.text(text("Of the newest version: ", "最新版本："))) code { (version) } }
             pre tabindex="0" { code { (pem) } }
         }
     })
@@ -28,8 +28,8 @@ pub(super) async fn show(context: &Context<'_>, key: &str, version: &str) -> Mar
 pub(super) fn link(context: &Context<'_>, key: &str, version: &str) -> Markup {
     let label = text("Download", "下载");
     html! {
-        a href=(path("keys", &[key, "versions", version, FILE])) aria-label=(format!("{} {version}", context.say(label))) {
-            (context.say(label))
+        a href=(path("keys", &[key, "versions", version, FILE])) aria-label=(format!("{} {version}", context.text(label))) {
+            (context.text(label))
         }
     }
 }

@@ -56,16 +56,16 @@ pub(super) async fn show(
         server: Server::of(context),
     };
     html! {
-        h2 { (context.say(text("Use this key", "使用此密钥"))) }
+        h2 { (context.text(text("Use this key", "使用此密钥"))) }
         p {
-            a href=(with_query(&path("try", &[]), &[("key", &key.key_id)])) { (context.say(texts::TRY_IT)) }
-            (context.say(text(" in this console, or from a program:", "（在控制台中），或在程序中使用：")))
+            a href=(with_query(&path("try", &[]), &[("key", &key.key_id)])) { (context.text(texts::TRY_IT)) }
+            (context.text(text(" in this console, or from a program:", "（在控制台中），或在程序中使用：")))
         }
         @if context.is_embedded() {
             (lines(context, text("Command line", "命令行"), &use_of.own_commands()))
-            p.fine { (context.say(SERVE)) }
+            p.fine { (context.text(SERVE)) }
         } @else {
-            p.fine { (context.say(CREDENTIALS)) }
+            p.fine { (context.text(CREDENTIALS)) }
             (lines(context, text("Command line", "命令行"), &use_of.commands()))
             @for (language, code) in [("Python", use_of.python()), ("Java", use_of.java()), ("Go", use_of.go()), ("Node.js", use_of.node())] {
                 (lines(context, text(language, language), &code))
@@ -84,7 +84,7 @@ async fn signer(context: &Context<'_>, key: &KeyMetadata, version: &str) -> Stri
 fn lines(context: &Context<'_>, title: Text, code: &str) -> Markup {
     html! {
         details {
-            summary { (context.say(title)) }
+            summary { (context.text(title)) }
             pre tabindex="0" { code { (code) } }
         }
     }

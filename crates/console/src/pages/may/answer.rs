@@ -25,14 +25,14 @@ pub(super) fn show(context: &Context<'_>, explained: &Explained) -> Markup {
         (text("Action", "操作"), html! { code { (foreign(&explained.action)) } }),
     ];
     html! {
-        h2 { (context.say(verdict)) }
+        h2 { (context.text(verdict)) }
         (facts(&context.view, &query))
         @if explained.questions.is_empty() {
-            p { (context.say(text("A request is refused before it is decided: the name is invalid for this kind of resource.", "请求在权限判断之前即被拒绝：该名称对这类资源无效。"))) }
+            p { (context.text(text("A request is refused before it is decided: the name is invalid for this kind of resource.", "请求在权限判断之前即被拒绝：该名称对这类资源无效。"))) }
         }
         @for question in &explained.questions { (one(context, question)) }
         @if let Some(also) = explained.also_needed {
-            p { (context.say(text("A request also needs: ", "请求还需要："))) (context.say(also_words(also))) }
+            p { (context.text(text("A request also needs: ", "请求还需要："))) (context.text(also_words(also))) }
         }
     }
 }
@@ -41,8 +41,8 @@ pub(super) fn show(context: &Context<'_>, explained: &Explained) -> Markup {
 fn one(context: &Context<'_>, question: &ExplainedQuestion) -> Markup {
     html! {
         h3 { code { (question.permission) } " · " code { (foreign(&question.resource)) } }
-        p { strong { (context.say(if question.is_allowed { text("Allowed", "允许") } else { text("Denied", "拒绝") })) } (decided_by(context, question)) }
-        @if question.is_missing { p { (context.say(MISSING)) } }
+        p { strong { (context.text(if question.is_allowed { text("Allowed", "允许") } else { text("Denied", "拒绝") })) } (decided_by(context, question)) }
+        @if question.is_missing { p { (context.text(MISSING)) } }
         (statements(context, question))
         @let notes = notes(context, question);
         @if !notes.is_empty() { ul { @for note in &notes { li { (note) } } } }
@@ -55,17 +55,17 @@ fn decided_by(context: &Context<'_>, question: &ExplainedQuestion) -> Markup {
         Decision::Allow(source) | Decision::Deny(Denial::Explicit(source)) => source,
         Decision::Deny(Denial::Implicit(_)) => return html! {},
     };
-    html! { " · " (context.say(text("by", "依据"))) " " (place(context, question, source)) }
+    html! { " · " (context.text(text("by", "依据"))) " " (place(context, question, source)) }
 }
 
 /// Shows a statement with its policy.
 fn place(context: &Context<'_>, question: &ExplainedQuestion, source: StatementPosition) -> Markup {
-    html! { (policy(context, question.policy(source))) (context.say(texts::COMMA)) (statement(context, source.statement)) }
+    html! { (policy(context, question.policy(source))) (context.text(texts::COMMA)) (statement(context, source.statement)) }
 }
 
 /// Shows the index and line of a statement, as error messages about policies do.
 fn statement(context: &Context<'_>, place: StatementRef) -> Markup {
-    html! { "Statement[" (place.index) "]" (context.say(texts::COMMA)) (line_number(context, place.line)) }
+    html! { "Statement[" (place.index) "]" (context.text(texts::COMMA)) (line_number(context, place.line)) }
 }
 
 /// Shows a policy, with a link to its page.
@@ -73,17 +73,17 @@ fn policy(context: &Context<'_>, source: Option<&PolicySource>) -> Markup {
     match source {
         Some(PolicySource::Attached { policy_type, name, group }) => html! {
             (policy_link(*policy_type, name))
-            @if let Some(group) = group { (context.say(texts::OPEN)) (context.say(text("by group", "来自用户组"))) " " (named("groups", group)) (context.say(texts::CLOSE)) }
+            @if let Some(group) = group { (context.text(texts::OPEN)) (context.text(text("by group", "来自用户组"))) " " (named("groups", group)) (context.text(texts::CLOSE)) }
         },
-        Some(PolicySource::Session) => html! { (context.say(text("policy of the session", "会话策略"))) },
+        Some(PolicySource::Session) => html! { (context.text(text("policy of the session", "会话策略"))) },
         Some(PolicySource::Key(id)) => {
-            html! { (context.say(text("policy of the key", "密钥策略"))) " " (named("keys", id)) }
+            html! { (context.text(text("policy of the key", "密钥策略"))) " " (named("keys", id)) }
         }
         Some(PolicySource::Secret(name)) => {
-            html! { (context.say(text("policy of the secret", "凭据策略"))) " " (named("secrets", name)) }
+            html! { (context.text(text("policy of the secret", "凭据策略"))) " " (named("secrets", name)) }
         }
         Some(PolicySource::Trust(name)) => {
-            html! { (context.say(text("trust policy of the role", "信任策略，角色"))) " " (named("roles", name)) }
+            html! { (context.text(text("trust policy of the role", "信任策略，角色"))) " " (named("roles", name)) }
         }
         None => html! {},
     }
@@ -99,7 +99,7 @@ fn statements(context: &Context<'_>, question: &ExplainedQuestion) -> Markup {
         vec![
             policy(context, question.policy(one.source)),
             statement(context, one.source.statement),
-            html! { (context.say(effect)) },
+            html! { (context.text(effect)) },
             applies(context, &one.application),
         ]
     };
@@ -120,11 +120,11 @@ fn applies(context: &Context<'_>, application: &Application) -> Markup {
         Application::Conditions(_) => text("no: these conditions are not met:", "否：不满足以下条件："),
     };
     html! {
-        (context.say(words))
+        (context.text(words))
         @if let Application::Conditions(unmet) = application {
             @for one in unmet {
                 " " code { (one.operator) " " (foreign(&one.key.to_string())) }
-                @if one.is_absent { (context.say(texts::OPEN)) (context.say(text("the request does not have it", "请求中没有该值"))) (context.say(texts::CLOSE)) }
+                @if one.is_absent { (context.text(texts::OPEN)) (context.text(text("the request does not have it", "请求中没有该值"))) (context.text(texts::CLOSE)) }
             }
         }
     }
@@ -134,19 +134,19 @@ fn applies(context: &Context<'_>, application: &Application) -> Markup {
 fn notes(context: &Context<'_>, question: &ExplainedQuestion) -> Vec<Markup> {
     let missing = question.explanation.missing.iter().map(|missing| match missing {
         Missing::NoDeny(source) => html! {
-            (context.say(text("This statement must not deny it: ", "以下语句不得拒绝："))) (place(context, question, *source))
+            (context.text(text("This statement must not deny it: ", "以下语句不得拒绝："))) (place(context, question, *source))
         },
-        Missing::Allow(layer) => html! { (context.say(lacking(*layer))) },
+        Missing::Allow(layer) => html! { (context.text(lacking(*layer))) },
         Missing::AllowOfEither => html! {
-            (context.say(text("No statement allows it, neither of the caller's policies nor of the resource's.", "没有语句允许该操作：调用者的权限策略和资源的策略均未允许。")))
+            (context.text(text("No statement allows it, neither of the caller's policies nor of the resource's.", "没有语句允许该操作：调用者的权限策略和资源的策略均未允许。")))
         },
         Missing::AllowOnAll => html! {
-            (context.say(text("A statement must allow it on all resources of the kind, and no policy may deny it on one of them.", "需要有语句允许对该类的全部资源执行此操作，且没有策略拒绝其中任何一个。")))
+            (context.text(text("A statement must allow it on all resources of the kind, and no policy may deny it on one of them.", "需要有语句允许对该类的全部资源执行此操作，且没有策略拒绝其中任何一个。")))
         },
     });
     let open = question.depends_on.iter().map(|key| {
         html! {
-            (context.say(text("The answer depends on a value that you left empty: ", "结果取决于未填写的值：")))
+            (context.text(text("The answer depends on a value that you left empty: ", "结果取决于未填写的值：")))
             code { (foreign(&key.to_string())) }
         }
     });

@@ -104,7 +104,7 @@ fn of_resource(fault: NoResource) -> Text {
 fn problem(context: &Context<'_>, words: Text, detail: Option<&str>) -> Markup {
     html! {
         div.problem role="alert" {
-            p { (context.say(words)) @if let Some(detail) = detail { code lang="en" { (foreign(detail)) } } }
+            p { (context.text(words)) @if let Some(detail) = detail { code lang="en" { (foreign(detail)) } } }
         }
     }
 }

@@ -18,23 +18,23 @@ pub(super) async fn find(context: &Context<'_>) -> Result<Option<KeptBackups>, E
 pub(super) fn show(context: &Context<'_>, kept: &KeptBackups) -> Markup {
     html! {
         @if let Some(newest) = kept.newest {
-            (context.say(text("kept: ", "保留数："))) (kept.count) (context.say(texts::SEMICOLON))
-            (context.say(text("newest: ", "最新备份时间："))) (time(newest)) (context.say(texts::SEMICOLON))
-            (context.say(text("verified: ", "已校验数："))) (kept.verified)
+            (context.text(text("kept: ", "保留数："))) (kept.count) (context.text(texts::SEMICOLON))
+            (context.text(text("newest: ", "最新备份时间："))) (time(newest)) (context.text(texts::SEMICOLON))
+            (context.text(text("verified: ", "已校验数："))) (kept.verified)
             @if let Some(oldest) = kept.oldest_verification {
-                (context.say(texts::SEMICOLON)) (context.say(text("oldest verification: ", "最早一次校验时间："))) (time(oldest))
+                (context.text(texts::SEMICOLON)) (context.text(text("oldest verification: ", "最早一次校验时间："))) (time(oldest))
             }
         } @else {
-            (context.say(text("none yet", "尚无备份")))
+            (context.text(text("none yet", "尚无备份")))
         }
         @if kept.damaged > 0 {
-            (context.say(texts::SEMICOLON)) strong { (context.say(text("damaged: ", "已损坏数："))) (kept.damaged) }
+            (context.text(texts::SEMICOLON)) strong { (context.text(text("damaged: ", "已损坏数："))) (kept.damaged) }
         }
         @if kept.has_failed {
-            (context.say(texts::SEMICOLON)) strong { (context.say(text("the last one failed", "最近一次备份失败"))) }
+            (context.text(texts::SEMICOLON)) strong { (context.text(text("the last one failed", "最近一次备份失败"))) }
         }
         @if kept.has_failed || kept.damaged > 0 {
-            (context.say(texts::OPEN)) (context.say(text("bulla status says why", "原因见 bulla status"))) (context.say(texts::CLOSE))
+            (context.text(texts::OPEN)) (context.text(text("bulla status says why", "原因见 bulla status"))) (context.text(texts::CLOSE))
         }
     }
 }

@@ -13,11 +13,11 @@ pub(super) fn show(context: &Context<'_>) -> Markup {
     let Some(traffic) = context.traffic else { return html! {} };
     let is_allowed = context.kms.may(Product::Kms, "ListKeys", On::Keys, &context.origin);
     html! {
-        h2 { (context.say(text("Requests of the last hour", "最近一小时的请求"))) }
+        h2 { (context.text(text("Requests of the last hour", "最近一小时的请求"))) }
         @if is_allowed {
             (chart(context, &traffic.last_hour(context.kms.elapsed())))
         } @else {
-            p.fine { (context.say(texts::NOT_ALLOWED)) }
+            p.fine { (context.text(texts::NOT_ALLOWED)) }
         }
     }
 }
@@ -29,18 +29,18 @@ fn chart(context: &Context<'_>, hour: &[Minute; MINUTES]) -> Markup {
     let most = hour.iter().map(|minute| minute.requests).max().unwrap_or(0);
     html! {
         @if requests == 0 {
-            p { (context.say(text("No requests.", "没有请求。"))) }
+            p { (context.text(text("No requests.", "没有请求。"))) }
         } @else {
             figure.chart {
-                div.ends { span { (context.say(text("most in a minute: ", "每分钟最多："))) (most) } }
+                div.ends { span { (context.text(text("most in a minute: ", "每分钟最多："))) (most) } }
                 (bars(hour, most))
                 div.ends {
-                    span { (context.say(text("an hour ago", "一小时前"))) }
-                    span { (context.say(text("now", "现在"))) }
+                    span { (context.text(text("an hour ago", "一小时前"))) }
+                    span { (context.text(text("now", "现在"))) }
                 }
                 figcaption {
-                    span.swatch { (context.say(text("Requests (upwards): ", "请求（向上）："))) strong { (requests) } } " "
-                    span.swatch.errors { (context.say(text("with an error (downwards): ", "出错（向下）："))) strong { (errors) } }
+                    span.swatch { (context.text(text("Requests (upwards): ", "请求（向上）："))) strong { (requests) } } " "
+                    span.swatch.errors { (context.text(text("with an error (downwards): ", "出错（向下）："))) strong { (errors) } }
                 }
             }
         }

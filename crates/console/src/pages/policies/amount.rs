@@ -16,7 +16,7 @@ pub(super) fn show(context: &Context<'_>, policy_type: PolicyType, document: &st
     let policy = Policy::parse(kind, context.kms.account(), document);
     let title = text("Privilege escalation", "提权风险");
     html! {
-        h2 { (context.say(title)) }
+        h2 { (context.text(title)) }
         @match &policy {
             Ok(policy) => (findings(context, &check(policy))),
             Err(error) => p { (error) }, // only a document that a later version wrote
@@ -35,13 +35,13 @@ fn findings(context: &Context<'_>, findings: &[Finding]) -> Markup {
     );
     html! {
         @if findings.is_empty() {
-            p { (context.say(none)) }
+            p { (context.text(none)) }
         } @else {
-            p { (context.say(some)) }
+            p { (context.text(some)) }
             ul {
                 @for finding in findings {
                     li {
-                        (line_number(context, finding.statement.line)) (context.say(texts::COLON))
+                        (line_number(context, finding.statement.line)) (context.text(texts::COLON))
                         code { (finding.action) } " " (effect(context.view.language, finding.effect))
                     }
                 }

@@ -13,7 +13,7 @@ from serve import BULLA, environment
 
 CONTEXT = {"@name": "it's $HOME `id` \u202e\\ \"-\""}
 COMMANDS = """
-const heading = Array.from(document.querySelectorAll('h2')).find(title => title.textContent === 'The same by command');
+const heading = Array.from(document.querySelectorAll('h2')).find(title => title.textContent === 'Equivalent commands');
 return Array.from(document.querySelectorAll('pre')).filter(
   part => heading.compareDocumentPosition(part) & Node.DOCUMENT_POSITION_FOLLOWING).map(part => part.textContent);
 """
@@ -90,8 +90,8 @@ def check_password(browser, home):
     """Runs the commands for passwords without characters that `bulla` reads as standard input, or as the name of a file."""
     for characters in ("-", "@-a"):
         browser.open("/console/do/kms/GetRandomPassword")
-        browser.fill("Without these characters", characters)
-        browser.press("Make a random password")
+        browser.fill("Excluded characters", characters)
+        browser.press("Generate a random password")
         reply = run(browser, home, commands(browser)[0], "".join(sorted(string.ascii_letters)))
         password = json.loads(reply)["RandomPassword"]
         assert not set(password) & set(characters)

@@ -173,7 +173,7 @@ texts! {
     METHOD: "The console accepts GET and POST.", "控制台只接受 GET 和 POST。";
     PROBLEM: "That did not work", "操作没有成功";
     REPLY: "Reply", "返回结果";
-    SAME_BY_COMMAND: "The same by command", "等效的命令";
+    SAME_BY_COMMAND: "Equivalent commands", "等效的命令";
     DEFAULT: "Default", "默认";
     OPTIONAL: "optional", "选填";
     NAME: "Name", "名称";

@@ -74,7 +74,7 @@ fn every_form_does_its_action_and_nothing_without_its_token() {
         let page = owner.post(&form.address(&fields), &borrowed(&fields));
         assert_eq!(page.status, StatusCode::OK, "{}: {}", form.action, page.html);
         assert!(!page.has("role=\"alert\""), "{}: {}", form.action, page.html);
-        let is_done = page.has("role=\"status\"") || page.has("<h2>The same by command</h2>");
+        let is_done = page.has("role=\"status\"") || page.has("<h2>Equivalent commands</h2>");
         assert!(is_done, "{}: {}", form.action, page.html);
     }
 }

@@ -412,8 +412,8 @@ fn the_line_of_a_call_has_its_outcome() {
     }
     let mut unread = connect(&server);
     unread.write_all(REQUEST).unwrap();
-    let busy = || ask(&server, REQUEST)[0]["error"]["kind"] == "busy";
-    wait_until("the first one to run", busy);
+    unread.read_exact(&mut [0]).unwrap(); // it runs, and cannot end before the rest is read
+    assert_eq!(ask(&server, REQUEST)[0]["error"]["kind"], "busy");
     drop(unread);
     let is_noted = |status| {
         noted(&server).iter().any(|(_, name, found, _)| (name.as_str(), *found) == ("backup", status))
@@ -421,9 +421,10 @@ fn the_line_of_a_call_has_its_outcome() {
     assert!(is_noted(429));
     wait_until("the first one to end", || is_noted(499));
     assert!(!is_noted(200) && !trail_text(&server).contains("backup-created"));
-    let complete = ControlClient::connect(server.data.path()).unwrap().unwrap();
-    complete.call_for(Call::Backup, &mut Vec::new(), |_| {}).unwrap();
-    assert!(is_noted(200) && trail_text(&server).contains("backup-created"));
+    let backup = || ControlClient::connect(server.data.path()).unwrap().unwrap();
+    wait_until("the next one", || backup().call_for(Call::Backup, &mut Vec::new(), |_| {}).is_ok());
+    assert!(is_noted(200));
+    wait_until("its event", || trail_text(&server).contains("backup-created"));
 }
 
 #[test]

@@ -115,7 +115,7 @@ fn secret(number: usize) -> CreateSecret {
 
 fn viewer(server: &Server) -> Result<Signer> {
     let name = || user(0);
-    let list = r#"{"Effect":"Allow","Action":["kms:List*","ram:Get*","ram:List*"],"Resource":"*"}"#;
+    let list = r#"{"Effect":"Allow","Action":["kms:List*","kms:GetKmsInstanceQuotaInfos","ram:Get*","ram:List*","actiontrail:*"],"Resource":"*"}"#;
     let tagged = r#"{"Effect":"Allow","Action":"kms:*","Resource":"*","Condition":{"StringEquals":{"kms:tag/team":"t3"}}}"#;
     for (policy_name, statement) in [("viewer-lists", list), ("viewer-keys", tagged)] {
         create_policy(server, policy_name, statement)?;

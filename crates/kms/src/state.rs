@@ -127,6 +127,13 @@ impl OutboxDoor {
         self.stager.sweep(true);
     }
 
+    /// Returns the highest number of a line that the files do not have, as the store has recorded, or 0.
+    pub(crate) fn unwritten(&self, node: &str) -> u64 {
+        let published = self.published.load();
+        let note = published.get::<SealNote>(&node.into());
+        note.and_then(|row| row.record.unwritten()).map_or(0, |unwritten| unwritten.up_to)
+    }
+
     /// Deletes the lines now, if no change has; does not wait for the commit. If this is the last call, it records the newest
     /// seal too.
     pub(crate) fn sweep(&self, is_last: bool) {

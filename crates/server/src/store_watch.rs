@@ -122,7 +122,7 @@ fn sink_events(before: &[SinkHealth], now: &[SinkHealth]) -> Vec<String> {
         let name = &sink.name;
         let old = before.iter().find(|old| old.name == *name);
         let old_fault = old.and_then(|old| old.fault.as_ref());
-        let missed = sink.missed - old.map_or(0, |old| old.missed);
+        let missed = sink.missed.saturating_sub(old.map_or(0, |old| old.missed)); // it may be a new one
         match &sink.fault {
             Some(fault) if old_fault != Some(fault) && now.len() > 1 => {
                 events.push(format!("the audit sink {name} takes no lines: {fault}"));

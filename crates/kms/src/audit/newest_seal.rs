@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::backwards::{Backwards, is_compressed};
+use super::housekeeping::Turn;
 use super::line::Content;
 use super::sources::{ReadError, Record, TrailFile};
 
@@ -26,6 +27,7 @@ impl Progress {
 /// # Errors
 /// [`ReadError`].
 pub(crate) fn newest_seal(directory: &Path) -> Result<Option<Progress>, ReadError> {
+    let _turn = Turn::wait(directory); // an earlier trail of this process may still compress files
     for source in TrailFile::all(&[directory.to_owned()])?.iter().rev() {
         if let Some(sealed) = newest_in(source)? {
             return Ok(Some(sealed));

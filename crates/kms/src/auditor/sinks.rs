@@ -102,7 +102,8 @@ impl Running {
     /// Adds lines. If the queue is full, they count as missed, and `answers` are left to other sinks.
     pub(super) fn push(&self, bytes: &Arc<[u8]>, answers: Option<&Answers>) {
         let mut state = self.queue.lock();
-        if state.bytes + bytes.len() > ROOM {
+        // An empty queue takes lines of any size: those that were held during a long sync come together.
+        if state.bytes > 0 && state.bytes + bytes.len() > ROOM {
             let missed = lines(bytes);
             self.queue.health.add_missed(&self.name, missed);
             match state.parts.back_mut() {

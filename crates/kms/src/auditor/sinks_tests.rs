@@ -13,7 +13,7 @@ use bulla_wire::{ErrorCode, Reply};
 use serde_json::Value;
 
 use super::tests::{call, copy, create_key, open, requests};
-use super::{AuditOptions, AuditOutput, AuditSink};
+use super::{AuditOptions, AuditOutput, AuditSink, sinks};
 use crate::audit::{GapReason, Latch, verify};
 use crate::{Kms, Options, Role, SystemClock};
 
@@ -282,6 +282,7 @@ fn requests_are_refused_while_the_write_of_their_lines_does_not_return() {
     options.audit = Some(audit);
     let kms = Kms::open(&options, SystemClock).unwrap();
     let key = create_key(&kms);
+    pollster::block_on(kms.seal_audit()).unwrap(); // no sync of a seal hangs
     let latch = latch(&kms);
     latch.hang_after(0);
     std::thread::scope(|scope| {
@@ -334,6 +335,21 @@ fn other_sinks_get_no_seal_before_it_is_durable() {
     }
     let sealed = kms.audit_figures().unwrap().sealed.number;
     output.lines_with(|line| line["type"] == "seal" && line["seq"] == sealed);
+}
+
+/// Lines that were held during a long sync come in one piece.
+#[test]
+fn an_empty_queue_takes_lines_of_any_size() {
+    let data = tempfile::tempdir().unwrap();
+    let kms = open(data.path());
+    let identity = &kms.auditor.trail.as_ref().unwrap().identity;
+    let output = Output::default();
+    let sink = output.sink("other", false);
+    let sink = sinks::Running::start(sink, identity, Arc::new(SystemClock), Arc::default()).unwrap();
+    let line = format!("{}\n", "x".repeat(5 << 20));
+    sink.push(&line.as_bytes().into(), None);
+    wait(|| output.text() == line);
+    sink.close();
 }
 
 /// Some are being written when a write fails after a while, and others wait for theirs.

@@ -223,6 +223,7 @@ impl Waiting {
     /// Ends the thread's part. Waiting requests are refused; the outbox keeps the lines of changes.
     pub(super) fn end(&self) {
         self.health.end();
+        drop(self.end_write()); // left by a panic
         let mut queue = self.lock();
         queue.has_ended = true;
         queue.lines.clear();

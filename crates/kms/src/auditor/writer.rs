@@ -71,11 +71,16 @@ impl Shared {
     }
 
     /// Writes the waiting lines, unless another thread holds the trail: when it releases it, it checks for more lines, so
-    /// none is left. While new lines keep coming, it leaves them to the thread of the trail after a moment.
+    /// none is left.
     pub(super) fn write(&self) {
-        let begun = Instant::now();
+        self.write_while(|| true);
+    }
+
+    /// Writes the waiting lines like [`Shared::write`], but while new ones keep coming and `may_continue` is false, leaves them
+    /// to the thread of the trail.
+    fn write_while(&self, may_continue: impl Fn() -> bool) {
         while !self.waiting.is_empty() {
-            if begun.elapsed() >= TURN {
+            if !may_continue() {
                 return self.waiting.leave_to_thread();
             }
             match self.writer.try_lock() {
@@ -87,10 +92,11 @@ impl Shared {
     }
 
     /// Uses the trail when it is free, and then writes the lines that came meanwhile: their requests found it held, and wait.
-    /// Returns `None` after a panic, whose effect is unknown.
+    /// The thread of the trail, which has other work, does that for a moment only. Returns `None` after a panic, whose effect is unknown.
     pub(super) fn with<T>(&self, use_it: impl FnOnce(&mut Writer) -> T) -> Option<T> {
         let result = use_it(&mut Held::new(self.writer.lock().ok()?, &self.waiting));
-        self.write();
+        let begun = Instant::now();
+        self.write_while(|| begun.elapsed() < TURN);
         Some(result)
     }
 }
@@ -234,6 +240,13 @@ impl<D: Directory> Writer<D> {
         }
     }
 
+    /// Lets the store know the reserved numbers again, if the commit with them has failed.
+    fn repeat_reservation(&self) {
+        if self.reserved > 0 && self.outbox.unwritten(&self.identity.node) < self.reserved {
+            self.note_unwritten(Unwritten { up_to: self.reserved, lines: 0 });
+        }
+    }
+
     /// Lets the store know, at the end, which lines the files lack. The next start writes it to them.
     pub(super) fn note_missed_at_end(&mut self) {
         if self.is_stopped() && (self.missed > 0 || self.reserved > 0) {
@@ -321,6 +334,7 @@ impl<D: Directory> Writer<D> {
         self.missed += refused;
         self.health().add_missed(FILES, refused);
         if self.is_stopped() || refused > 0 {
+            self.repeat_reservation();
             self.resume(now)?;
         }
         self.trail.check()?;
@@ -341,9 +355,11 @@ impl<D: Directory> Writer<D> {
     pub(super) fn finish_seal(&mut self, begun: Begun<D>, is_last: bool) -> Result<(), TrailError> {
         let Begun { sealing, written, changes } = begun;
         let sealed = sealing.map(|sealing| self.trail.finish_seal(sealing)).transpose();
+        if sealed.is_ok() {
+            self.waiting.figures(|figures| figures.sealed(self.trail.sealed()));
+        }
         self.release_lines();
         let sealed = sealed?;
-        self.waiting.figures(|figures| figures.sealed(self.trail.sealed()));
         self.unsealed.drain(..changes);
         if let Some(last) = written {
             self.outbox.forget(last);

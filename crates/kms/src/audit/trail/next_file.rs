@@ -54,7 +54,7 @@ impl<D: Directory> Trail<D> {
         self.remove_half_begun(number)?;
         let Some((key, now)) = self.next.take() else { return Ok(()) };
         let lost_lines = lost.as_ref().map_or(0, Gap::lost_lines);
-        let is_loss = lost.is_some();
+        let lost_from = lost.as_ref().and_then(|lost| lost.from);
         let missed = self.missed(missed);
         let leaves_numbers_out = number > last.number + 1;
         // The second line names the numbers that the first one leaves out.
@@ -73,6 +73,7 @@ impl<D: Directory> Trail<D> {
         match begin_file(&self.directory, &self.identity, &beginning) {
             Ok((current, lines)) => {
                 self.closed.push(self.current.first);
+                self.closed.retain(|first| lost_from.is_none_or(|from| *first < from));
                 self.current = current;
                 if let Some(copy) = &mut self.copy {
                     copy.extend_from_slice(&lines);
@@ -80,7 +81,7 @@ impl<D: Directory> Trail<D> {
                 self.elsewhere = None;
                 self.half_begun = None;
                 self.lost += lost_lines;
-                self.losses += u64::from(is_loss);
+                self.losses += u64::from(lost_from.is_some());
                 self.key = key;
                 self.is_old_key_kept = true;
                 let _ = self.destroy_old_key(); // if it fails, that of the next seal does
